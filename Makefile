@@ -1,0 +1,36 @@
+PYTHON ?= python3
+BIN := .venv/bin
+# The installed marker goes stale when what the install depends on changes.
+INSTALLED := .venv/.installed
+SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd)
+
+.PHONY: demo test test-deep lint bench clean
+
+demo: $(INSTALLED)
+	$(BIN)/rebatch demo --figure results/demo.png
+
+test: lint
+	$(BIN)/python -m pytest -m "not deep"
+
+test-deep: $(INSTALLED)
+	$(BIN)/python -m pytest -m deep
+
+# mypy follows imports by path: give it the root under the package's name, as the install does.
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/cython-lint kernels
+	ln -sfn "$(CURDIR)" .venv/rebatch
+	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)
+	for program in benchmarks/*.py; do $(BIN)/python $$program || exit 1; done
+
+$(INSTALLED): $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info kernels/*.c kernels/*.so

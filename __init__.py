@@ -1,0 +1,31 @@
+"""Which functions gradient descent learns in high dimension, how fast, and what reusing a batch changes.
+
+The public names load on first use: ``import rebatch`` costs nothing that is not needed.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "symbolic.activation": ["Activation"],
+        "symbolic.errors": ["NotPolynomialError", "ParseError", "RebatchError", "TooLargeError"],
+        "symbolic.exponents": [
+            "generative_exponent",
+            "information_exponent",
+            "isotropic_leap",
+            "leap",
+            "relevant_subspace",
+        ],
+        "symbolic.hermite": ["hermite_series"],
+        "symbolic.known": ["How"],
+        "symbolic.learnability": ["analyze", "two_step_verdict"],
+        "symbolic.overlap": ["two_step_overlap"],
+        "symbolic.parse": ["parse"],
+        "symbolic.target": ["Target"],
+        "numeric.setting": ["Setting"],
+        "numeric.simulate": ["simulate"],
+        "numeric.trajectory": ["Trajectory"],
+        "verify.agreement": ["agreement"],
+    },
+)

@@ -1,0 +1,1 @@
+"""The face of rebatch: the command line and its figures."""

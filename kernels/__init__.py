@@ -1,0 +1,1 @@
+"""The inner loops, compiled; they know arrays and nothing else."""

@@ -1,0 +1,112 @@
+"""Trajectory: what one run of an engine returns, labelled, with its provenance; saved and loaded as netCDF."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..symbolic.errors import RebatchError
+from .setting import Setting
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The overlaps of one run, step by step.
+
+    Attributes
+    ----------
+    data : xarray.Dataset
+        ``M`` (step, neuron, direction), ``Q`` (step, neuron, other), ``training_loss`` (step); its attributes hold
+        the setting as JSON, the engine, d and the seed.
+    """
+
+    data: xr.Dataset
+
+    @classmethod
+    def build(
+        cls,
+        setting: Setting,
+        M: NDArray[np.float64],
+        Q: NDArray[np.float64],
+        training_loss: NDArray[np.float64],
+        **provenance: Any,
+    ) -> "Trajectory":
+        """Return the trajectory with these overlaps, shapes (T + 1, p, k), (T + 1, p, p) and (T + 1,)."""
+        from importlib.metadata import version  # noqa: PLC0415 - only runs need it
+
+        return cls(
+            xr.Dataset(
+                {
+                    "M": (("step", "neuron", "direction"), M),
+                    "Q": (("step", "neuron", "other"), Q),
+                    "training_loss": (("step",), training_loss),
+                },
+                coords={
+                    "step": np.arange(len(M)),
+                    "neuron": np.arange(1, M.shape[1] + 1),
+                    "direction": [f"z{i + 1}" for i in range(M.shape[2])],
+                },
+                attrs={"setting": setting.to_json(), "rebatch": version("rebatch"), **provenance},
+            )
+        )
+
+    @property
+    def M(self) -> xr.DataArray:  # noqa: N802 - the paper's symbol
+        """Overlaps with the index directions, M = W W*^T / d, shape (steps + 1, p, k)."""
+        return self.data["M"]
+
+    @property
+    def Q(self) -> xr.DataArray:  # noqa: N802
+        """Overlaps among neurons, Q = W W^T / d, shape (steps + 1, p, p)."""
+        return self.data["Q"]
+
+    @property
+    def training_loss(self) -> xr.DataArray:
+        """Training loss per sample at each step, shape (steps + 1,)."""
+        return self.data["training_loss"]
+
+    @cached_property
+    def setting(self) -> Setting:
+        """The setting that was run."""
+        return Setting.from_json(self.data.attrs["setting"])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the trajectory as netCDF; an existing file is replaced only by a complete one."""
+        destination = Path(path)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=destination.parent, suffix=".partial")
+        os.close(handle)
+        try:
+            self.data.to_netcdf(name, engine="h5netcdf")
+            os.replace(name, destination)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Trajectory":
+        """Read a trajectory that :meth:`save` wrote.
+
+        Raises
+        ------
+        RebatchError
+            If the file is missing or is not a trajectory.
+        """
+        try:
+            data = xr.load_dataset(path, engine="h5netcdf")
+        except (OSError, ValueError) as error:
+            raise RebatchError(f"{path} is not a readable netCDF file: {error}") from None
+        if missing := {"M", "Q", "training_loss"} - set(data.data_vars):
+            raise RebatchError(f"{path} is not a trajectory: it lacks {', '.join(sorted(missing))}")
+        return cls(data)
+
+    def __str__(self) -> str:
+        return f"Trajectory of {self.setting}\n{self.data}"
+
+    def _repr_html_(self) -> str:
+        return str(self.data._repr_html_())

@@ -1,0 +1,1 @@
+"""What theory says, exactly: parsing, Gaussian calculus, exponents, verdicts and formulas."""

@@ -1,0 +1,43 @@
+"""The errors of rebatch: one base class, each saying what was given, what is allowed and, for text, where."""
+
+_WINDOW = 72
+
+
+class RebatchError(ValueError):
+    """Base class of every error that rebatch raises on purpose."""
+
+
+class ParseError(RebatchError):
+    """A text that the parser refuses, with the place.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what is allowed, in one line.
+    text : str
+        The text as the user gave it.
+    position : int
+        Index into `text` of the character to mark.
+    """
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        self.message = message
+        self.text = text
+        self.position = max(0, min(position, len(text)))
+        super().__init__(f"{message}\n{self._marked()}")
+
+    def _marked(self) -> str:
+        """Show the text around the place and a caret under it, on two lines."""
+        start = max(0, self.position - _WINDOW // 2)
+        stop = start + _WINDOW
+        head, tail = "…" if start else "", "…" if stop < len(self.text) else ""
+        line = "".join(c if c.isprintable() else " " for c in self.text[start:stop])
+        return f"  {head}{line}{tail}\n  {' ' * (len(head) + self.position - start)}^"
+
+
+class NotPolynomialError(RebatchError):
+    """A function that is not a polynomial with rational coefficients, where only those can be answered."""
+
+
+class TooLargeError(RebatchError):
+    """A job refused before it starts, because its size is beyond the stated limit."""

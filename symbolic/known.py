@@ -1,0 +1,22 @@
+"""How an answer is known: the closed list that every result of rebatch carries."""
+
+from enum import StrEnum
+
+
+class How(StrEnum):
+    """The warrant of an answer, from strongest to none.
+
+    ========== =============================================================================
+    EXACT      computed in exact arithmetic: a reader can redo it by hand
+    THEOREM    follows from a published theorem whose hypotheses were checked exactly
+    ENCLOSURE  a ball that provably contains the value, and excludes the alternative
+    NUMERIC    floating point with a stated tolerance; evidence, not proof
+    UNDECIDED  the search ended without an answer; what was searched is stated beside it
+    ========== =============================================================================
+    """
+
+    EXACT = "exact"
+    THEOREM = "theorem"
+    ENCLOSURE = "enclosure"
+    NUMERIC = "numeric"
+    UNDECIDED = "undecided"

@@ -1,0 +1,255 @@
+"""What gradient descent can learn of a target, direction by direction, with a proof for each line (theory, 3.4).
+
+After two steps on a reused batch of n = Theta(d) samples the network can overlap with span{E[F(y) z] : F}. A witness
+E[y^m z] proves that a direction is learned; a symmetry of the target proves that one stays hidden; with neither,
+the verdict is "undecided", never "hidden".
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+from .errors import RebatchError
+from .exponents import (
+    Exponent,
+    IsotropicLeap,
+    generative_exponent,
+    information_exponent,
+    is_even,
+    isotropic_leap,
+    leap,
+    relevant_subspace,
+)
+from .gaussian import first_moments
+from .known import How
+from .polynomial import to_polynomial
+from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive
+from .target import Target
+
+Verdict = Literal["learned", "hidden", "undecided"]
+
+MAX_WITNESS_ORDER = 8
+
+
+@dataclass(frozen=True)
+class DirectionVerdict:
+    """The two-step verdict on one direction.
+
+    Attributes
+    ----------
+    direction : vector
+        An integer vector in R^k, unnormalised.
+    verdict : {"learned", "hidden", "undecided"}
+    how : How
+    order : int or None
+        Learned: the least m at which E[y^m z] leaves the span of the lower ones. Undecided: the highest m searched.
+    witness : vector or None
+        Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
+        lower mu_j.
+    certificate : str or None
+        Hidden: a symmetry R of the target whose image of I - R contains the direction.
+    """
+
+    direction: Vector
+    verdict: Verdict
+    how: How
+    order: int | None = None
+    witness: Vector | None = None
+    certificate: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields, numbers as exact text."""
+        return {
+            "direction": as_text(self.direction),
+            "verdict": self.verdict,
+            "how": str(self.how),
+            "order": self.order,
+            "witness": None if self.witness is None else as_text(self.witness),
+            "certificate": self.certificate,
+        }
+
+    def reason(self) -> str:
+        """Return the proof, or what was searched, in one line."""
+        if self.witness is not None:
+            power = "y" if self.order == 1 else f"y^{self.order}"
+            return f"E[{power} z] = ({', '.join(as_text(self.witness))})"
+        if self.certificate is not None:
+            return self.certificate
+        if self.verdict == "learned":
+            return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
+        return f"no witness E[y^m z] for m <= {self.order} and no symmetry found"
+
+
+def two_step_verdict(target: Target | str, max_order: int = MAX_WITNESS_ORDER) -> tuple[DirectionVerdict, ...]:
+    """Return the verdict on each direction of an orthogonal basis of V(g), learned ones first.
+
+    Parameters
+    ----------
+    target : Target or str
+        A polynomial.
+    max_order : int
+        The highest power m of the label whose moment E[y^m z] is computed.
+
+    Raises
+    ------
+    NotPolynomialError
+        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If max_order is not a positive integer.
+
+    References
+    ----------
+    [D24]; theory, 3.4. For one direction [L24]: a polynomial is hidden if and only if it is even.
+
+    Examples
+    --------
+    >>> [v.order for v in two_step_verdict("z1 + He(3, z2)")]
+    [1, 3]
+    """
+    if not (isinstance(max_order, int) and max_order >= 1):
+        raise RebatchError(f"max_order = {max_order!r}; allowed are integers >= 1")
+    target = Target(target)
+    relevant = relevant_subspace(target)
+    if relevant.dimension == 0:
+        return ()
+    if is_even(target):
+        # R = -I fixes g, so E[F(y) z] = -E[F(y) z] = 0 for every F.
+        return tuple(
+            DirectionVerdict(v, "hidden", How.EXACT, certificate="g(-z) = g(z)")
+            for v in relevant.orthogonal_basis()
+        )
+    learned = _witnessed(target, relevant, max_order)
+    rest = Subspace.span((v.direction for v in learned), target.k).within(relevant)
+    if relevant.dimension == 1:
+        return learned or tuple(
+            DirectionVerdict(v, "learned", How.THEOREM, order=max_order) for v in rest.orthogonal_basis()
+        )
+    return learned + tuple(
+        DirectionVerdict(v, "undecided", How.UNDECIDED, order=max_order) for v in rest.orthogonal_basis()
+    )
+
+
+def _witnessed(target: Target, relevant: Subspace, max_order: int) -> tuple[DirectionVerdict, ...]:
+    """Return the directions that a moment E[y^m z] reaches, each at its least m."""
+    polynomial = to_polynomial(target.expr, target.coordinates)
+    found: list[DirectionVerdict] = []
+    power = polynomial
+    for m in range(1, max_order + 1):
+        if len(found) == relevant.dimension:
+            break
+        mu = tuple(first_moments(power, target.k))
+        new = orthogonalised(mu, (v.direction for v in found))
+        if any(new):
+            found.append(DirectionVerdict(primitive(new), "learned", How.EXACT, order=m, witness=mu))
+        power = power * polynomial
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What can be learned of a target: exponents and verdicts, each with its proof. Prints itself.
+
+    Attributes
+    ----------
+    target : Target
+    dimension : int
+        Number of index directions, the dimension of V(g).
+    information_exponent, leap, generative_exponent : Exponent
+    isotropic_leap : IsotropicLeap
+    two_step : tuple of DirectionVerdict
+        An orthogonal basis of V(g).
+    """
+
+    target: Target
+    dimension: int
+    information_exponent: Exponent
+    leap: Exponent
+    isotropic_leap: IsotropicLeap
+    generative_exponent: Exponent
+    two_step: tuple[DirectionVerdict, ...]
+
+    @property
+    def staircase(self) -> bool | None:
+        """Whether the target has the merged-staircase property (leap 1); None for a constant."""
+        return None if self.leap.value is None else self.leap.value == 1
+
+    def exponents(self) -> dict[str, Exponent]:
+        """Return the exponents under their names."""
+        return {
+            "information exponent": self.information_exponent,
+            "leap": self.leap,
+            "isotropic leap": self.isotropic_leap,
+            "generative exponent": self.generative_exponent,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the analysis as JSON-ready data; exact numbers are text."""
+        return {
+            "target": self.target.text,
+            "k": self.target.k,
+            "dimension": self.dimension,
+            "information_exponent": self.information_exponent.to_json(),
+            "leap": self.leap.to_json(),
+            "isotropic_leap": self.isotropic_leap.to_json(),
+            "generative_exponent": self.generative_exponent.to_json(),
+            "staircase": self.staircase,
+            "two_step": [verdict.to_json() for verdict in self.two_step],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"g(z) = {self.target.text}", f"{self.dimension} direction(s) among {self.target.k} coordinate(s)"]
+        for name, exponent in self.exponents().items():
+            lines.append(f"{name:22}{exponent!s:10} {exponent.how}: {exponent.witness}")
+        for verdict in self.two_step:
+            words = in_words(verdict.direction)
+            lines.append(f"two steps, {words:11}{verdict.verdict:10} {verdict.how}: {verdict.reason()}")
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        """Return the table of exponents and verdicts in LaTeX."""
+        rows = [
+            rf"{name} & {_in_latex(exponent)} & {exponent.how} \\" for name, exponent in self.exponents().items()
+        ]
+        rows += [
+            rf"two steps, $({', '.join(as_text(v.direction))})$ & {v.verdict}"
+            + (f" ($m = {v.order}$)" if v.order else "")
+            + rf" & {v.how} \\"
+            for v in self.two_step
+        ]
+        head = rf"\multicolumn{{3}}{{l}}{{${self.target.latex()}$}} \\ \hline"
+        return "\n".join([r"\begin{tabular}{lll}", head, *rows, r"\end{tabular}"])
+
+
+def _in_latex(exponent: Exponent) -> str:
+    return r"$\infty$" if exponent.infinite else str(exponent)
+
+
+def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Analysis:
+    """Return what gradient descent can learn of a target: exponents and two-step verdicts.
+
+    Parameters
+    ----------
+    target : Target or str
+        A polynomial with rational coefficients.
+    max_order : int
+        The highest m for which a witness E[y^m z] is sought.
+
+    Raises
+    ------
+    NotPolynomialError
+        If the target is not a polynomial with rational coefficients.
+
+    References
+    ----------
+    theory, 3.
+    """
+    target = Target(target)
+    return Analysis(
+        target=target,
+        dimension=relevant_subspace(target).dimension,
+        information_exponent=information_exponent(target),
+        leap=leap(target),
+        isotropic_leap=isotropic_leap(target),
+        generative_exponent=generative_exponent(target),
+        two_step=two_step_verdict(target, max_order),
+    )

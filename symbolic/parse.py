@@ -1,0 +1,347 @@
+"""Text to a SymPy expression, by a whitelist over Python's own syntax tree.
+
+Python parses the text (`ast.parse` builds a tree and runs nothing); each node is then read by one method below
+or refused with its place. Nothing that a user writes reaches ``eval``, ``sympify`` or ``parse_expr``. Sizes are
+checked before anything is computed from them, so that ``9**9**9`` is answered at once.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import NoReturn
+
+import sympy as sp
+
+from .errors import ParseError
+
+MAX_CHARACTERS = 10_000
+MAX_NESTING = 100
+MAX_EXPONENT = 64
+MAX_HERMITE_ORDER = 64
+MAX_COORDINATES = 12
+_MAX_NUMBER_BITS = 20_000
+_MAX_DECIMAL_EXPONENT = 300
+_MAX_NODES = 100_000
+
+
+@cache
+def coordinate(i: int) -> sp.Symbol:
+    """Return the latent coordinate z_i (counted from 1) as a real SymPy symbol."""
+    return sp.Symbol(f"z{i}", real=True)
+
+
+ACTIVATION_VARIABLE = sp.Symbol("h", real=True)
+
+
+def hermite(n: int, u: sp.Expr) -> sp.Expr:
+    """Return the probabilists' Hermite polynomial He_n at u, written out in powers of u (theory, 2)."""
+    terms = []
+    coefficient = sp.Integer(1)
+    for j in range(n // 2 + 1):
+        terms.append(coefficient * u ** (n - 2 * j))
+        coefficient = -coefficient * (n - 2 * j) * (n - 2 * j - 1) / (2 * (j + 1))
+    return sp.Add(*terms)
+
+
+_FUNCTIONS: Mapping[str, tuple[int | None, Callable[..., sp.Expr]]] = {
+    # name: (number of arguments, None for any number from one; constructor)
+    "exp": (1, sp.exp),
+    "log": (1, sp.log),
+    "sqrt": (1, sp.sqrt),
+    "sin": (1, sp.sin),
+    "cos": (1, sp.cos),
+    "tan": (1, sp.tan),
+    "sinh": (1, sp.sinh),
+    "cosh": (1, sp.cosh),
+    "tanh": (1, sp.tanh),
+    "erf": (1, sp.erf),
+    "relu": (1, partial(sp.Max, 0)),
+    "sign": (1, sp.sign),
+    "abs": (1, sp.Abs),
+    "heaviside": (1, sp.Heaviside),
+    "Min": (None, sp.Min),
+    "Max": (None, sp.Max),
+}
+_CONSTANTS: Mapping[str, sp.Expr] = {"pi": sp.pi, "e": sp.E}
+_ALLOWED_NAMES = ", ".join([*_CONSTANTS, "He", *_FUNCTIONS])
+
+
+def parse(text: str) -> sp.Expr:
+    """Return the expression that `text` denotes, in the latent coordinates z1, z2, …
+
+    Parameters
+    ----------
+    text : str
+        Arithmetic (``+ - * / **``, with ``^`` as a second spelling of ``**``) over numbers, the coordinates
+        ``z1`` to ``z12`` (``z`` alone means ``z1``), the constants ``pi`` and ``e``, and the functions
+        ``He(n, u)``, exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, relu, sign, abs, heaviside, Min, Max.
+        Decimals are exact rationals. No multiplication is implicit.
+
+    Returns
+    -------
+    sympy.Expr
+        A real expression in the symbols :func:`coordinate`.
+
+    Raises
+    ------
+    ParseError
+        If anything else stands in the text, with the place; or if a limit is exceeded: 10,000 characters,
+        nesting 100, exponents and Hermite orders up to 64, 12 coordinates.
+
+    Examples
+    --------
+    >>> parse("z1 + He(3, z2)")
+    z1 + z2**3 - 3*z2
+    """
+    return _Reader(text, _latent, "z1 to z12").read()
+
+
+def parse_activation(text: str) -> sp.Expr:
+    """Return the expression that `text` denotes, in the one variable h; otherwise as :func:`parse`.
+
+    Examples
+    --------
+    >>> parse_activation("h + h^2/2")
+    h**2/2 + h
+    """
+    return _Reader(text, lambda name: ACTIVATION_VARIABLE if name == "h" else None, "h").read()
+
+
+def _latent(name: str) -> sp.Symbol | None:
+    """Return the coordinate of that name, or None where it names none."""
+    if name == "z":
+        return coordinate(1)
+    match = re.fullmatch(r"z([1-9][0-9]?)", name)
+    return coordinate(int(match[1])) if match and int(match[1]) <= MAX_COORDINATES else None
+
+
+class _Reader:
+    """One text on its way to an expression; each method reads one kind of node."""
+
+    def __init__(self, text: str, variable: Callable[[str], sp.Symbol | None], variables: str) -> None:
+        self.text = text
+        self._variable = variable
+        self._variables = variables
+        self._sizes: dict[sp.Basic, int] = {}
+
+    def read(self) -> sp.Expr:
+        return self._expression(self._tree(), 0)
+
+    def _tree(self) -> ast.expr:
+        """Return Python's syntax tree of the text, after the checks that must come before it."""
+        if not isinstance(self.text, str):
+            raise ParseError(f"expected text, got {type(self.text).__name__}", "", 0)
+        if len(self.text) > MAX_CHARACTERS:
+            self._refuse(f"{len(self.text)} characters; at most {MAX_CHARACTERS} are read", MAX_CHARACTERS)
+        if not self.text.strip():
+            self._refuse(f"the text is empty; write an expression in {self._variables}", 0)
+        depth = 0
+        for position, character in enumerate(self.text):
+            if not (character.isascii() and (character.isprintable() or character.isspace())):
+                self._refuse(f"the character {character!r} is not allowed; write ASCII (pi, z1, ^2)", position)
+            depth += (character in "([{") - (character in ")]}")
+            if depth > MAX_NESTING:
+                self._refuse(f"brackets nested deeper than {MAX_NESTING}", position)
+        # One line, no indentation, ** for ^: the positions of Python's tree are mapped back by _position.
+        self._start = len(self.text) - len(self.text.lstrip())
+        self._source = re.sub(r"\s", " ", self.text[self._start :]).replace("^", "**")
+        try:
+            return ast.parse(self._source, mode="eval").body
+        except SyntaxError as error:
+            self._refuse(*self._explain(error))
+        except (RecursionError, MemoryError):
+            self._refuse(f"too many terms or signs in a row, or nested deeper than {MAX_NESTING}", 0)
+
+    def _explain(self, error: SyntaxError) -> tuple[str, int]:
+        """Return what Python's syntax error means here, and the place in the user's text."""
+        position = self._position((error.offset or 1) - 1)
+        reason = str(error.msg)
+        if "invalid decimal literal" in reason or "invalid syntax" in reason:
+            # Python marks the number before a name (2z): say what is meant.
+            product = re.compile(r"\d\s*[A-Za-z(]|\)\s*[\w(]").search(self.text, max(0, position - 1))
+            if product and product.start() <= position + 1:
+                return "no multiplication is implicit: write 2*z, not 2z", product.end() - 1
+        if "integer string conversion" in reason:
+            return f"a number with too many digits; at most {_MAX_NUMBER_BITS} bits", position
+        return f"not a complete formula: {reason}", position
+
+    def _position(self, column: int) -> int:
+        """Return the index into the user's text of a column of the parsed source."""
+        position, seen = self._start, 0
+        while seen < column and position < len(self.text):
+            seen += 2 if self.text[position] == "^" else 1
+            position += 1
+        return position if seen <= column else position - 1
+
+    def _refuse(self, message: str, where: int | ast.AST) -> NoReturn:
+        position = where if isinstance(where, int) else self._position(getattr(where, "col_offset", 0))
+        raise ParseError(message, self.text, position) from None
+
+    def _expression(self, node: ast.expr, depth: int) -> sp.Expr:
+        """Read any node; `depth` counts nesting, where a chain of + or of * is one level."""
+        if depth > MAX_NESTING:
+            self._refuse(f"nested deeper than {MAX_NESTING}", node)
+        match node:
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                value = self._sum(node, depth)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                value = self._product(node, depth)
+            case ast.BinOp(op=ast.Pow()):
+                value = self._power(node, depth)
+            case ast.UnaryOp(op=ast.USub()):
+                value = -self._expression(node.operand, depth + 1)
+            case ast.UnaryOp(op=ast.UAdd()):
+                value = self._expression(node.operand, depth + 1)
+            case ast.Constant():
+                value = self._number(node)
+            case ast.Name():
+                value = self._name(node)
+            case ast.Call():
+                value = self._call(node, depth)
+            case _:
+                self._refuse(
+                    f"{_describe(node)} is not allowed; allowed are numbers, {self._variables}, + - * / **, "
+                    f"and {_ALLOWED_NAMES}",
+                    node,
+                )
+        return self._checked(value, node)
+
+    def _checked(self, value: sp.Expr, node: ast.AST) -> sp.Expr:
+        """Return the value if it is a real expression of bounded size, else refuse it at its place."""
+        if value.has(sp.zoo, sp.nan, sp.oo, -sp.oo):
+            self._refuse("this is not a finite number", node)
+        if value.has(sp.I) or value.is_real is False:
+            self._refuse("this is not a real number", node)
+        if self._size(value) > _MAX_NODES:
+            self._refuse(f"the formula written out has over {_MAX_NODES} parts", node)
+        for factor in sp.Mul.make_args(value):
+            exponent = factor.exp if factor.is_Pow else sp.Integer(1)
+            if exponent.is_Integer and abs(exponent) > MAX_EXPONENT:
+                self._refuse(f"the exponent {exponent} is beyond {MAX_EXPONENT}", node)
+        return value
+
+    def _size(self, value: sp.Basic) -> int:
+        """Return the number of nodes of the expression written out as a tree."""
+        if value not in self._sizes:
+            self._sizes[value] = 1 + sum(self._size(part) for part in value.args)
+        return self._sizes[value]
+
+    def _chain(self, node: ast.expr, operators: tuple[type, type]) -> list[tuple[bool, ast.expr]]:
+        """Return the operands of a left-nested chain, each with whether it is subtracted (or divides)."""
+        operands: list[tuple[bool, ast.expr]] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, operators):
+            operands.append((isinstance(node.op, operators[1]), node.right))
+            node = node.left
+        return [(False, node), *reversed(operands)]
+
+    def _sum(self, node: ast.BinOp, depth: int) -> sp.Expr:
+        terms = []
+        for negative, operand in self._chain(node, (ast.Add, ast.Sub)):
+            term = self._expression(operand, depth + 1)
+            terms.append(-term if negative else term)
+        return sp.Add(*terms)
+
+    def _product(self, node: ast.BinOp, depth: int) -> sp.Expr:
+        factors = []
+        for divides, operand in self._chain(node, (ast.Mult, ast.Div)):
+            factor = self._expression(operand, depth + 1)
+            if divides and factor.is_zero:
+                self._refuse("division by zero", operand)
+            factors.append(1 / factor if divides else factor)
+        return sp.Mul(*factors)
+
+    def _power(self, node: ast.BinOp, depth: int) -> sp.Expr:
+        base = self._expression(node.left, depth + 1)
+        exponent = self._expression(node.right, depth + 1)
+        if exponent.is_Rational:
+            largest = max(abs(exponent.p), exponent.q)
+            if largest > MAX_EXPONENT:
+                given = str(exponent) if largest < 10**20 else "this number"
+                self._refuse(f"the exponent {given} is beyond {MAX_EXPONENT}", node.right)
+            if base.is_zero and exponent <= 0:
+                self._refuse("zero to a power that is not positive", node)
+            if base.is_Rational and _bits(base) * largest > _MAX_NUMBER_BITS:
+                self._refuse(f"a number of over {_MAX_NUMBER_BITS} bits", node)
+        elif not (base.is_number and base.is_positive):
+            self._refuse("an exponent that is not a rational number needs a positive constant base", node.right)
+        return base**exponent
+
+    def _number(self, node: ast.Constant) -> sp.Expr:
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            self._refuse(f"{_describe(node)} is not allowed; numbers are written 3, 0.25 or 1e-3", node)
+        literal = self._source[node.col_offset : node.end_col_offset].replace("_", "")
+        match = re.fullmatch(r"(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?", literal)
+        if not match:
+            self._refuse(f"the number {literal[:20]} is not decimal", node)
+        whole, fraction, exponent = match[1], match[2], int(match[3] or 0)
+        if abs(exponent) > _MAX_DECIMAL_EXPONENT:
+            self._refuse(f"the exponent of {literal[:30]} is beyond {_MAX_DECIMAL_EXPONENT}", node)
+        # From the digits, not from the float: 0.1 is 1/10.
+        return sp.Integer(int(whole + fraction or "0")) * sp.Integer(10) ** (exponent - len(fraction))
+
+    def _name(self, node: ast.Name) -> sp.Expr:
+        value = _CONSTANTS.get(node.id) or self._variable(node.id)
+        if value is not None:
+            return value
+        if node.id in _FUNCTIONS or node.id == "He":
+            self._refuse(f"{node.id} is a function: write {node.id}(…)", node)
+        self._refuse(f"unknown name {node.id!r}; allowed are {self._variables}, {_ALLOWED_NAMES}", node)
+
+    def _call(self, node: ast.Call, depth: int) -> sp.Expr:
+        if isinstance(node.func, ast.Constant):
+            self._refuse("no multiplication is implicit: write 2*(…)", node.func)
+        if not isinstance(node.func, ast.Name):
+            self._refuse(f"{_describe(node.func)} cannot be called; functions are He, {', '.join(_FUNCTIONS)}", node)
+        name = node.func.id
+        if node.keywords:
+            self._refuse(f"{name} takes no keywords", node.keywords[0])
+        if name == "He":
+            return self._hermite(node, depth)
+        if name not in _FUNCTIONS:
+            kind = "is not a function" if self._variable(name) or name in _CONSTANTS else "is unknown"
+            self._refuse(f"{name!r} {kind}; functions are He, {', '.join(_FUNCTIONS)}", node)
+        count, function = _FUNCTIONS[name]
+        if len(node.args) != count if count is not None else not node.args:
+            self._refuse(f"{name} takes {count or 'at least one'} argument(s), got {len(node.args)}", node)
+        return function(*(self._expression(argument, depth + 1) for argument in node.args))
+
+    def _hermite(self, node: ast.Call, depth: int) -> sp.Expr:
+        if len(node.args) != 2:
+            self._refuse(f"He takes an order and an argument, He(3, z1); got {len(node.args)} argument(s)", node)
+        order = self._expression(node.args[0], depth + 1)
+        if not (order.is_Integer and 0 <= order <= MAX_HERMITE_ORDER):
+            self._refuse(f"the order of He is an integer from 0 to {MAX_HERMITE_ORDER}", node.args[0])
+        argument = self._expression(node.args[1], depth + 1)
+        if argument.is_Rational and _bits(argument) * int(order) > _MAX_NUMBER_BITS:
+            self._refuse(f"a number of over {_MAX_NUMBER_BITS} bits", node)
+        if self._size(argument) * (int(order) // 2 + 1) > _MAX_NODES:
+            self._refuse(f"the formula written out has over {_MAX_NODES} parts", node)
+        return hermite(int(order), argument)
+
+
+def _bits(number: sp.Rational) -> int:
+    return max(int(number.p).bit_length(), int(number.q).bit_length())
+
+
+def _describe(node: ast.AST) -> str:
+    """Name a node that is refused, in words a user knows."""
+    match node:
+        case ast.Constant(value=str() | bytes()):
+            return "a string"
+        case ast.Constant(value=value):
+            return f"the value {value!r}"
+        case ast.Attribute(attr=attribute):
+            return f"the attribute .{attribute}"
+        case ast.Compare() | ast.BoolOp():
+            return "a comparison"
+        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
+            return "a list or tuple"
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return "a comprehension"
+        case ast.BinOp(op=operator) | ast.UnaryOp(op=operator):
+            return f"the operator {type(operator).__name__}"
+        case ast.Starred():
+            return "a starred argument"
+        case _:
+            return f"this ({type(node).__name__})"

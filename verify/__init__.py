@@ -1,0 +1,1 @@
+"""Where theory meets numbers: predictions held against simulations."""
