@@ -19,7 +19,7 @@ test-deep: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/cython-lint kernels
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint kernels
 	ln -sfn "$(CURDIR)" .venv/rebatch
 	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch
 	$(BIN)/lint-imports

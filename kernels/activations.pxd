@@ -8,7 +8,6 @@ cdef enum Kind:
     POLYNOMIAL = 3
 
 
-
 cdef inline double value(Kind kind, double h, const double* c, Py_ssize_t terms) noexcept nogil:
     """sigma(h); `c` holds the coefficients of a polynomial, the constant first."""
     cdef double total = 0.0

@@ -3,8 +3,8 @@
 from activations cimport Kind, slope, value
 
 
-def signals(double[:, ::1] h, const double[::1] y, const double[::1] a, int kind, const double[::1] coefficients,
-            bint correlation, double[:, ::1] out):
+def signals(double[:, ::1] h, const double[::1] y, const double[::1] a, int kind,
+            const double[::1] coefficients, bint correlation, double[:, ::1] out):
     """Write the signals of n samples into `out` and return their summed loss.
 
     r = y - f for the squared loss, r = y for the correlation loss; f = sum_j a_j sigma(h_j). The loss is

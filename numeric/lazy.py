@@ -1,4 +1,4 @@
-"""Gradient descent on Gaussian data that is never stored: exactly the law of dense GD, at any d (theory, 6.2).
+"""Gradient descent on Gaussian data that is never stored: exactly the law of dense GD (theory, 6.2).
 
 Keep orthonormal v_1 … v_a in R^d with images p_i = X v_i, and orthonormal u_1 … u_b in R^n with q_j = X^T u_j. What
 has not been looked at is still independent N(0, 1) noise, so each new product is what is known of it plus a fresh
@@ -43,12 +43,19 @@ class Blocks:
 
     def each(self, task: Callable[[int, slice], Array]) -> Array:
         """Return the sum over blocks, in their order, of what `task(index, slice)` returns."""
-        results = self._pool.map(task, range(len(self.slices)), self.slices)
-        return np.sum(np.stack(list(results)), axis=0)
+        return np.asarray(np.sum(np.stack(self._map(task)), axis=0))
 
     def stacked(self, task: Callable[[int, slice], Array]) -> Array:
         """Return what the blocks return, one under the other."""
-        return np.concatenate(list(self._pool.map(task, range(len(self.slices)), self.slices)))
+        return np.concatenate(self._map(task))
+
+    def _map(self, task: Callable[[int, slice], Array]) -> list[Array]:
+        def quiet(index: int, block: slice) -> Array:
+            # Overflow is not warned of but answered: the run stops at the step where it is not finite.
+            with np.errstate(all="ignore"):
+                return task(index, block)
+
+        return list(self._pool.map(quiet, range(len(self.slices)), self.slices))
 
 
 class LazyGaussian:
@@ -132,6 +139,8 @@ class LazyGaussian:
         """
         old, P = self.U[: self.rows], self.P[: self.drawn]
         scale = np.sqrt(self.blocks.each(lambda _, b: np.einsum("ij,ij->i", G[:, b], G[:, b])))
+        if not np.isfinite(scale).all():
+            raise FloatingPointError
         weights = np.zeros((len(G), self.rows))
         for _ in range(2 if self.rows else 0):
             overlap = self.blocks.each(lambda _, b: G[:, b] @ old[:, b].T)
@@ -144,7 +153,7 @@ class LazyGaussian:
             self.blocks.each(project)
         # G^T = (orthonormal) R; directions of R too small against the signals are rounding, and dropped.
         safe = np.where(scale > 0, scale, 1.0)
-        R = np.linalg.qr(self.blocks.stacked(lambda _, b: np.linalg.qr((G[:, b] / safe[:, None]).T, mode="r")), mode="r")
+        R = _triangle(self.blocks.stacked(lambda _, b: _triangle((G[:, b] / safe[:, None]).T)))
         _, size, right = np.linalg.svd(R)
         keep = size > _DEPENDENT
         left = (right[keep] / size[keep, None]) / safe
@@ -157,6 +166,11 @@ class LazyGaussian:
         self.C[new, : self.drawn] = self.blocks.each(add)
         self.rows = new.stop
         return np.hstack([weights, (right[keep].T * size[keep]) * safe[:, None]])
+
+
+def _triangle(A: Array) -> Array:
+    """Return the factor R of A = (orthonormal) R."""
+    return np.asarray(np.linalg.qr(A, mode="r"))
 
 
 _NOTHING = np.zeros(0)
@@ -228,7 +242,12 @@ class _Run:
             G, loss = self.signals()
             losses.append(loss)
             if step < self.setting.steps:
-                self.descend(G)
+                try:
+                    self.descend(G)
+                except FloatingPointError:
+                    raise RebatchError(
+                        f"the signals are not finite at step {step}: a smaller eta is needed"
+                    ) from None
         return np.array(M), np.array(Q), np.array(losses)
 
     def draw_batch(self) -> None:
@@ -236,7 +255,7 @@ class _Run:
         setting = self.setting
         k, p = setting.k, setting.neurons
         # Rotating the directions outside w* changes no law: p of them hold the weights.
-        rest = np.linalg.qr(self.weights[:, k:].T, mode="r").T
+        rest = _triangle(self.weights[:, k:].T).T
         self.weights = np.hstack([self.weights[:, :k], rest])
         products = p * setting.steps if setting.reuse else p
         (child,) = self.seed.spawn(1)
@@ -290,4 +309,4 @@ def _start(setting: Setting, d: int, rng: np.random.Generator) -> Array:
     for j in range(p):
         weights[j, : k + j] = rng.standard_normal(k + j)
         weights[j, k + j] = np.sqrt(rng.chisquare(d - k - j))
-    return weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    return np.asarray(weights / np.linalg.norm(weights, axis=1, keepdims=True))

@@ -91,7 +91,9 @@ class Setting:
         target = Target(target)
         noise_std = _real("noise_std", noise_std, positive=False)
         if noise_std and target.noise_std not in (0.0, noise_std):
-            raise RebatchError(f"noise_std = {noise_std} here, {target.noise_std} in the target; give it once")
+            raise RebatchError(
+                f"noise_std = {noise_std} here, {target.noise_std} in the target; give it once"
+            )
         neurons = _count("neurons", neurons)
         values = {
             "target": Target(target, noise_std=noise_std or target.noise_std),

@@ -57,12 +57,12 @@ class Trajectory:
         )
 
     @property
-    def M(self) -> xr.DataArray:  # noqa: N802 - the paper's symbol
+    def M(self) -> xr.DataArray:
         """Overlaps with the index directions, M = W W*^T / d, shape (steps + 1, p, k)."""
         return self.data["M"]
 
     @property
-    def Q(self) -> xr.DataArray:  # noqa: N802
+    def Q(self) -> xr.DataArray:
         """Overlaps among neurons, Q = W W^T / d, shape (steps + 1, p, p)."""
         return self.data["Q"]
 

@@ -10,7 +10,7 @@ import sympy as sp
 
 from .errors import RebatchError
 from .parse import ACTIVATION_VARIABLE as H
-from .parse import parse_activation
+from .parse import parse_activation, to_text
 from .polynomial import is_polynomial
 
 Kernel = Literal["relu", "erf", "tanh", "polynomial"]
@@ -56,7 +56,7 @@ class Activation:
             name = source.strip()
             expr = NAMED[name] if name in NAMED else _parsed(name)
         elif isinstance(source, sp.Expr):
-            expr, name = source, str(source)
+            expr, name = source, to_text(source)
         else:
             raise RebatchError(f"an activation is a name or an expression in h, got {type(source).__name__}")
         if expr not in NAMED.values() and not is_polynomial(expr, (H,)):
@@ -76,7 +76,7 @@ class Activation:
         """The kernel that computes sigma and sigma' in the inner loops."""
         for name in ("relu", "erf", "tanh"):
             if self.expr == NAMED[name]:
-                return name  # type: ignore[return-value]
+                return name
         return "polynomial"
 
     @property
@@ -107,5 +107,7 @@ class Activation:
 def _parsed(text: str) -> sp.Expr:
     """Read an expression in h; a lone word that is no expression is an unknown activation."""
     if text.isidentifier() and text != "h":
-        raise RebatchError(f"unknown activation {text!r}; allowed are {', '.join(NAMED)} and polynomials in h")
+        raise RebatchError(
+            f"unknown activation {text!r}; allowed are {', '.join(NAMED)} and polynomials in h"
+        )
     return parse_activation(text)

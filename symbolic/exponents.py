@@ -225,7 +225,7 @@ def _next_directions(form: fmpq_mpoly, learned: Subspace) -> tuple[int, Subspace
     rotated = rotated_form(form, [*known, *rest])
     perpendicular = range(len(known), len(known) + len(rest))
     degrees = (sum(T[len(known) :]) for T in rotated.monoms())
-    order = min(degree for degree in degrees if degree > 0)
+    order = int(min(degree for degree in degrees if degree > 0))
     span = _gradient_span(rotated, perpendicular, order)
     # A coefficient vector holds the inner products with the b_i: back to R^k by sum_i v_i b_i / |b_i|^2.
     scaled = [tuple(x / dot(b, b) for x in b) for b in rest]

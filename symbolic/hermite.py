@@ -109,9 +109,7 @@ def hermite_form(polynomial: fmpq_mpoly) -> fmpq_mpoly:
 
 def hermite_coefficients(form: fmpq_mpoly) -> dict[MultiIndex, fmpq]:
     """Return S -> c_S, the nonzero ones, from the Hermite form."""
-    return {
-        tuple(map(int, S)): c * prod(factorial(n) for n in S) for S, c in form.to_dict().items()
-    }
+    return {tuple(map(int, S)): c * prod(factorial(n) for n in S) for S, c in form.to_dict().items()}
 
 
 def rotated_form(form: fmpq_mpoly, basis: Sequence[Sequence[fmpq]]) -> fmpq_mpoly:

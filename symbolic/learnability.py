@@ -8,7 +8,6 @@ the verdict is "undecided", never "hidden".
 from dataclasses import dataclass
 from typing import Any, Literal
 
-
 from .errors import RebatchError
 from .exponents import (
     Exponent,
@@ -80,7 +79,9 @@ class DirectionVerdict:
         return f"no witness E[y^m z] for m <= {self.order} and no symmetry found"
 
 
-def two_step_verdict(target: Target | str, max_order: int = MAX_WITNESS_ORDER) -> tuple[DirectionVerdict, ...]:
+def two_step_verdict(
+    target: Target | str, max_order: int = MAX_WITNESS_ORDER
+) -> tuple[DirectionVerdict, ...]:
     """Return the verdict on each direction of an orthogonal basis of V(g), learned ones first.
 
     Parameters
@@ -197,7 +198,10 @@ class Analysis:
         }
 
     def __str__(self) -> str:
-        lines = [f"g(z) = {self.target.text}", f"{self.dimension} direction(s) among {self.target.k} coordinate(s)"]
+        lines = [
+            f"g(z) = {self.target.text}",
+            f"{self.dimension} direction(s) among {self.target.k} coordinate(s)",
+        ]
         for name, exponent in self.exponents().items():
             lines.append(f"{name:22}{exponent!s:10} {exponent.how}: {exponent.witness}")
         for verdict in self.two_step:
@@ -208,7 +212,8 @@ class Analysis:
     def latex(self) -> str:
         """Return the table of exponents and verdicts in LaTeX."""
         rows = [
-            rf"{name} & {_in_latex(exponent)} & {exponent.how} \\" for name, exponent in self.exponents().items()
+            rf"{name} & {_in_latex(exponent)} & {exponent.how} \\"
+            for name, exponent in self.exponents().items()
         ]
         rows += [
             rf"two steps, $({', '.join(as_text(v.direction))})$ & {v.verdict}"

@@ -70,7 +70,9 @@ class TwoStepOverlap:
             If the readout was left symbolic.
         """
         if open_symbols := set().union(*(a.free_symbols for a in self.readout)):
-            raise RebatchError(f"the readout is symbolic in {', '.join(map(str, open_symbols))}; give it numbers")
+            raise RebatchError(
+                f"the readout is symbolic in {', '.join(map(str, open_symbols))}; give it numbers"
+            )
         shape = (len(self.readout), self.target.k)
         values = self._compiled(alpha, eta, weight_decay)
         return np.array([np.zeros(shape), *(np.array(v, dtype=float).reshape(shape) for v in values)])
@@ -81,7 +83,7 @@ class TwoStepOverlap:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"M{step}[{j},{r}] = {sp.collect(matrix[j, r], ETA)}"
+            f"M{step}[{j + 1}, z{r + 1}] = {_ascending(matrix[j, r])}"
             for step, matrix in ((1, self.M1), (2, self.M2))
             for j in range(matrix.rows)
             for r in range(matrix.cols)
@@ -91,7 +93,8 @@ class TwoStepOverlap:
         """Return both matrices in LaTeX."""
         names = {LAM: r"\lambda"}
         return "\n".join(
-            rf"M^{{{step}}} = {sp.latex(matrix, symbol_names=names)}" for step, matrix in ((1, self.M1), (2, self.M2))
+            rf"M^{{{step}}} = {sp.latex(matrix, symbol_names=names)}"
+            for step, matrix in ((1, self.M1), (2, self.M2))
         )
 
     def _repr_latex_(self) -> str:
@@ -109,6 +112,18 @@ class TwoStepOverlap:
             "M1": [[str(x) for x in self.M1.row(j)] for j in range(self.M1.rows)],
             "M2": [[str(x) for x in self.M2.row(j)] for j in range(self.M2.rows)],
         }
+
+
+def _ascending(polynomial: sp.Expr) -> str:
+    """Return a polynomial as text, by ascending powers of eta: the leading term comes first."""
+    if polynomial == 0:
+        return "0"
+    terms = sorted(
+        sp.collect(polynomial, ETA, evaluate=False).items(), key=lambda term: sp.degree(term[0], ETA)
+    )
+    return " + ".join(str(sp.factor_terms(coefficient) * power) for power, coefficient in terms).replace(
+        "+ -", "- "
+    )
 
 
 def default_readout(neurons: int) -> tuple[sp.Expr, ...]:
@@ -184,7 +199,7 @@ def _readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> t
         if readout != "symbolic":
             raise RebatchError(f"readout = {readout!r}; allowed are numbers, 'symbolic' or None")
         return tuple(sp.symbols(f"a1:{neurons + 1}", real=True))
-    a = tuple(x if isinstance(x, sp.Expr) else exact(x) for x in readout)
+    a = tuple(x if isinstance(x, sp.Expr) else exact(float(x)) for x in readout)
     if len(a) != neurons:
         raise RebatchError(f"the readout has {len(a)} entries; allowed is one per neuron, {neurons}")
     return a
@@ -202,7 +217,9 @@ class _Problem:
     then the parameters alpha, eta, lam and the independent readout symbols, which remain.
     """
 
-    def __init__(self, target: Target, activation: Activation, readout: tuple[sp.Expr, ...], loss: Loss) -> None:
+    def __init__(
+        self, target: Target, activation: Activation, readout: tuple[sp.Expr, ...], loss: Loss
+    ) -> None:
         self.k, self.p, self.loss = target.k, len(readout), loss
         # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
         ratios, self._scales = _common_scales(readout)
@@ -279,7 +296,8 @@ class _Problem:
         values = (ALPHA, ETA, LAM, *self._scales)
         return sp.Add(
             *(
-                rational(c) * sp.Mul(*(v**e for v, e in zip(values, exponents[self._gaussians :], strict=True)))
+                rational(c)
+                * sp.Mul(*(v**e for v, e in zip(values, exponents[self._gaussians :], strict=True)))
                 for exponents, c in polynomial.to_dict().items()
             )
         )
@@ -290,12 +308,11 @@ def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]]
     scales: list[sp.Expr] = [sp.Integer(1)]
     pairs = []
     for a in readout:
-        for i, scale in enumerate(scales):
-            ratio = sp.radsimp(a / scale)
-            if ratio.is_Rational:
-                break
-        else:
+        ratios = [sp.radsimp(a / scale) for scale in scales]
+        shared = next((i for i, ratio in enumerate(ratios) if ratio.is_Rational), None)
+        if shared is None:
+            shared = len(scales)
             scales.append(a)
-            i, ratio = len(scales) - 1, sp.Integer(1)
-        pairs.append((i, fmpq(int(ratio.p), int(ratio.q))))
+            ratios.append(sp.Integer(1))
+        pairs.append((shared, fmpq(int(ratios[shared].p), int(ratios[shared].q))))
     return pairs, scales

@@ -9,9 +9,9 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import NoReturn
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from .errors import ParseError
 
@@ -27,7 +27,7 @@ _MAX_NODES = 100_000
 
 @cache
 def coordinate(i: int) -> sp.Symbol:
-    """Return the latent coordinate z_i (counted from 1) as a real SymPy symbol."""
+    """Return the latent coordinate z_i, counted from 1, as a real SymPy symbol."""
     return sp.Symbol(f"z{i}", real=True)
 
 
@@ -68,7 +68,7 @@ _ALLOWED_NAMES = ", ".join([*_CONSTANTS, "He", *_FUNCTIONS])
 
 
 def parse(text: str) -> sp.Expr:
-    """Return the expression that `text` denotes, in the latent coordinates z1, z2, …
+    """Return the expression that `text` denotes, in the latent coordinates z1, z2 and so on.
 
     Parameters
     ----------
@@ -116,6 +116,24 @@ def _latent(name: str) -> sp.Symbol | None:
     return coordinate(int(match[1])) if match and int(match[1]) <= MAX_COORDINATES else None
 
 
+class _Printer(StrPrinter):  # type: ignore[misc]
+    """SymPy's text, in the names that the parser reads."""
+
+    def _print_Abs(self, expr: sp.Abs) -> str:
+        return f"abs({self._print(expr.args[0])})"
+
+    def _print_Heaviside(self, expr: sp.Heaviside) -> str:
+        return f"heaviside({self._print(expr.args[0])})"
+
+    def _print_Exp1(self, _: sp.Expr) -> str:
+        return "e"
+
+
+def to_text(expr: sp.Expr) -> str:
+    """Return text that :func:`parse` reads as this expression."""
+    return str(_Printer().doprint(expr))
+
+
 class _Reader:
     """One text on its way to an expression; each method reads one kind of node."""
 
@@ -133,25 +151,30 @@ class _Reader:
         if not isinstance(self.text, str):
             raise ParseError(f"expected text, got {type(self.text).__name__}", "", 0)
         if len(self.text) > MAX_CHARACTERS:
-            self._refuse(f"{len(self.text)} characters; at most {MAX_CHARACTERS} are read", MAX_CHARACTERS)
+            raise self._error(
+                f"{len(self.text)} characters; at most {MAX_CHARACTERS} are read", MAX_CHARACTERS
+            )
         if not self.text.strip():
-            self._refuse(f"the text is empty; write an expression in {self._variables}", 0)
+            raise self._error(f"the text is empty; write an expression in {self._variables}", 0)
         depth = 0
         for position, character in enumerate(self.text):
             if not (character.isascii() and (character.isprintable() or character.isspace())):
-                self._refuse(f"the character {character!r} is not allowed; write ASCII (pi, z1, ^2)", position)
+                raise self._error(
+                    f"the character {character!r} is not allowed; write ASCII (pi, z1, ^2)", position
+                )
             depth += (character in "([{") - (character in ")]}")
             if depth > MAX_NESTING:
-                self._refuse(f"brackets nested deeper than {MAX_NESTING}", position)
+                raise self._error(f"brackets nested deeper than {MAX_NESTING}", position)
         # One line, no indentation, ** for ^: the positions of Python's tree are mapped back by _position.
         self._start = len(self.text) - len(self.text.lstrip())
         self._source = re.sub(r"\s", " ", self.text[self._start :]).replace("^", "**")
         try:
             return ast.parse(self._source, mode="eval").body
         except SyntaxError as error:
-            self._refuse(*self._explain(error))
+            raise self._error(*self._explain(error)) from None
         except (RecursionError, MemoryError):
-            self._refuse(f"too many terms or signs in a row, or nested deeper than {MAX_NESTING}", 0)
+            message = f"too many terms or signs in a row, or nested deeper than {MAX_NESTING}"
+            raise self._error(message, 0) from None
 
     def _explain(self, error: SyntaxError) -> tuple[str, int]:
         """Return what Python's syntax error means here, and the place in the user's text."""
@@ -174,14 +197,14 @@ class _Reader:
             position += 1
         return position if seen <= column else position - 1
 
-    def _refuse(self, message: str, where: int | ast.AST) -> NoReturn:
+    def _error(self, message: str, where: int | ast.AST) -> ParseError:
         position = where if isinstance(where, int) else self._position(getattr(where, "col_offset", 0))
-        raise ParseError(message, self.text, position) from None
+        return ParseError(message, self.text, position)
 
     def _expression(self, node: ast.expr, depth: int) -> sp.Expr:
         """Read any node; `depth` counts nesting, where a chain of + or of * is one level."""
         if depth > MAX_NESTING:
-            self._refuse(f"nested deeper than {MAX_NESTING}", node)
+            raise self._error(f"nested deeper than {MAX_NESTING}", node)
         match node:
             case ast.BinOp(op=ast.Add() | ast.Sub()):
                 value = self._sum(node, depth)
@@ -200,7 +223,7 @@ class _Reader:
             case ast.Call():
                 value = self._call(node, depth)
             case _:
-                self._refuse(
+                raise self._error(
                     f"{_describe(node)} is not allowed; allowed are numbers, {self._variables}, + - * / **, "
                     f"and {_ALLOWED_NAMES}",
                     node,
@@ -210,15 +233,15 @@ class _Reader:
     def _checked(self, value: sp.Expr, node: ast.AST) -> sp.Expr:
         """Return the value if it is a real expression of bounded size, else refuse it at its place."""
         if value.has(sp.zoo, sp.nan, sp.oo, -sp.oo):
-            self._refuse("this is not a finite number", node)
+            raise self._error("this is not a finite number", node)
         if value.has(sp.I) or value.is_real is False:
-            self._refuse("this is not a real number", node)
+            raise self._error("this is not a real number", node)
         if self._size(value) > _MAX_NODES:
-            self._refuse(f"the formula written out has over {_MAX_NODES} parts", node)
+            raise self._error(f"the formula written out has over {_MAX_NODES} parts", node)
         for factor in sp.Mul.make_args(value):
             exponent = factor.exp if factor.is_Pow else sp.Integer(1)
             if exponent.is_Integer and abs(exponent) > MAX_EXPONENT:
-                self._refuse(f"the exponent {exponent} is beyond {MAX_EXPONENT}", node)
+                raise self._error(f"the exponent {exponent} is beyond {MAX_EXPONENT}", node)
         return value
 
     def _size(self, value: sp.Basic) -> int:
@@ -247,7 +270,7 @@ class _Reader:
         for divides, operand in self._chain(node, (ast.Mult, ast.Div)):
             factor = self._expression(operand, depth + 1)
             if divides and factor.is_zero:
-                self._refuse("division by zero", operand)
+                raise self._error("division by zero", operand)
             factors.append(1 / factor if divides else factor)
         return sp.Mul(*factors)
 
@@ -258,25 +281,27 @@ class _Reader:
             largest = max(abs(exponent.p), exponent.q)
             if largest > MAX_EXPONENT:
                 given = str(exponent) if largest < 10**20 else "this number"
-                self._refuse(f"the exponent {given} is beyond {MAX_EXPONENT}", node.right)
+                raise self._error(f"the exponent {given} is beyond {MAX_EXPONENT}", node.right)
             if base.is_zero and exponent <= 0:
-                self._refuse("zero to a power that is not positive", node)
+                raise self._error("zero to a power that is not positive", node)
             if base.is_Rational and _bits(base) * largest > _MAX_NUMBER_BITS:
-                self._refuse(f"a number of over {_MAX_NUMBER_BITS} bits", node)
+                raise self._error(f"a number of over {_MAX_NUMBER_BITS} bits", node)
         elif not (base.is_number and base.is_positive):
-            self._refuse("an exponent that is not a rational number needs a positive constant base", node.right)
+            raise self._error(
+                "an exponent that is not a rational number needs a positive constant base", node.right
+            )
         return base**exponent
 
     def _number(self, node: ast.Constant) -> sp.Expr:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            self._refuse(f"{_describe(node)} is not allowed; numbers are written 3, 0.25 or 1e-3", node)
+            raise self._error(f"{_describe(node)} is not allowed; numbers are written 3, 0.25 or 1e-3", node)
         literal = self._source[node.col_offset : node.end_col_offset].replace("_", "")
         match = re.fullmatch(r"(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?", literal)
         if not match:
-            self._refuse(f"the number {literal[:20]} is not decimal", node)
+            raise self._error(f"the number {literal[:20]} is not decimal", node)
         whole, fraction, exponent = match[1], match[2], int(match[3] or 0)
         if abs(exponent) > _MAX_DECIMAL_EXPONENT:
-            self._refuse(f"the exponent of {literal[:30]} is beyond {_MAX_DECIMAL_EXPONENT}", node)
+            raise self._error(f"the exponent of {literal[:30]} is beyond {_MAX_DECIMAL_EXPONENT}", node)
         # From the digits, not from the float: 0.1 is 1/10.
         return sp.Integer(int(whole + fraction or "0")) * sp.Integer(10) ** (exponent - len(fraction))
 
@@ -285,43 +310,57 @@ class _Reader:
         if value is not None:
             return value
         if node.id in _FUNCTIONS or node.id == "He":
-            self._refuse(f"{node.id} is a function: write {node.id}(…)", node)
-        self._refuse(f"unknown name {node.id!r}; allowed are {self._variables}, {_ALLOWED_NAMES}", node)
+            raise self._error(f"{node.id} is a function: write {node.id}(…)", node)
+        raise self._error(f"unknown name {node.id!r}; allowed are {self._variables}, {_ALLOWED_NAMES}", node)
 
     def _call(self, node: ast.Call, depth: int) -> sp.Expr:
         if isinstance(node.func, ast.Constant):
-            self._refuse("no multiplication is implicit: write 2*(…)", node.func)
+            raise self._error("no multiplication is implicit: write 2*(…)", node.func)
         if not isinstance(node.func, ast.Name):
-            self._refuse(f"{_describe(node.func)} cannot be called; functions are He, {', '.join(_FUNCTIONS)}", node)
+            raise self._error(
+                f"{_describe(node.func)} cannot be called; functions are He, {', '.join(_FUNCTIONS)}", node
+            )
         name = node.func.id
         if node.keywords:
-            self._refuse(f"{name} takes no keywords", node.keywords[0])
+            raise self._error(f"{name} takes no keywords", node.keywords[0])
         if name == "He":
             return self._hermite(node, depth)
         if name not in _FUNCTIONS:
             kind = "is not a function" if self._variable(name) or name in _CONSTANTS else "is unknown"
-            self._refuse(f"{name!r} {kind}; functions are He, {', '.join(_FUNCTIONS)}", node)
+            raise self._error(f"{name!r} {kind}; functions are He, {', '.join(_FUNCTIONS)}", node)
         count, function = _FUNCTIONS[name]
         if len(node.args) != count if count is not None else not node.args:
-            self._refuse(f"{name} takes {count or 'at least one'} argument(s), got {len(node.args)}", node)
+            raise self._error(
+                f"{name} takes {count or 'at least one'} argument(s), got {len(node.args)}", node
+            )
         return function(*(self._expression(argument, depth + 1) for argument in node.args))
 
     def _hermite(self, node: ast.Call, depth: int) -> sp.Expr:
         if len(node.args) != 2:
-            self._refuse(f"He takes an order and an argument, He(3, z1); got {len(node.args)} argument(s)", node)
+            raise self._error(
+                f"He takes an order and an argument, He(3, z1); got {len(node.args)} argument(s)", node
+            )
         order = self._expression(node.args[0], depth + 1)
         if not (order.is_Integer and 0 <= order <= MAX_HERMITE_ORDER):
-            self._refuse(f"the order of He is an integer from 0 to {MAX_HERMITE_ORDER}", node.args[0])
+            raise self._error(f"the order of He is an integer from 0 to {MAX_HERMITE_ORDER}", node.args[0])
         argument = self._expression(node.args[1], depth + 1)
         if argument.is_Rational and _bits(argument) * int(order) > _MAX_NUMBER_BITS:
-            self._refuse(f"a number of over {_MAX_NUMBER_BITS} bits", node)
+            raise self._error(f"a number of over {_MAX_NUMBER_BITS} bits", node)
         if self._size(argument) * (int(order) // 2 + 1) > _MAX_NODES:
-            self._refuse(f"the formula written out has over {_MAX_NODES} parts", node)
+            raise self._error(f"the formula written out has over {_MAX_NODES} parts", node)
         return hermite(int(order), argument)
 
 
 def _bits(number: sp.Rational) -> int:
     return max(int(number.p).bit_length(), int(number.q).bit_length())
+
+
+_KINDS_IN_WORDS: tuple[tuple[tuple[type[ast.AST], ...], str], ...] = (
+    ((ast.Compare, ast.BoolOp), "a comparison"),
+    ((ast.Tuple, ast.List, ast.Set, ast.Dict), "a list or tuple"),
+    ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), "a comprehension"),
+    ((ast.Starred,), "a starred argument"),
+)
 
 
 def _describe(node: ast.AST) -> str:
@@ -333,15 +372,7 @@ def _describe(node: ast.AST) -> str:
             return f"the value {value!r}"
         case ast.Attribute(attr=attribute):
             return f"the attribute .{attribute}"
-        case ast.Compare() | ast.BoolOp():
-            return "a comparison"
-        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
-            return "a list or tuple"
-        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            return "a comprehension"
         case ast.BinOp(op=operator) | ast.UnaryOp(op=operator):
             return f"the operator {type(operator).__name__}"
-        case ast.Starred():
-            return "a starred argument"
-        case _:
-            return f"this ({type(node).__name__})"
+    kinds = (words for kinds, words in _KINDS_IN_WORDS if isinstance(node, kinds))
+    return next(kinds, f"this ({type(node).__name__})")

@@ -61,7 +61,7 @@ def to_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> fmpq_mpoly:
 def from_polynomial(polynomial: fmpq_mpoly, symbols: Sequence[sp.Symbol]) -> sp.Expr:
     """Return the SymPy expression of `polynomial`, its variables written as `symbols`."""
     terms = (
-        rational(coefficient) * sp.Mul(*(s**int(e) for s, e in zip(symbols, exponents, strict=True)))
+        rational(coefficient) * sp.Mul(*(s ** int(e) for s, e in zip(symbols, exponents, strict=True)))
         for exponents, coefficient in polynomial.to_dict().items()
     )
     return sp.Add(*terms)

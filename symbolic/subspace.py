@@ -116,4 +116,6 @@ def in_words(vector: Sequence[fmpq]) -> str:
         if entry != 0
     ]
     words = " ".join(f"{sign} {term}" for sign, term in terms)
-    return words.removeprefix("+ ").replace("- ", "-", 1) if words.startswith("- ") else words.removeprefix("+ ")
+    return (
+        words.removeprefix("+ ").replace("- ", "-", 1) if words.startswith("- ") else words.removeprefix("+ ")
+    )

@@ -13,7 +13,7 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import RebatchError
-from .parse import MAX_COORDINATES, coordinate, parse
+from .parse import MAX_COORDINATES, coordinate, parse, to_text
 
 
 @dataclass(frozen=True, init=False)
@@ -57,7 +57,7 @@ class Target:
         elif isinstance(source, str):
             expr, text = parse(source), source.strip()
         elif isinstance(source, sp.Expr):
-            expr, text = source, str(source)
+            expr, text = source, to_text(source)
         else:
             raise RebatchError(f"a target is text or a SymPy expression, got {type(source).__name__}")
         known = {coordinate(i): i for i in range(1, MAX_COORDINATES + 1)}

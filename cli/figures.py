@@ -1,0 +1,72 @@
+"""Figures: predictions as curves, simulations as points with error bars."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..symbolic.overlap import TwoStepOverlap
+from ..verify.agreement import Agreement
+
+
+def two_step_figure(
+    reused: TwoStepOverlap,
+    one_pass: TwoStepOverlap,
+    *,
+    alpha: float,
+    etas: Sequence[float],
+    simulated: Mapping[bool, Mapping[float, Agreement]],
+) -> Figure:
+    """Return M^2 against the step size, a panel per direction, with and without reuse.
+
+    Parameters
+    ----------
+    reused, one_pass : TwoStepOverlap
+        The formulas for the first neuron's overlap after two steps.
+    alpha : float
+    etas : sequence of float
+        Grid on which the formulas are drawn.
+    simulated : mapping
+        reuse -> eta -> agreement of the runs at that step size; drawn with two standard errors.
+    """
+    k = reused.target.k
+    figure = Figure(figsize=(4.2 * k, 3.4), layout="constrained")
+    panels = figure.subplots(1, k, squeeze=False)[0]
+    curves = ((True, reused, "C0", "-", "reused batch"), (False, one_pass, "C1", "--", "fresh batches"))
+    for reuse, formula, color, line, label in curves:
+        M2 = np.array([formula.at(alpha=alpha, eta=eta)[2, 0] for eta in etas])
+        points = simulated.get(reuse, {})
+        for r, panel in enumerate(panels):
+            panel.plot(etas, M2[:, r], line, color=color, label=f"{label}: formula")
+            if points:
+                panel.errorbar(
+                    list(points),
+                    [a.mean[2, 0, r] for a in points.values()],
+                    [2 * a.standard_error[2, 0, r] for a in points.values()],
+                    fmt="o",
+                    color=color,
+                    markersize=4,
+                    capsize=3,
+                    label=f"{label}: simulated, 2 s.e.",
+                )
+    for r, panel in enumerate(panels):
+        panel.set(xlabel=r"step size $\eta$", title=f"direction $z_{{{r + 1}}}$")
+        panel.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    panels[0].set_ylabel(r"overlap $M^{2}$ after two steps")
+    panels[0].legend(frameon=False, fontsize="small")
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a figure; its format is the path's suffix. An existing file is replaced only by a complete one."""
+    destination = Path(path)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    partial = destination.with_name(f".partial-{destination.name}")
+    try:
+        figure.savefig(partial, dpi=150)
+        os.replace(partial, destination)
+    finally:
+        partial.unlink(missing_ok=True)
+    return destination

@@ -1,0 +1,244 @@
+"""The command `rebatch`: analyze a target, predict its overlaps, simulate, and see whether the two agree."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from ..symbolic.errors import RebatchError
+
+app = typer.Typer(
+    add_completion=False,
+    help="What gradient descent learns of a target in high dimension, and what reusing a batch changes.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+
+TargetText = Annotated[str, typer.Argument(metavar="TARGET", help='Link function, such as "z1 + He(3, z2)".')]
+ActivationText = Annotated[str, typer.Option("--activation", "-s", help="A name, or a polynomial in h.")]
+Neurons = Annotated[int, typer.Option("--neurons", "-p", help="Number of neurons.")]
+Alpha = Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")]
+Eta = Annotated[float, typer.Option(help="Step size.")]
+WeightDecay = Annotated[float, typer.Option(help="Weight decay lam.")]
+Loss = Annotated[Literal["squared", "correlation"], typer.Option(help="What a step descends.")]
+NoiseStd = Annotated[float, typer.Option(help="Standard deviation of the label noise.")]
+OnePass = Annotated[bool, typer.Option("--one-pass", help="A fresh batch at every step.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsLatex = Annotated[bool, typer.Option("--latex", help="Print LaTeX.")]
+Readout = Annotated[
+    str | None, typer.Option(help="Second layer, p numbers with commas between; default (-1)^j / sqrt(p).")
+]
+
+
+@app.command()
+def analyze(
+    target: TargetText,
+    max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
+    as_json: AsJson = False,
+    as_latex: AsLatex = False,
+) -> None:
+    """Exponents and what two steps can learn, each line with its proof."""
+    from ..symbolic.learnability import analyze as analyze_target
+    from .tables import exponents_table, verdicts_table
+
+    analysis = analyze_target(target, max_order=max_order)
+    if as_json:
+        _print_json(analysis.to_json())
+        return
+    if as_latex:
+        print(analysis.latex())
+        return
+    plural = "direction" if analysis.dimension == 1 else "directions"
+    console.print(f"[bold]g(z) = {analysis.target.text}[/], {analysis.dimension} {plural}", highlight=False)
+    console.print(exponents_table(analysis))
+    if analysis.two_step:
+        console.print(verdicts_table(analysis))
+
+
+@app.command()
+def overlap(
+    target: TargetText,
+    activation: ActivationText,
+    neurons: Neurons = 1,
+    alpha: Annotated[
+        float | None, typer.Option(help="Samples per dimension; with --eta, print numbers.")
+    ] = None,
+    eta: Annotated[float | None, typer.Option(help="Step size; with --alpha, print numbers.")] = None,
+    weight_decay: WeightDecay = 0.0,
+    loss: Loss = "squared",
+    noise_std: NoiseStd = 0.0,
+    readout: Readout = None,
+    one_pass: OnePass = False,
+    as_json: AsJson = False,
+    as_latex: AsLatex = False,
+) -> None:
+    """The overlap after one and two steps, as exact formulas in alpha, eta and lam."""
+    from ..numeric.setting import Setting
+    from ..symbolic.overlap import two_step_overlap
+    from ..symbolic.target import Target
+    from .tables import overlaps_table
+
+    if (alpha is None) != (eta is None):
+        raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
+    formula = two_step_overlap(
+        Target(target, noise_std=noise_std),
+        activation,
+        neurons=neurons,
+        loss=loss,
+        readout=_readout(readout),
+        reuse=not one_pass,
+    )
+    numbers = None
+    if alpha is not None and eta is not None:
+        checked = Setting(
+            target=target, activation=activation, alpha=alpha, eta=eta, weight_decay=weight_decay, steps=2
+        )
+        numbers = formula.at(alpha=checked.alpha, eta=checked.eta, weight_decay=checked.weight_decay)
+    if as_json:
+        _print_json({**formula.to_json(), "numbers": None if numbers is None else numbers.tolist()})
+        return
+    if as_latex:
+        print(formula.latex())
+        return
+    console.print(str(formula), highlight=False, markup=False)
+    if numbers is not None:
+        title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
+        console.print(overlaps_table(numbers, title))
+
+
+@app.command()
+def simulate(
+    target: TargetText,
+    activation: ActivationText,
+    alpha: Alpha,
+    eta: Eta,
+    d: Annotated[int, typer.Option("--d", "-d", help="Input dimension.")] = 100_000,
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 2,
+    neurons: Neurons = 1,
+    weight_decay: WeightDecay = 0.0,
+    loss: Loss = "squared",
+    noise_std: NoiseStd = 0.0,
+    readout: Readout = None,
+    start: Annotated[Literal["orthogonal", "random"], typer.Option(help="Starting weights.")] = "orthogonal",
+    one_pass: OnePass = False,
+    runs: Annotated[int, typer.Option(min=1, help="Runs, with seeds seed, seed + 1, …")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
+    engine: Annotated[Literal["lazy"], typer.Option(help="How it is run.")] = "lazy",
+    out: Annotated[Path | None, typer.Option(help="netCDF file for the trajectory of a single run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run gradient descent in high dimension and show the overlaps step by step."""
+    from ..numeric.setting import Setting
+    from ..numeric.simulate import simulate as run_engine
+    from .tables import trajectories_table
+
+    if out is not None and runs != 1:
+        raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
+    setting = Setting(
+        target=target,
+        activation=activation,
+        neurons=neurons,
+        alpha=alpha,
+        eta=eta,
+        steps=steps,
+        weight_decay=weight_decay,
+        loss=loss,
+        noise_std=noise_std,
+        readout=_readout(readout),
+        start=start,
+        reuse=not one_pass,
+    )
+    results = [
+        run_engine(setting, engine, d=d, seed=s)
+        for s in _progress(range(seed, seed + runs), "simulating", show=not as_json)
+    ]
+    if out is not None:
+        results[0].save(out)
+    if as_json:
+        _print_json(
+            {
+                "setting": setting.to_dict(),
+                "engine": engine,
+                "d": d,
+                "runs": [
+                    {
+                        "seed": run.data.attrs["seed"],
+                        "M": run.M.values.tolist(),
+                        "Q": run.Q.values.tolist(),
+                        "training_loss": run.training_loss.values.tolist(),
+                    }
+                    for run in results
+                ],
+            }
+        )
+        return
+    console.print(f"{setting}, d = {d}", highlight=False, markup=False)
+    console.print(trajectories_table(results))
+    if out is not None:
+        console.print(f"trajectory written to {out}", highlight=False)
+
+
+@app.command()
+def demo(
+    figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path("rebatch-demo.png"),
+    d: Annotated[int, typer.Option("--d", "-d", help="Input dimension of the simulation.")] = 200_000,
+    runs: Annotated[int, typer.Option(min=3, help="Runs behind each simulated number.")] = 16,
+    as_json: AsJson = False,
+) -> None:
+    """The main job on z1 + He(3, z2): analyze, predict two steps, simulate, compare, draw."""
+    from . import demonstration
+
+    if not as_json:
+        analyze(demonstration.TARGET)
+    result = demonstration.run(d, runs, lambda jobs: _progress(jobs, "simulating", show=not as_json))
+    written = demonstration.draw(result, figure)
+    if as_json:
+        _print_json({**result.to_json(), "figure": str(written)})
+        return
+    demonstration.show(result, console)
+    console.print(f"figure: {written}", highlight=False)
+
+
+def _readout(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise RebatchError(f"--readout {text!r}; allowed are numbers with commas between, 0.5,-0.5") from None
+
+
+def _progress(items: Any, description: str, *, show: bool) -> Any:
+    """Return the items behind a progress bar, where a person looks on."""
+    items = list(items)
+    if not (show and console.is_terminal and len(items) > 1):
+        return items
+    return track(items, description, console=console, transient=True)
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2))
+
+
+def main() -> None:
+    """Run the command; errors are one clear line and exit code 2, never a traceback."""
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except RebatchError as error:
+        _fail(str(error), 2)
+    except typer.TyperException as error:
+        _fail(error.format_message() if hasattr(error, "format_message") else str(error), 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except OSError as error:
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}", 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

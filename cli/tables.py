@@ -1,0 +1,94 @@
+"""Results as Rich tables: what the commands print to a terminal."""
+
+import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ..numeric.trajectory import Trajectory
+from ..symbolic.learnability import Analysis
+from ..symbolic.subspace import in_words
+from ..verify.agreement import Agreement
+
+_VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
+
+
+def exponents_table(analysis: Analysis) -> Table:
+    """Return the exponents of a target, each with its witness."""
+    table = _table("exponent", "value", "how known", "witness")
+    for name, exponent in analysis.exponents().items():
+        table.add_row(name, f"[bold]{exponent}[/]", str(exponent.how), escape(exponent.witness))
+    if analysis.staircase is not None:
+        table.add_row("staircase property", "yes" if analysis.staircase else "no", "exact", "leap = 1")
+    return table
+
+
+def verdicts_table(analysis: Analysis) -> Table:
+    """Return the two-step verdict of every direction, each with its proof."""
+    table = _table("direction", "one pass", "two steps, reused batch", "how known", "proof")
+    one_pass = {v: order for order, added in analysis.isotropic_leap.sequence for v in added}
+    for verdict in analysis.two_step:
+        order = f" (m = {verdict.order})" if verdict.witness else ""
+        style = _VERDICT_STYLE[verdict.verdict]
+        reached = one_pass.get(verdict.direction)
+        table.add_row(
+            in_words(verdict.direction),
+            f"leap {reached}" if reached else "-",
+            f"[{style}]{verdict.verdict}{order}[/]",
+            str(verdict.how),
+            escape(verdict.reason()),
+        )
+    return table
+
+
+def overlaps_table(M: np.ndarray, title: str) -> Table:
+    """Return overlaps M, shape (steps, p, k), a row per step and neuron."""
+    table = _table("step", "neuron", *(f"z{r + 1}" for r in range(M.shape[2])), title=title)
+    for step, rows in enumerate(M):
+        for j, row in enumerate(rows):
+            table.add_row(str(step), str(j + 1), *(f"{x:.6g}" for x in row))
+    return table
+
+
+def trajectories_table(runs: list[Trajectory]) -> Table:
+    """Return the mean overlaps over runs with their standard errors, and the training loss."""
+    M = np.stack([np.asarray(run.M) for run in runs])
+    mean, error = M.mean(axis=0), M.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else None
+    loss = np.mean([np.asarray(run.training_loss) for run in runs], axis=0)
+    columns = (f"M[{j + 1}, z{r + 1}]" for j in range(mean.shape[1]) for r in range(mean.shape[2]))
+    table = _table("step", "training loss", *columns)
+    for step, rows in enumerate(mean.reshape(len(mean), -1)):
+        errors = [None] * len(rows) if error is None else error[step].ravel()
+        table.add_row(str(step), f"{loss[step]:.5f}", *map(_with_error, rows, errors))
+    return table
+
+
+def agreement_table(result: Agreement) -> Table:
+    """Return prediction and simulation side by side, steps from 1 on."""
+    table = _table("step", "neuron", "direction", "predicted", f"mean of {result.runs} runs", "z-score")
+    z = result.z
+    for step in range(1, len(result.predicted)):
+        for j, r in np.ndindex(*result.predicted.shape[1:]):
+            score = z[step, j, r]
+            table.add_row(
+                str(step),
+                str(j + 1),
+                f"z{r + 1}",
+                f"{result.predicted[step, j, r]:.5f}",
+                _with_error(result.mean[step, j, r], result.standard_error[step, j, r]),
+                "heavy tails"
+                if np.isnan(score)
+                else f"[{'green' if abs(score) < 4 else 'red'}]{score:+.2f}[/]",
+            )
+    return table
+
+
+def _with_error(value: float, error: float | None) -> str:
+    return f"{value:.5f}" if error is None else f"{value:.5f} ± {error:.5f}"
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,152 @@
+import json
+import sys
+
+import pytest
+from rebatch import Trajectory
+from rebatch.cli.main import main
+
+
+def rebatch(capsys, *arguments):
+    """Run the command in this process; return its exit code, output and errors."""
+    old, sys.argv = sys.argv, ["rebatch", *arguments]
+    try:
+        with pytest.raises(SystemExit) as done:
+            main()
+    finally:
+        sys.argv = old
+    output = capsys.readouterr()
+    return done.value.code, output.out, output.err
+
+
+def test_analyze_prints_exponents_and_proofs(capsys):
+    code, out, _ = rebatch(capsys, "analyze", "z1 + He(3, z2)")
+    assert code == 0
+    assert "isotropic leap" in out
+    assert "(21, 324)" in out
+
+
+def test_analyze_gives_json_with_the_promised_keys(capsys):
+    code, out, _ = rebatch(capsys, "analyze", "z1 + z2 + z1*z2", "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert {
+        "target",
+        "k",
+        "dimension",
+        "information_exponent",
+        "leap",
+        "isotropic_leap",
+        "staircase",
+        "two_step",
+    } <= {*data}
+    assert data["isotropic_leap"]["sequence"] == [
+        {"order": 1, "directions": [["1", "1"]]},
+        {"order": 2, "directions": [["1", "-1"]]},
+    ]
+
+
+def test_overlap_gives_formula_and_numbers(capsys):
+    code, out, _ = rebatch(
+        capsys, "overlap", "He(3, z)", "-s", "h + h^2/2 + h^3/6", "--alpha", "2", "--eta", "0.05", "--json"
+    )
+    data = json.loads(out)
+    assert code == 0
+    assert data["numbers"][2][0][0] == pytest.approx(-1.00556, abs=1e-4)
+    assert "1215*alpha*eta**3/2" in data["M2"][0][0]
+
+
+def test_overlap_prints_latex(capsys):
+    code, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^3", "--latex")
+    assert code == 0
+    assert r"\alpha" in out
+
+
+def test_simulate_shows_and_saves_a_trajectory(capsys, tmp_path):
+    path = tmp_path / "run.nc"
+    arguments = [
+        "simulate",
+        "z1",
+        "-s",
+        "relu",
+        "--alpha",
+        "2",
+        "--eta",
+        "0.1",
+        "-d",
+        "500",
+        "--out",
+        str(path),
+    ]
+    code, out, _ = rebatch(capsys, *arguments)
+    assert code == 0
+    assert "training loss" in out
+    assert Trajectory.load(path).M.shape == (3, 1, 1)
+
+
+def test_simulate_gives_json_for_every_run(capsys):
+    code, out, _ = rebatch(
+        capsys,
+        "simulate",
+        "z1",
+        "-s",
+        "erf",
+        "--alpha",
+        "2",
+        "--eta",
+        "0.1",
+        "-d",
+        "50",
+        "--runs",
+        "3",
+        "--json",
+    )
+    assert code == 0
+    assert [run["seed"] for run in json.loads(out)["runs"]] == [0, 1, 2]
+
+
+def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
+    figure = tmp_path / "demo.png"
+    code, out, _ = rebatch(capsys, "demo", "-d", "2000", "--runs", "3", "--figure", str(figure))
+    assert code == 0
+    assert "z-score" in out
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["analyze", "z1 + foo"], "foo"),
+        (["analyze", "z1 + (z2"], "never closed"),
+        (["analyze", ""], "empty"),
+        (["analyze", "tanh(z1)"], "not a polynomial"),
+        (["analyze", "z1", "--max-order", "0"], "max_order"),
+        (["analyze"], "Missing argument"),
+        (["overlap", "z1", "-s", "relu"], "not a polynomial"),
+        (["overlap", "z1", "-s", "swish"], "swish"),
+        (["overlap", "z1", "-s", "h", "--alpha", "2"], "together"),
+        (["overlap", "z1", "-s", "h", "--alpha", "-2", "--eta", "1"], "alpha = -2"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "nan", "--eta", "1"], "alpha = nan"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "-1", "--eta", "1"], "alpha = -1"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "0"], "eta = 0"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "inf"], "eta = inf"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "-p", "0"], "neurons = 0"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "-d", "1"], "d = 1"),
+        (["simulate", "z1", "-s", "nothing", "--alpha", "1", "--eta", "1"], "nothing"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "x", "--eta", "1"], "--alpha"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "--readout", "1,b"], "--readout"),
+        (
+            ["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "--runs", "2", "--out", "f.nc"],
+            "--out",
+        ),
+        (["overlap", "z1", "-s", "h", "--loss", "hinge"], "hinge"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_exit_code_2(capsys, arguments, says):
+    code, out, err = rebatch(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert says in err
+    assert err.startswith("error: ")
+    # A text gets two more lines, itself and the caret under the place.
+    assert err.count("\n") in (1, 3)

@@ -1,0 +1,129 @@
+import pytest
+import sympy as sp
+from flint import fmpq
+from hypothesis import given
+from hypothesis import strategies as st
+from rebatch import (
+    How,
+    NotPolynomialError,
+    Target,
+    TooLargeError,
+    generative_exponent,
+    hermite_series,
+    information_exponent,
+    isotropic_leap,
+    leap,
+    relevant_subspace,
+)
+from rebatch.symbolic.subspace import Subspace
+from rebatch.verify.strategies import polynomial_targets, rotations, signed_permutations, transformed
+
+
+def subspace(directions, k):
+    def entries(row):
+        for text in row:
+            number = sp.Rational(text)
+            yield fmpq(int(number.p), int(number.q))
+
+    return Subspace.span((list(entries(row)) for row in directions), k)
+
+
+def test_reference_exponents(reference):
+    target = Target(reference["target"], k=reference["k"])
+    assert information_exponent(target).value == reference["information_exponent"]
+    assert leap(target).value == reference["leap"]
+    assert isotropic_leap(target).value == reference["isotropic_leap"]
+    assert relevant_subspace(target).dimension == reference["dimension"]
+
+
+def test_reference_sequences_of_subspaces(reference):
+    k = reference["k"]
+    sequence = isotropic_leap(Target(reference["target"], k=k)).sequence
+    expected = reference["isotropic_sequence"]
+    assert [order for order, _ in sequence] == [stage["order"] for stage in expected]
+    for (_, directions), stage in zip(sequence, expected, strict=True):
+        assert Subspace.span(directions, k) == subspace(stage["directions"], k)
+
+
+def test_reference_generative_exponents(reference):
+    if "generative_exponent" not in reference:
+        assert reference["dimension"] != 1
+        return
+    exponent = generative_exponent(Target(reference["target"], k=reference["k"]))
+    assert exponent.value == reference["generative_exponent"]
+    assert exponent.how is How.THEOREM
+
+
+@given(polynomial_targets())
+def test_the_information_exponent_is_the_first_isotropic_order(target):
+    sequence = isotropic_leap(target).sequence
+    assert information_exponent(target).value == (sequence[0][0] if sequence else None)
+
+
+@given(st.data(), polynomial_targets(max_coordinates=3))
+def test_isotropic_exponents_are_unchanged_by_rotations(data, target):
+    turned = transformed(target, data.draw(rotations(target.k)))
+    before, after = isotropic_leap(target), isotropic_leap(turned)
+    assert after.value == before.value
+    assert [(order, len(added)) for order, added in after.sequence] == [
+        (order, len(added)) for order, added in before.sequence
+    ]
+    assert information_exponent(turned).value == information_exponent(target).value
+
+
+@given(st.data(), polynomial_targets(max_coordinates=3))
+def test_the_leap_is_unchanged_by_permutations_and_sign_flips(data, target):
+    turned = transformed(target, data.draw(signed_permutations(target.k)))
+    assert leap(turned).value == leap(target).value
+
+
+@given(polynomial_targets())
+def test_the_isotropic_leap_is_at_least_the_leap(target):
+    if leap(target).value is not None:
+        assert isotropic_leap(target).value >= leap(target).value >= information_exponent(target).value
+
+
+@given(polynomial_targets(max_coordinates=3))
+def test_greedy_leap_is_the_best_ordering(target):
+    indices = [S for S in hermite_series(target).coefficients if any(S)]
+    assert leap(target).value == _least_maximum(indices)
+
+
+def _least_maximum(indices):
+    """The leap by its definition over coverings: the least L for which all indices can be absorbed."""
+    if not indices:
+        return None
+    for allowed in range(1, 100):
+        covered, waiting = set(), list(indices)
+        while True:
+            ready = [S for S in waiting if sum(n for j, n in enumerate(S) if j not in covered) <= allowed]
+            if not ready:
+                break
+            waiting = [S for S in waiting if S not in ready]
+            covered |= {j for S in ready for j, n in enumerate(S) if n}
+        if not waiting:
+            return allowed
+    raise AssertionError("no ordering found")
+
+
+def test_a_sum_of_coordinates_is_one_direction():
+    assert relevant_subspace("(z1 + z2)^2").dimension == 1
+    assert generative_exponent("(z1 + z2)^2").value == 2
+
+
+@pytest.mark.parametrize("text", ["7", "z1 - z1", "0"])
+def test_constants_have_infinite_exponents_and_say_so(text):
+    for exponent in (information_exponent(text), leap(text), isotropic_leap(text), generative_exponent(text)):
+        assert exponent.infinite
+        assert exponent.value is None
+        assert exponent.to_json()["infinite"] is True
+
+
+def test_a_target_that_is_not_polynomial_is_refused_by_name():
+    with pytest.raises(NotPolynomialError, match=r"tanh\(z1\)"):
+        information_exponent("tanh(z1) + z2")
+
+
+def test_a_polynomial_too_large_is_refused_with_its_size():
+    with pytest.raises(TooLargeError, match="degree 64 in 12 variables"):
+        information_exponent("(" + "+".join(f"z{i}" for i in range(1, 13)) + ")^64")

@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_step_verdict
+from rebatch.symbolic.subspace import Subspace, dot
+from rebatch.verify.strategies import polynomial_targets, rotations, transformed
+
+
+def of_kind(verdicts, kind, k):
+    return Subspace.span((v.direction for v in verdicts if v.verdict == kind), k)
+
+
+def test_reference_witnesses(reference):
+    verdicts = two_step_verdict(Target(reference["target"], k=reference["k"]))
+    found = [(v.order, [str(x) for x in v.witness]) for v in verdicts if v.witness]
+    assert found == [(w["order"], w["mu"]) for w in reference["two_step_witnesses"]]
+
+
+def test_reference_learned_directions_are_learned_and_hidden_ones_are_not(reference):
+    k = reference["k"]
+    verdicts = two_step_verdict(Target(reference["target"], k=k))
+    assert of_kind(verdicts, "learned", k).dimension == reference["two_step_learned_dimension"]
+    assert (
+        of_kind(verdicts, "hidden", k).dimension
+        <= reference["dimension"] - reference["two_step_learned_dimension"]
+    )
+
+
+@given(polynomial_targets())
+def test_verdicts_are_an_orthogonal_basis_of_the_relevant_subspace(target):
+    directions = [v.direction for v in two_step_verdict(target)]
+    assert Subspace.span(directions, target.k) == relevant_subspace(target)
+    assert all(dot(a, b) == 0 for i, a in enumerate(directions) for b in directions[:i])
+
+
+@given(st.data(), polynomial_targets(max_coordinates=2, max_degree=3))
+def test_witness_orders_are_unchanged_by_rotations(data, target):
+    turned = transformed(target, data.draw(rotations(target.k)))
+    assert [(v.verdict, v.order) for v in two_step_verdict(turned)] == [
+        (v.verdict, v.order) for v in two_step_verdict(target)
+    ]
+
+
+@given(polynomial_targets(max_coordinates=2, max_degree=3))
+def test_a_polynomial_of_one_direction_is_always_decided(target):
+    if relevant_subspace(target).dimension == 1:
+        (verdict,) = two_step_verdict(target)
+        assert verdict.verdict in ("learned", "hidden")
+
+
+@pytest.mark.parametrize("text", ["z1 + He(3, z2)", "He(3, z1)*He(2, z2)", "z1 + z1*z2 + z1*z2*z3"])
+def test_witnesses_are_what_monte_carlo_sees(text):
+    # 4e6 samples of y^m z, bounded by clipping nothing: five standard errors, fixed seed.
+    target = Target(text)
+    z = np.random.default_rng(5).standard_normal((4_000_000, target.k))
+    y = target(z)
+    for verdict in two_step_verdict(target, max_order=3):
+        if verdict.witness:
+            values = (y**verdict.order)[:, None] * z
+            error = values.std(axis=0) / np.sqrt(len(z))
+            witness = np.array([float(x.p) / float(x.q) for x in verdict.witness])
+            assert (np.abs(values.mean(axis=0) - witness) < 5 * error).all()
+
+
+def test_moments_alone_never_hide_a_direction():
+    (learned, other) = two_step_verdict("z1 + z2 + z1*z2")
+    assert learned.verdict == "learned"
+    assert other.verdict == "undecided"
+    assert other.how is How.UNDECIDED
+
+
+def test_even_targets_are_hidden_with_their_certificate():
+    for verdict in two_step_verdict("z1^2 - z2^2"):
+        assert verdict.verdict == "hidden"
+        assert verdict.certificate == "g(-z) = g(z)"
+
+
+def test_constants_have_no_direction():
+    assert two_step_verdict("7") == ()
+    assert analyze("7").staircase is None
+
+
+def test_the_analysis_is_json_of_the_promised_shape():
+    data = json.loads(json.dumps(analyze("z1 + He(3, z2)").to_json()))
+    assert data["target"] == "z1 + He(3, z2)"
+    assert (data["k"], data["dimension"], data["staircase"]) == (2, 2, False)
+    assert data["information_exponent"]["value"] == 1
+    assert data["isotropic_leap"]["sequence"][1] == {"order": 3, "directions": [["0", "1"]]}
+    assert data["two_step"][1] == {
+        "direction": ["0", "1"],
+        "verdict": "learned",
+        "how": "exact",
+        "order": 3,
+        "witness": ["21", "324"],
+        "certificate": None,
+    }
+
+
+def test_the_analysis_prints_itself():
+    assert "E[y^3 z] = (21, 324)" in str(analyze("z1 + He(3, z2)"))
+    assert analyze("z1 + He(3, z2)").latex().startswith(r"\begin{tabular}")
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.5])
+def test_a_witness_order_that_is_no_positive_integer_is_refused(order):
+    with pytest.raises(RebatchError, match="max_order"):
+        two_step_verdict("z1", max_order=order)

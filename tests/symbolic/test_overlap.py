@@ -1,0 +1,161 @@
+from itertools import product
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from rebatch import Activation, NotPolynomialError, RebatchError, Target, two_step_overlap, two_step_verdict
+from rebatch.symbolic.overlap import ALPHA, ETA, LAM
+from rebatch.symbolic.target import compiled
+from rebatch.verify.strategies import polynomial_targets
+
+RICH = "h + h^2/2 + h^3/6"
+
+
+def test_the_check_value_of_the_theory():
+    formula = two_step_overlap("He(3, z)", RICH).M2[0, 0].subs(LAM, 0)
+    terms = sp.Poly(formula, ETA, ALPHA).terms()
+    assert len(terms) == 7
+    assert min(terms) == ((3, 1), sp.Rational(1215, 2))
+    assert float(formula.subs({ALPHA: 2, ETA: sp.Rational(1, 20)})) == pytest.approx(-1.0056, abs=5e-5)
+    assert float(formula.subs({ALPHA: 2, ETA: sp.Rational(1, 50)})) == pytest.approx(0.00185, abs=5e-6)
+
+
+def test_the_leading_term_is_the_third_moment_of_the_label():
+    # theory, 5.2 at q = 2: alpha eta (eta a)^2 / 2! E[y^3 z] E[sigma'^2 sigma'''] with 324 and 15/4.
+    formula = two_step_overlap("He(3, z)", RICH, loss="correlation").M2[0, 0]
+    assert formula == ALPHA * ETA**3 / 2 * 324 * sp.Rational(15, 4)
+
+
+def quadrature(target, activation, a, loss, reuse, alpha, eta, lam, nodes=24):
+    """M^1 and M^2 of theory 5 by tensor Gauss-Hermite over (z, h^0, zeta): an independent second way."""
+    target, activation = Target(target), Activation(activation)
+    h = sp.Symbol("h", real=True)
+    sigma, slope = (compiled(e, (h,)) for e in (activation.expr, activation.derivative))
+    a = np.asarray(a, dtype=float)
+    p, k = len(a), target.k
+    x, w = np.polynomial.hermite_e.hermegauss(nodes)
+    w = w / w.sum()
+    points = np.array(list(product(x, repeat=k + 2 * p)))
+    weights = np.prod(np.array(list(product(w, repeat=k + 2 * p))), axis=1)
+    z, h0, zeta = points[:, :k], points[:, k : k + p], points[:, k + p :]
+    y = target(z)
+
+    def signal(fields):
+        r = y - (sigma(fields) * a).sum(axis=1) if loss == "squared" else y
+        return a * slope(fields) * r[:, None]
+
+    def mean(values):
+        return np.tensordot(weights, values, axes=1)
+
+    g0 = signal(h0)
+    M1 = alpha * eta * mean(g0[:, :, None] * z[:, None, :])
+    N1 = (1 - eta * lam) * np.eye(p) + alpha * eta * mean(g0[:, :, None] * h0[:, None, :])
+    root = np.linalg.cholesky(alpha * mean(g0[:, :, None] * g0[:, None, :]))
+    h1 = z @ M1.T + h0 @ N1.T + eta * zeta @ root.T + (eta * g0 if reuse else 0)
+    M2 = (1 - eta * lam) * M1 + alpha * eta * mean(signal(h1)[:, :, None] * z[:, None, :])
+    return M1, M2
+
+
+@pytest.mark.parametrize("loss", ["squared", "correlation"])
+@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.parametrize(
+    ("target", "activation", "a", "nodes"),
+    [
+        ("He(3, z)", RICH, [1.0], 24),
+        ("z1 + He(2, z2) - z1*z2/2", "h + h^2/2", [0.75], 14),
+        ("He(2, z) + z/3", "h + h^2/3", [0.5, -1.25], 9),
+    ],
+)
+def test_the_formula_is_what_quadrature_gives(target, activation, a, nodes, loss, reuse):
+    alpha, eta, lam = 1.7, 0.06, 0.4
+    formula = two_step_overlap(target, activation, neurons=len(a), readout=a, loss=loss, reuse=reuse)
+    M0, M1, M2 = formula.at(alpha=alpha, eta=eta, weight_decay=lam)
+    expected = quadrature(target, activation, a, loss, reuse, alpha, eta, lam, nodes)
+    assert not M0.any()
+    # Gauss-Hermite with n nodes is exact up to degree 2n - 1, beyond the degrees here: rounding only.
+    np.testing.assert_allclose(M1, expected[0], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(M2, expected[1], rtol=1e-9, atol=1e-11)
+
+
+def lowest_power_along(M2, direction):
+    along = sp.expand(sum(sp.Rational(int(x.p), int(x.q)) * M2[0, r] for r, x in enumerate(direction)))
+    return None if along == 0 else min(power for (power,) in sp.Poly(along, ETA).monoms())
+
+
+@given(polynomial_targets(max_degree=3, max_coordinates=2, max_terms=3))
+@settings(max_examples=25)
+def test_the_leading_power_of_eta_is_the_witness_order(target):
+    # Correlation loss, one neuron, an activation with E[sigma'^q sigma^(q+1)] > 0 up to q = 2. With a first moment
+    # of the label, M^1 z enters h^1 and may show a direction earlier still: then the witness order is a bound.
+    verdicts = two_step_verdict(target, max_order=3)
+    M2 = two_step_overlap(target, RICH, loss="correlation").M2
+    for verdict in verdicts:
+        lowest = lowest_power_along(M2, verdict.direction)
+        if verdict.verdict == "hidden":
+            assert lowest is None
+        elif verdict.witness and verdicts[0].order > 1:
+            assert lowest == verdict.order
+        elif verdict.witness:
+            assert lowest <= verdict.order
+
+
+def test_the_staircase_can_show_a_direction_below_its_witness_order():
+    # E[y z] = (1, 1) and E[y^2 z] is parallel to it, so e1 - e2 has its first witness at m = 3. But h^1 contains
+    # M^1 z, and E[y (z1 + z2) (z1 - z2)] = -2: eta^2 already carries it, with reuse or without.
+    target = "z1*z2**2 + z2**2 + z2"
+    assert [v.order for v in two_step_verdict(target)] == [1, 3]
+    for reuse in (True, False):
+        M2 = two_step_overlap(target, RICH, loss="correlation", reuse=reuse).M2
+        assert lowest_power_along(M2, two_step_verdict(target)[1].direction) == 2
+
+
+def test_an_even_target_is_never_seen():
+    formula = two_step_overlap("He(2, z) - He(4, z)/3", RICH)
+    assert formula.M1[0, 0] == 0
+    assert formula.M2[0, 0] == 0
+
+
+def test_one_pass_does_not_see_what_reuse_sees():
+    reused = two_step_overlap("z1 + He(3, z2)", RICH, loss="correlation")
+    one_pass = two_step_overlap("z1 + He(3, z2)", RICH, loss="correlation", reuse=False)
+    assert reused.M2[0, 1] != 0
+    assert one_pass.M2[0, 1] == 0
+    assert reused.M1 == one_pass.M1
+
+
+def test_label_noise_enters_through_the_variance_of_omega():
+    clean = two_step_overlap("He(2, z) + z", RICH)
+    noisy = two_step_overlap(Target("He(2, z) + z", noise_std=0.5), RICH)
+    assert clean.M1 == noisy.M1
+    assert sp.expand(noisy.M2[0, 0] - clean.M2[0, 0]) != 0
+
+
+def test_a_symbolic_readout_gives_the_numeric_one():
+    symbolic = two_step_overlap("z1 + He(2, z1)", "h + h^2/2", neurons=2, readout="symbolic")
+    numeric = two_step_overlap("z1 + He(2, z1)", "h + h^2/2", neurons=2)
+    a1, a2 = symbolic.readout
+    values = {a1: numeric.readout[0], a2: numeric.readout[1]}
+    assert sp.expand(symbolic.M2.subs(values) - numeric.M2) == sp.zeros(2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"activation": "relu"}, NotPolynomialError, "not a polynomial"),
+        ({"loss": "hinge"}, RebatchError, "squared, correlation"),
+        ({"neurons": 0}, RebatchError, "neurons = 0"),
+        ({"neurons": 2, "readout": [1.0]}, RebatchError, "one per neuron"),
+        ({"readout": "open"}, RebatchError, "symbolic"),
+        ({"target": "tanh(z1)"}, NotPolynomialError, "tanh"),
+    ],
+)
+def test_bad_problems_are_refused(arguments, error, says):
+    target, activation = arguments.pop("target", "z1"), arguments.pop("activation", "h")
+    with pytest.raises(error, match=says):
+        two_step_overlap(target, activation, **arguments)
+
+
+def test_a_formula_with_open_readout_gives_no_numbers():
+    with pytest.raises(RebatchError, match="symbolic in a1"):
+        two_step_overlap("z1", "h", readout="symbolic").at(alpha=1, eta=0.1)
