@@ -104,6 +104,6 @@ def show(result: Demonstration, console: Console) -> None:
     for reuse, formula in result.formulas.items():
         batch = "one batch, used twice" if reuse else "a fresh batch for each step"
         console.print(f"\n[bold]{batch}[/]: sigma = {ACTIVATION}, correlation loss", highlight=False)
-        console.print(str(formula), highlight=False, markup=False)
+        console.print(str(formula), highlight=False, markup=False, soft_wrap=True)
         console.print(f"alpha = {ALPHA:g}, eta = {ETA:g}, d = {result.d}", highlight=False)
         console.print(agreement_table(result.agreements[reuse][ETA]))

@@ -104,7 +104,7 @@ def overlap(
     if as_latex:
         print(formula.latex())
         return
-    console.print(str(formula), highlight=False, markup=False)
+    print(formula)
     if numbers is not None:
         title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
         console.print(overlaps_table(numbers, title))
