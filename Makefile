@@ -10,10 +10,10 @@ demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
 
 test: lint
-	$(BIN)/python -m pytest -m "not deep"
+	$(BIN)/python -m pytest -n auto -m "not deep"
 
 test-deep: $(INSTALLED)
-	$(BIN)/python -m pytest -m deep
+	$(BIN)/python -m pytest -n auto -m deep
 
 # mypy follows imports by path: give it the root under the package's name, as the install does.
 lint: $(INSTALLED)

@@ -2,6 +2,7 @@ import json
 import sys
 
 import pytest
+
 from rebatch import Trajectory
 from rebatch.cli.main import main
 

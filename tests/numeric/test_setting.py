@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+
 from rebatch import RebatchError, Setting, Target
 
 VALID = {"target": "z1 + He(3, z2)", "activation": "relu", "neurons": 2, "alpha": 3, "eta": 0.2, "steps": 4}

@@ -1,5 +1,6 @@
 import pytest
 import sympy as sp
+
 from rebatch import Activation, RebatchError
 from rebatch.symbolic.parse import ACTIVATION_VARIABLE as h
 

@@ -3,6 +3,7 @@ import sympy as sp
 from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebatch import (
     How,
     NotPolynomialError,

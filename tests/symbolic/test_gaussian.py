@@ -3,6 +3,7 @@ from math import prod
 from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebatch.symbolic.gaussian import first_moments, moments, polynomial_expectation, smoothed
 from rebatch.symbolic.polynomial import ring, to_polynomial
 from rebatch.verify.strategies import polynomial_targets

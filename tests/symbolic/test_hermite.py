@@ -2,6 +2,7 @@ import sympy as sp
 from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebatch import hermite_series
 from rebatch.symbolic.gaussian import polynomial_expectation
 from rebatch.symbolic.hermite import hermite_form, rotated_form

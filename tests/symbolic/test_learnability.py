@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_step_verdict
 from rebatch.symbolic.subspace import Subspace, dot
 from rebatch.verify.strategies import polynomial_targets, rotations, transformed

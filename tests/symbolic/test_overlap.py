@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given, settings
+
 from rebatch import Activation, NotPolynomialError, RebatchError, Target, two_step_overlap, two_step_verdict
 from rebatch.symbolic.overlap import ALPHA, ETA, LAM
 from rebatch.symbolic.target import compiled

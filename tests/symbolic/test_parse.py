@@ -2,6 +2,7 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebatch.symbolic.errors import ParseError
 from rebatch.symbolic.parse import coordinate, hermite, parse, parse_activation, to_text
 

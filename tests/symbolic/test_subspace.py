@@ -1,6 +1,7 @@
 from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebatch.symbolic.subspace import Subspace, dot, in_words, primitive
 
 K = 4

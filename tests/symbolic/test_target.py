@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import sympy as sp
+
 from rebatch import RebatchError, Target
 from rebatch.symbolic.parse import coordinate
 

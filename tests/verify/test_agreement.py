@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from rebatch import RebatchError, Setting, Trajectory, agreement
 
 SETTING = Setting(target="z1", activation="erf", neurons=1, alpha=1, eta=1, steps=1)
