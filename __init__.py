@@ -12,10 +12,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "symbolic.errors": ["NotPolynomialError", "ParseError", "RebatchError", "TooLargeError"],
         "symbolic.exponents": [
             "generative_exponent",
+            "generative_leap",
             "information_exponent",
             "isotropic_leap",
             "leap",
             "relevant_subspace",
+            "reuse_staircase",
         ],
         "symbolic.hermite": ["hermite_series"],
         "symbolic.known": ["How"],

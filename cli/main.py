@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from ..symbolic.errors import RebatchError
@@ -53,7 +54,7 @@ def analyze(
         print(analysis.latex())
         return
     plural = "direction" if analysis.dimension == 1 else "directions"
-    console.print(f"[bold]g(z) = {analysis.target.text}[/], {analysis.dimension} {plural}", highlight=False)
+    console.print(f"[bold]g(z) = {escape(target)}[/], {analysis.dimension} {plural}", highlight=False)
     console.print(exponents_table(analysis))
     if analysis.two_step:
         console.print(verdicts_table(analysis))

@@ -26,14 +26,13 @@ def exponents_table(analysis: Analysis) -> Table:
 def verdicts_table(analysis: Analysis) -> Table:
     """Return the two-step verdict of every direction, each with its proof."""
     table = _table("direction", "one pass", "two steps, reused batch", "how known", "proof")
-    one_pass = {v: order for order, added in analysis.isotropic_leap.sequence for v in added}
     for verdict in analysis.two_step:
         order = f" (m = {verdict.order})" if verdict.witness else ""
         style = _VERDICT_STYLE[verdict.verdict]
-        reached = one_pass.get(verdict.direction)
+        reached = analysis.isotropic_leap.order_of(verdict.direction)
         table.add_row(
             in_words(verdict.direction),
-            f"leap {reached}" if reached else "-",
+            f"leap {reached}",
             f"[{style}]{verdict.verdict}{order}[/]",
             str(verdict.how),
             escape(verdict.reason()),

@@ -11,8 +11,9 @@ from flint import fmpq, fmpq_mpoly
 
 from .hermite import MultiIndex, hermite_coefficients, hermite_form, rotated_form
 from .known import How
-from .polynomial import to_polynomial
+from .polynomial import powers, to_polynomial
 from .subspace import Subspace, Vector, as_text, dot, in_words
+from .symmetry import hidden_directions
 from .target import Target
 
 
@@ -62,6 +63,15 @@ class IsotropicLeap(Exponent):
     """
 
     sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
+
+    def order_of(self, direction: Vector) -> int:
+        """Return the largest order met until the sequence of subspaces contains `direction`, a vector of V."""
+        reached, largest = Subspace.zero(len(direction)), 0
+        for order, added in self.sequence:
+            reached, largest = reached + Subspace.span(added, len(direction)), max(largest, order)
+            if direction in reached:
+                break
+        return largest
 
     def to_json(self) -> dict[str, Any]:
         """Return the exponent with its sequence, directions as exact text."""
@@ -115,19 +125,20 @@ def leap(target: Target | str) -> Exponent:
     ----------
     [A23]; theory, 3.2. Leap 1 is the merged-staircase property of [A21].
     """
-    waiting = _nonconstant(_form(Target(target)))
+    waiting = list(_nonconstant(_form(Target(target))))
     if not waiting:
         return Exponent(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
     covered: set[int] = set()
     largest, steps = 0, []
-    while waiting:
+    while True:
         uncovered = {S: sum(n for j, n in enumerate(S) if j not in covered) for S in waiting}
+        waiting = [S for S in waiting if uncovered[S]]
+        if not waiting:
+            break
         S = min(waiting, key=lambda S: (uncovered[S], sum(S), tuple(-n for n in S)))
-        if uncovered[S] > 0:
-            steps.append(f"{_hermite_in_words(S)} (+{uncovered[S]})")
-            largest = max(largest, uncovered[S])
-            covered |= {j for j, n in enumerate(S) if n}
-        del waiting[S]
+        steps.append(f"{_hermite_in_words(S)} (+{uncovered[S]})")
+        largest = max(largest, uncovered[S])
+        covered |= {j for j, n in enumerate(S) if n}
     return Exponent(largest, How.EXACT, witness="absorb " + ", then ".join(steps))
 
 
@@ -161,7 +172,7 @@ def isotropic_leap(target: Target | str) -> IsotropicLeap:
     learned = Subspace.zero(target.k)
     sequence = []
     while learned != total:
-        order, added = _next_directions(form, learned)
+        order, added = _next_directions([form], learned)
         sequence.append((order, added.orthogonal_basis()))
         learned = learned + added
     if not sequence:
@@ -204,6 +215,135 @@ def generative_exponent(target: Target | str) -> Exponent:
     return Exponent(1, How.THEOREM, witness="a polynomial of one direction that is not even")
 
 
+@dataclass(frozen=True)
+class GenerativeLeap(Exponent):
+    """The generative leap, as an interval.
+
+    Attributes
+    ----------
+    lower, upper : int or None
+        Bounds: the upper one by witnesses E[y^m p(z_U) He_j], the lower one by symmetry or theorem; None is open.
+    sequence : tuple of (order, directions)
+        The stages by which the upper bound was reached.
+    """
+
+    lower: int | None = None
+    upper: int | None = None
+    sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the exponent with its bounds."""
+        return {**super().to_json(), "lower": self.lower, "upper": self.upper}
+
+    def __str__(self) -> str:
+        if self.infinite or self.value is not None:
+            return super().__str__()
+        return f"{self.lower} to {self.upper}" if self.upper is not None else f"at least {self.lower}"
+
+
+def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
+    """Return the generative leap: the isotropic iteration with E[F(y, u) H_j(z_perp)] in place of E[g H_j].
+
+    F runs over y^m p(u), m <= max_order (fewer where y^m would be too large). What they reach bounds the leap from
+    above. Below: with one direction, the theorem for polynomials; else it is at least 2 if a symmetry of the target
+    moves a direction, since no F then gives that direction at order 1.
+
+    Raises
+    ------
+    NotPolynomialError
+        If the target is not a polynomial with rational coefficients.
+
+    References
+    ----------
+    [DLB25]; theory, 3.6.
+
+    Examples
+    --------
+    >>> generative_leap("z1*z2*z3").value
+    2
+    """
+    target = Target(target)
+    relevant = relevant_subspace(target)
+    if relevant.dimension == 0:
+        return GenerativeLeap(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
+    if relevant.dimension == 1:
+        exponent = generative_exponent(target)
+        value, basis = exponent.value, relevant.orthogonal_basis()
+        sequence = ((value or 0, basis),)
+        return GenerativeLeap(value, exponent.how, False, exponent.witness, value, value, sequence)
+    forms = power_forms(target, max_order)
+    learned, sequence = Subspace.zero(target.k), []
+    while learned != relevant:
+        order, added = _next_directions(forms, learned)
+        sequence.append((order, added.orthogonal_basis()))
+        learned = learned + added
+    upper = max(order for order, _ in sequence)
+    lower = 1
+    if upper > 1:
+        polynomial = to_polynomial(target.expr, target.coordinates)
+        reached = _sum((Subspace.span(v, target.k) for order, v in sequence if order == 1), target.k)
+        lower = 2 if hidden_directions(polynomial, relevant, reached)[1].dimension else 1
+    steps = (f"{', '.join(map(in_words, v))} (order {order})" for order, v in sequence)
+    value, how = (upper, How.EXACT) if lower == upper else (None, How.UNDECIDED)
+    return GenerativeLeap(value, how, False, ", then ".join(steps), lower, upper, tuple(sequence))
+
+
+_MAX_POWER_TERMS = 50_000
+
+
+def power_forms(target: Target, max_order: int) -> list[fmpq_mpoly]:
+    """Return the Hermite forms of y, y^2, … up to y^max_order, or to the last power of at most 50,000 terms."""
+    polynomial = to_polynomial(target.expr, target.coordinates)
+    return [hermite_form(power) for power in powers(polynomial, max_order, _MAX_POWER_TERMS)]
+
+
+@dataclass(frozen=True)
+class ReuseStaircase:
+    """The subspaces that more and more steps on one batch reach: U_1, U_2, … up to the fixed point.
+
+    Attributes
+    ----------
+    spaces : tuple of Subspace
+        Strictly increasing; the last is the reuse-learnable subspace as far as witnesses show.
+    max_power : int
+        The highest power of the label that was used.
+    """
+
+    spaces: tuple[Subspace, ...]
+    max_power: int
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The dimensions of U_1, U_2, …."""
+        return tuple(space.dimension for space in self.spaces)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the dimensions and the highest power used."""
+        return {"dimensions": list(self.dimensions), "max_power": self.max_power}
+
+
+def reuse_staircase(target: Target | str, max_order: int = 8) -> ReuseStaircase:
+    """Return the subspaces learned by any finite number of steps on a reused batch.
+
+    U_0 = {0}; U_{t+1} = U_t + span{E[y^m p(z_U) z_perp]}: the coefficients of degree 1 in U_perp of the Hermite forms
+    of y^m, p a polynomial in the coordinates of U.
+
+    References
+    ----------
+    [D24], [T24]; theory, 3.5.
+    """
+    target = Target(target)
+    forms = power_forms(target, max_order)
+    spaces: list[Subspace] = []
+    learned = Subspace.zero(target.k)
+    while True:
+        added = _sum((_Rotated(form, learned).directions(1) for form in forms), target.k)
+        if added <= learned:
+            return ReuseStaircase(tuple(spaces), len(forms))
+        learned = learned + added
+        spaces.append(learned)
+
+
 def is_even(target: Target | str) -> bool:
     """Whether g(-z) = g(z): every monomial of the polynomial has even degree."""
     target = Target(target)
@@ -219,18 +359,45 @@ def _nonconstant(form: fmpq_mpoly) -> dict[MultiIndex, fmpq]:
     return {S: c for S, c in hermite_coefficients(form).items() if any(S)}
 
 
-def _next_directions(form: fmpq_mpoly, learned: Subspace) -> tuple[int, Subspace]:
-    """Return the least order j with D_j(U) != 0, and D_j(U)."""
-    known, rest = learned.orthogonal_basis(), learned.complement().orthogonal_basis()
-    rotated = rotated_form(form, [*known, *rest])
-    perpendicular = range(len(known), len(known) + len(rest))
-    degrees = (sum(T[len(known) :]) for T in rotated.monoms())
-    order = int(min(degree for degree in degrees if degree > 0))
-    span = _gradient_span(rotated, perpendicular, order)
-    # A coefficient vector holds the inner products with the b_i: back to R^k by sum_i v_i b_i / |b_i|^2.
-    scaled = [tuple(x / dot(b, b) for x in b) for b in rest]
-    columns = list(zip(*scaled, strict=True))
-    return order, Subspace.span(([dot(v, column) for column in columns] for v in span.rows), learned.ambient)
+def _next_directions(forms: Sequence[fmpq_mpoly], learned: Subspace) -> tuple[int, Subspace]:
+    """Return the least order j with D_j(U) != 0 for some of the forms, and the sum of their D_j(U).
+
+    Raises
+    ------
+    ValueError
+        If none of the forms has a direction outside U.
+    """
+    rotated = [_Rotated(form, learned) for form in forms]
+    order = min(order for form in rotated for order in form.orders())
+    return order, _sum((form.directions(order) for form in rotated), learned.ambient)
+
+
+def _sum(spaces: Iterable[Subspace], ambient: int) -> Subspace:
+    return Subspace.span((row for space in spaces for row in space.rows), ambient)
+
+
+class _Rotated:
+    """A Hermite form in an orthogonal basis (U, U_perp), unnormalised."""
+
+    def __init__(self, form: fmpq_mpoly, learned: Subspace) -> None:
+        self._known = learned.orthogonal_basis()
+        self._rest = learned.complement().orthogonal_basis()
+        self._ambient = learned.ambient
+        self._form = rotated_form(form, [*self._known, *self._rest])
+
+    def orders(self) -> set[int]:
+        """Return the j >= 1 with D_j(U) != 0: the degrees of G in the coordinates of U_perp."""
+        degrees = {int(sum(T[len(self._known) :])) for T in self._form.monoms()}
+        return degrees - {0}
+
+    def directions(self, order: int) -> Subspace:
+        """Return D_j(U)."""
+        perpendicular = range(len(self._known), self._ambient)
+        span = _gradient_span(self._form, perpendicular, order)
+        # A coefficient vector holds the inner products with the b_i: back to R^k by sum_i v_i b_i / |b_i|^2.
+        scaled = [tuple(x / dot(b, b) for x in b) for b in self._rest]
+        columns = list(zip(*scaled, strict=True))
+        return Subspace.span(([dot(v, column) for column in columns] for v in span.rows), self._ambient)
 
 
 def _gradient_span(form: fmpq_mpoly, coordinates: Sequence[int], order: int | None) -> Subspace:

@@ -11,23 +11,28 @@ from typing import Any, Literal
 from .errors import RebatchError
 from .exponents import (
     Exponent,
+    GenerativeLeap,
     IsotropicLeap,
+    ReuseStaircase,
     generative_exponent,
+    generative_leap,
     information_exponent,
-    is_even,
     isotropic_leap,
     leap,
     relevant_subspace,
+    reuse_staircase,
 )
 from .gaussian import first_moments
 from .known import How
-from .polynomial import to_polynomial
-from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive
+from .polynomial import powers, to_polynomial
+from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive, projected
+from .symmetry import Symmetry, hidden_directions
 from .target import Target
 
 Verdict = Literal["learned", "hidden", "undecided"]
 
 MAX_WITNESS_ORDER = 8
+_MAX_WITNESS_TERMS = 300_000
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class DirectionVerdict:
     witness : vector or None
         Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
         lower mu_j.
-    certificate : str or None
-        Hidden: a symmetry R of the target whose image of I - R contains the direction.
+    certificate : tuple of Symmetry or None
+        Hidden: symmetries R of the target whose images of I - R together contain the direction.
     """
 
     direction: Vector
@@ -54,7 +59,7 @@ class DirectionVerdict:
     how: How
     order: int | None = None
     witness: Vector | None = None
-    certificate: str | None = None
+    certificate: tuple[Symmetry, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields, numbers as exact text."""
@@ -64,7 +69,7 @@ class DirectionVerdict:
             "how": str(self.how),
             "order": self.order,
             "witness": None if self.witness is None else as_text(self.witness),
-            "certificate": self.certificate,
+            "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
 
     def reason(self) -> str:
@@ -73,7 +78,7 @@ class DirectionVerdict:
             power = "y" if self.order == 1 else f"y^{self.order}"
             return f"E[{power} z] = ({', '.join(as_text(self.witness))})"
         if self.certificate is not None:
-            return self.certificate
+            return "; ".join(map(str, self.certificate))
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
         return f"no witness E[y^m z] for m <= {self.order} and no symmetry found"
@@ -89,7 +94,7 @@ def two_step_verdict(
     target : Target or str
         A polynomial.
     max_order : int
-        The highest power m of the label whose moment E[y^m z] is computed.
+        The highest power m of the label whose moment E[y^m z] is computed; fewer where y^m has over 300,000 terms.
 
     Raises
     ------
@@ -113,37 +118,53 @@ def two_step_verdict(
     relevant = relevant_subspace(target)
     if relevant.dimension == 0:
         return ()
-    if is_even(target):
-        # R = -I fixes g, so E[F(y) z] = -E[F(y) z] = 0 for every F.
+    learned, searched = _witnessed(target, relevant, max_order)
+    reached = Subspace.span((v.direction for v in learned), target.k)
+    hidden = _certified(target, relevant, reached)
+    rest = (reached + Subspace.span((v.direction for v in hidden), target.k)).within(relevant)
+    if relevant.dimension == 1 and rest.dimension:
+        # Not even, or the inversion of V would have been found: learned, by the theorem.
         return tuple(
-            DirectionVerdict(v, "hidden", How.EXACT, certificate="g(-z) = g(z)")
-            for v in relevant.orthogonal_basis()
+            DirectionVerdict(v, "learned", How.THEOREM, order=searched) for v in rest.orthogonal_basis()
         )
-    learned = _witnessed(target, relevant, max_order)
-    rest = Subspace.span((v.direction for v in learned), target.k).within(relevant)
-    if relevant.dimension == 1:
-        return learned or tuple(
-            DirectionVerdict(v, "learned", How.THEOREM, order=max_order) for v in rest.orthogonal_basis()
-        )
-    return learned + tuple(
-        DirectionVerdict(v, "undecided", How.UNDECIDED, order=max_order) for v in rest.orthogonal_basis()
+    undecided = (
+        DirectionVerdict(v, "undecided", How.UNDECIDED, order=searched) for v in rest.orthogonal_basis()
     )
+    return (*learned, *hidden, *undecided)
 
 
-def _witnessed(target: Target, relevant: Subspace, max_order: int) -> tuple[DirectionVerdict, ...]:
-    """Return the directions that a moment E[y^m z] reaches, each at its least m."""
+def _certified(target: Target, relevant: Subspace, learned: Subspace) -> tuple[DirectionVerdict, ...]:
+    """Return an orthogonal basis of the directions that symmetries prove hidden, each with those that prove it."""
+    polynomial = to_polynomial(target.expr, target.coordinates)
+    symmetries, _, _ = hidden_directions(polynomial, relevant, learned)
+    found: list[DirectionVerdict] = []
+    moved: list[Subspace] = []
+    for i, symmetry in enumerate(symmetries):
+        moved.append(Subspace.span((projected(v, relevant) for v in symmetry.moved), target.k))
+        for v in moved[-1].orthogonal_basis():
+            new = orthogonalised(v, (known.direction for known in found))
+            if any(new):
+                alone = [s for s, space in zip(symmetries, moved, strict=False) if new in space][:1]
+                proof = tuple(alone or symmetries[: i + 1])
+                found.append(DirectionVerdict(primitive(new), "hidden", How.EXACT, certificate=proof))
+    return tuple(found)
+
+
+def _witnessed(
+    target: Target, relevant: Subspace, max_order: int
+) -> tuple[tuple[DirectionVerdict, ...], int]:
+    """Return the directions that a moment E[y^m z] reaches, each at its least m, and the last m searched."""
     polynomial = to_polynomial(target.expr, target.coordinates)
     found: list[DirectionVerdict] = []
-    power = polynomial
-    for m in range(1, max_order + 1):
-        if len(found) == relevant.dimension:
-            break
+    m = 0
+    for m, power in enumerate(powers(polynomial, max_order, _MAX_WITNESS_TERMS), start=1):
         mu = tuple(first_moments(power, target.k))
         new = orthogonalised(mu, (v.direction for v in found))
         if any(new):
             found.append(DirectionVerdict(primitive(new), "learned", How.EXACT, order=m, witness=mu))
-        power = power * polynomial
-    return tuple(found)
+        if len(found) == relevant.dimension:
+            break
+    return tuple(found), m
 
 
 @dataclass(frozen=True)
@@ -157,6 +178,8 @@ class Analysis:
         Number of index directions, the dimension of V(g).
     information_exponent, leap, generative_exponent : Exponent
     isotropic_leap : IsotropicLeap
+    generative_leap : GenerativeLeap
+    reuse_staircase : ReuseStaircase
     two_step : tuple of DirectionVerdict
         An orthogonal basis of V(g).
     """
@@ -167,6 +190,8 @@ class Analysis:
     leap: Exponent
     isotropic_leap: IsotropicLeap
     generative_exponent: Exponent
+    generative_leap: GenerativeLeap
+    reuse_staircase: ReuseStaircase
     two_step: tuple[DirectionVerdict, ...]
 
     @property
@@ -180,7 +205,7 @@ class Analysis:
             "information exponent": self.information_exponent,
             "leap": self.leap,
             "isotropic leap": self.isotropic_leap,
-            "generative exponent": self.generative_exponent,
+            "generative leap": self.generative_leap,
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -193,6 +218,8 @@ class Analysis:
             "leap": self.leap.to_json(),
             "isotropic_leap": self.isotropic_leap.to_json(),
             "generative_exponent": self.generative_exponent.to_json(),
+            "generative_leap": self.generative_leap.to_json(),
+            "reuse_staircase": self.reuse_staircase.to_json(),
             "staircase": self.staircase,
             "two_step": [verdict.to_json() for verdict in self.two_step],
         }
@@ -256,5 +283,7 @@ def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Anal
         leap=leap(target),
         isotropic_leap=isotropic_leap(target),
         generative_exponent=generative_exponent(target),
+        generative_leap=generative_leap(target, max_order),
+        reuse_staircase=reuse_staircase(target, max_order),
         two_step=two_step_verdict(target, max_order),
     )

@@ -7,6 +7,7 @@ checked before anything is computed from them, so that ``9**9**9`` is answered a
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
@@ -22,6 +23,9 @@ MAX_HERMITE_ORDER = 64
 MAX_COORDINATES = 12
 _MAX_NUMBER_BITS = 20_000
 _MAX_DECIMAL_EXPONENT = 300
+_MAX_DIGITS = 4_000
+_MAX_ARGUMENTS = 12
+_MAX_TOWER = 3
 _MAX_NODES = 100_000
 
 
@@ -144,7 +148,14 @@ class _Reader:
         self._sizes: dict[sp.Basic, int] = {}
 
     def read(self) -> sp.Expr:
-        return self._expression(self._tree(), 0)
+        tree = self._tree()
+        try:
+            return self._expression(tree, 0)
+        except (OverflowError, ValueError, RecursionError) as error:
+            if isinstance(error, ParseError):
+                raise
+            # SymPy compares constants as numbers, and some are beyond any number format.
+            raise self._error("a constant in it is too large or too deep to be compared with 0", 0) from None
 
     def _tree(self) -> ast.expr:
         """Return Python's syntax tree of the text, after the checks that must come before it."""
@@ -158,7 +169,9 @@ class _Reader:
             raise self._error(f"the text is empty; write an expression in {self._variables}", 0)
         depth = 0
         for position, character in enumerate(self.text):
-            if not (character.isascii() and (character.isprintable() or character.isspace())):
+            if character == "#" or not (
+                character.isascii() and (character.isprintable() or character.isspace())
+            ):
                 raise self._error(
                     f"the character {character!r} is not allowed; write ASCII (pi, z1, ^2)", position
                 )
@@ -169,7 +182,9 @@ class _Reader:
         self._start = len(self.text) - len(self.text.lstrip())
         self._source = re.sub(r"\s", " ", self.text[self._start :]).replace("^", "**")
         try:
-            return ast.parse(self._source, mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                return ast.parse(self._source, mode="eval").body
         except SyntaxError as error:
             raise self._error(*self._explain(error)) from None
         except (RecursionError, MemoryError):
@@ -178,13 +193,14 @@ class _Reader:
 
     def _explain(self, error: SyntaxError) -> tuple[str, int]:
         """Return what Python's syntax error means here, and the place in the user's text."""
-        position = self._position((error.offset or 1) - 1)
+        # Python gives no column for a formula that ends too early.
+        position = self._position(error.offset - 1) if error.offset else len(self.text)
         reason = str(error.msg)
         if "invalid decimal literal" in reason or "invalid syntax" in reason:
             # Python marks the number before a name (2z): say what is meant.
-            product = re.compile(r"\d\s*[A-Za-z(]|\)\s*[\w(]").search(self.text, max(0, position - 1))
+            product = re.compile(r"\d\s*(?=[A-Za-z(])|\)\s*(?=[\w(])").search(self.text, max(0, position - 1))
             if product and product.start() <= position + 1:
-                return "no multiplication is implicit: write 2*z, not 2z", product.end() - 1
+                return "no multiplication is implicit: write 2*z, not 2z", product.end()
         if "integer string conversion" in reason:
             return f"a number with too many digits; at most {_MAX_NUMBER_BITS} bits", position
         return f"not a complete formula: {reason}", position
@@ -281,11 +297,14 @@ class _Reader:
             largest = max(abs(exponent.p), exponent.q)
             if largest > MAX_EXPONENT:
                 given = str(exponent) if largest < 10**20 else "this number"
-                raise self._error(f"the exponent {given} is beyond {MAX_EXPONENT}", node.right)
+                allowed = f"numerator and denominator up to {MAX_EXPONENT}"
+                raise self._error(f"the exponent {given} is not allowed; allowed is {allowed}", node.right)
             if base.is_zero and exponent <= 0:
                 raise self._error("zero to a power that is not positive", node)
             if base.is_Rational and _bits(base) * largest > _MAX_NUMBER_BITS:
                 raise self._error(f"a number of over {_MAX_NUMBER_BITS} bits", node)
+        elif not (_is_moderate(base) and _is_moderate(exponent)):
+            raise self._error("a constant that is a tower of exponentials is too large", node)
         elif not (base.is_number and base.is_positive):
             raise self._error(
                 "an exponent that is not a rational number needs a positive constant base", node.right
@@ -300,6 +319,8 @@ class _Reader:
         if not match:
             raise self._error(f"the number {literal[:20]} is not decimal", node)
         whole, fraction, exponent = match[1], match[2], int(match[3] or 0)
+        if len(whole) + len(fraction) > _MAX_DIGITS:
+            raise self._error(f"a number of over {_MAX_DIGITS} digits", node)
         if abs(exponent) > _MAX_DECIMAL_EXPONENT:
             raise self._error(f"the exponent of {literal[:30]} is beyond {_MAX_DECIMAL_EXPONENT}", node)
         # From the digits, not from the float: 0.1 is 1/10.
@@ -333,7 +354,12 @@ class _Reader:
             raise self._error(
                 f"{name} takes {count or 'at least one'} argument(s), got {len(node.args)}", node
             )
-        return function(*(self._expression(argument, depth + 1) for argument in node.args))
+        if len(node.args) > _MAX_ARGUMENTS:
+            raise self._error(f"{name} takes at most {_MAX_ARGUMENTS} arguments, got {len(node.args)}", node)
+        arguments = [self._expression(argument, depth + 1) for argument in node.args]
+        if not all(map(_is_moderate, arguments)):
+            raise self._error("a constant that is a tower of exponentials is too large", node)
+        return function(*arguments)
 
     def _hermite(self, node: ast.Call, depth: int) -> sp.Expr:
         if len(node.args) != 2:
@@ -349,6 +375,18 @@ class _Reader:
         if self._size(argument) * (int(order) // 2 + 1) > _MAX_NODES:
             raise self._error(f"the formula written out has over {_MAX_NODES} parts", node)
         return hermite(int(order), argument)
+
+
+def _is_moderate(argument: sp.Expr) -> bool:
+    """Whether a constant is no tower of exponentials, e^(e^(e^...)), whose comparison with 0 would take for ever."""
+    if argument.free_symbols:
+        return True
+    depth = 0
+    layer = [argument]
+    while layer and depth <= _MAX_TOWER:
+        layer = [part.exp for x in layer for part in x.atoms(sp.exp, sp.Pow) if not part.exp.is_Rational]
+        depth += bool(layer)
+    return depth <= _MAX_TOWER - 1
 
 
 def _bits(number: sp.Rational) -> int:

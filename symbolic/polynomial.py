@@ -3,9 +3,9 @@
 The exact part of rebatch computes in these rings; SymPy only reads and prints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import comb
+from math import comb, prod
 
 import sympy as sp
 from flint import Ordering, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
@@ -47,24 +47,25 @@ def to_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> fmpq_mpoly:
         If the expanded polynomial may have more than 1,000,000 terms.
     """
     _check(expr, frozenset(symbols))
-    degree = _degree(expr)
-    variables = max(1, len(expr.free_symbols))
-    terms = comb(degree + variables, variables)
-    if terms > MAX_TERMS:
-        raise TooLargeError(
-            f"degree {degree} in {variables} variables: up to {terms:,} terms; at most {MAX_TERMS:,} are allowed"
-        )
+    terms, degrees = _size(expr)
+    refuse_beyond(
+        terms, f"degree up to {max(degrees.values(), default=0)} in each of {len(degrees)} variables"
+    )
     context = ring([str(symbol) for symbol in symbols])
     return _expand(expr, dict(zip(symbols, context.gens(), strict=True)), context)
 
 
-def from_polynomial(polynomial: fmpq_mpoly, symbols: Sequence[sp.Symbol]) -> sp.Expr:
-    """Return the SymPy expression of `polynomial`, its variables written as `symbols`."""
-    terms = (
-        rational(coefficient) * sp.Mul(*(s ** int(e) for s, e in zip(symbols, exponents, strict=True)))
-        for exponents, coefficient in polynomial.to_dict().items()
-    )
-    return sp.Add(*terms)
+def powers(polynomial: fmpq_mpoly, highest: int, max_terms: int) -> Iterator[fmpq_mpoly]:
+    """Yield y, y^2, … up to y^highest, or to the last whose terms are surely at most `max_terms`; y always."""
+    degrees, total = [int(d) for d in polynomial.degrees()], max(0, int(polynomial.total_degree()))
+    power = polynomial
+    yield power
+    for m in range(2, highest + 1):
+        occurring = sum(d > 0 for d in degrees)
+        if min(prod(m * d + 1 for d in degrees), comb(m * total + occurring, occurring)) > max_terms:
+            return
+        power = power * polynomial
+        yield power
 
 
 def _check(expr: sp.Expr, symbols: frozenset[sp.Symbol]) -> None:
@@ -83,15 +84,38 @@ def _check(expr: sp.Expr, symbols: frozenset[sp.Symbol]) -> None:
     )
 
 
-def _degree(expr: sp.Expr) -> int:
-    """Return an upper bound of the total degree, without expanding."""
-    if expr.is_Add:
-        return max(map(_degree, expr.args))
-    if expr.is_Mul:
-        return sum(map(_degree, expr.args))
+def refuse_beyond(terms: int, what: str) -> None:
+    """Refuse a polynomial whose estimated number of terms is beyond the limit.
+
+    Raises
+    ------
+    TooLargeError
+    """
+    if terms > MAX_TERMS:
+        raise TooLargeError(f"{what}: up to {terms:,} terms; at most {MAX_TERMS:,} are allowed")
+
+
+def _size(expr: sp.Expr) -> tuple[int, dict[sp.Symbol, int]]:
+    """Return upper bounds of the number of terms and of the degree in each variable, without expanding.
+
+    Sums add terms, products multiply them, an n-th power of t terms has comb(n + t - 1, n); and no polynomial has
+    more terms than monomials fit under its degrees.
+    """
+    if expr.is_Symbol:
+        return 1, {expr: 1}
+    if not expr.args:
+        return 1, {}
     if expr.is_Pow:
-        return int(expr.exp) * _degree(expr.base)
-    return int(expr.is_Symbol)
+        n = int(expr.exp)
+        inner, degrees = _size(expr.base)
+        terms, degrees = comb(n + inner - 1, n), {z: n * d for z, d in degrees.items()}
+    else:
+        parts = [_size(part) for part in expr.args]
+        symbols = {z for _, degrees in parts for z in degrees}
+        together = max if expr.is_Add else sum
+        degrees = {z: together([d.get(z, 0) for _, d in parts]) for z in symbols}
+        terms = sum(t for t, _ in parts) if expr.is_Add else prod(t for t, _ in parts)
+    return min(terms, prod(d + 1 for d in degrees.values())), degrees
 
 
 def _expand(expr: sp.Expr, generators: dict[sp.Symbol, fmpq_mpoly], context: fmpq_mpoly_ctx) -> fmpq_mpoly:

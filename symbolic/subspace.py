@@ -90,6 +90,12 @@ def orthogonalised(vector: Sequence[fmpq], basis: Iterable[Vector]) -> Vector:
     return rest
 
 
+def projected(vector: Sequence[fmpq], space: Subspace) -> Vector:
+    """Return the orthogonal projection of `vector` onto a subspace."""
+    rest = orthogonalised(vector, space.orthogonal_basis())
+    return tuple(x - y for x, y in zip(vector, rest, strict=True))
+
+
 def dot(a: Sequence[fmpq], b: Sequence[fmpq]) -> fmpq:
     """Return the inner product."""
     return sum((x * y for x, y in zip(a, b, strict=True)), fmpq(0))

@@ -1,7 +1,7 @@
 import pytest
 import sympy as sp
 from flint import fmpq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebatch import (
@@ -10,11 +10,13 @@ from rebatch import (
     Target,
     TooLargeError,
     generative_exponent,
+    generative_leap,
     hermite_series,
     information_exponent,
     isotropic_leap,
     leap,
     relevant_subspace,
+    reuse_staircase,
 )
 from rebatch.symbolic.subspace import Subspace
 from rebatch.verify.strategies import polynomial_targets, rotations, signed_permutations, transformed
@@ -107,6 +109,40 @@ def _least_maximum(indices):
     raise AssertionError("no ordering found")
 
 
+@given(polynomial_targets(max_coordinates=3, max_degree=3, max_terms=3))
+@settings(max_examples=40)
+def test_the_generative_side_is_never_above_the_label_side(target):
+    leap_of_labels, generative = isotropic_leap(target), generative_leap(target, max_order=4)
+    if generative.infinite:
+        assert leap_of_labels.infinite
+        return
+    assert generative.lower <= generative.upper <= leap_of_labels.value
+    if relevant_subspace(target).dimension == 1:
+        assert generative_exponent(target).value <= information_exponent(target).value
+
+
+@given(st.data(), polynomial_targets(max_coordinates=2, max_degree=3))
+@settings(max_examples=30)
+def test_the_generative_side_is_unchanged_by_rotations(data, target):
+    turned = transformed(target, data.draw(rotations(target.k)))
+    before, after = generative_leap(target, max_order=4), generative_leap(turned, max_order=4)
+    assert (after.lower, after.upper) == (before.lower, before.upper)
+    assert reuse_staircase(turned, 4).dimensions == reuse_staircase(target, 4).dimensions
+
+
+@pytest.mark.parametrize("text", ["z1 + z1*z2", "z1*z2*z3", "He(2, z1) + z1*z2", "(z1 + z2)^2"])
+def test_a_cube_on_top_leaves_the_generative_side_unchanged(text):
+    target = Target(text)
+    cubed = Target(sp.expand(target.expr**3), k=target.k)
+    assert generative_leap(cubed, 4).value == generative_leap(target, 8).value
+
+
+def test_the_reuse_staircase_climbs_to_its_fixed_point():
+    assert reuse_staircase("z1 + z1*z2 + z1*z2*z3").dimensions[-1] == 3
+    assert reuse_staircase("z1*z2*z3").dimensions == ()
+    assert reuse_staircase("z1 + z2 + z1*z2").dimensions == (1,)
+
+
 def test_a_sum_of_coordinates_is_one_direction():
     assert relevant_subspace("(z1 + z2)^2").dimension == 1
     assert generative_exponent("(z1 + z2)^2").value == 2
@@ -126,5 +162,5 @@ def test_a_target_that_is_not_polynomial_is_refused_by_name():
 
 
 def test_a_polynomial_too_large_is_refused_with_its_size():
-    with pytest.raises(TooLargeError, match="degree 64 in 12 variables"):
+    with pytest.raises(TooLargeError, match="degree up to 64 in each of 12 variables"):
         information_exponent("(" + "+".join(f"z{i}" for i in range(1, 13)) + ")^64")

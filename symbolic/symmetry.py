@@ -1,0 +1,298 @@
+"""Orthogonal maps R with g(Rz) = g(z): the certificates that a direction stays hidden (theory, 3.4).
+
+If R fixes the target, E[F(y) z] = R E[F(y) z] for every F, so every direction in the image of I - R is hidden. With
+a group of them, the hidden directions are the orthogonal complement of its fixed space. Each map is checked exactly
+on the polynomial; the search covers
+
+1. all signed permutations of the coordinates (complete up to `MAX_COORDINATES_SEARCHED` coordinates);
+2. the reflection along any direction that is asked about, and minus the identity on V;
+3. rotations by 2 pi / m of a plane on which nothing was learned, read off the polynomial in w = t1 + i t2: its
+   terms w^a conj(w)^b turn by (a - b) angles, so m is their greatest common divisor (complete for a plane).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import gcd
+
+import sympy as sp
+from flint import fmpq, fmpq_mpoly
+
+from .polynomial import rational, ring
+from .subspace import Subspace, Vector, dot, in_words, projected
+
+MAX_COORDINATES_SEARCHED = 12
+# Partial maps tried for one pair of coordinates before the search for that pair is given up.
+_MAX_PARTIAL_MAPS = 20_000
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """An orthogonal map R that fixes a target.
+
+    Attributes
+    ----------
+    matrix : tuple of rows of sympy.Expr
+        R, so that g(R z) = g(z).
+    moved : tuple of vectors
+        They span the image of I - R: the directions that R proves hidden.
+    kind : str
+        What it is, in words.
+    """
+
+    matrix: tuple[tuple[sp.Expr, ...], ...]
+    moved: tuple[Vector, ...]
+    kind: str
+
+    def __str__(self) -> str:
+        return f"g(Rz) = g(z), R {self.kind}"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the matrix as exact text, and what it is in words."""
+        return {"matrix": [[str(x) for x in row] for row in self.matrix], "kind": self.kind}
+
+
+def signed_permutation_symmetries(g: fmpq_mpoly) -> tuple[tuple[Symmetry, ...], bool]:
+    """Return signed permutations that fix g and generate the fixed space of all of them.
+
+    The fixed space of the group needs only to know, for every i and j, whether some member maps e_i to e_j or to
+    -e_j: a search for each pair that is not settled by the members found before, never the 2^k k! maps.
+
+    Returns
+    -------
+    tuple of Symmetry
+    bool
+        Whether the search was complete.
+    """
+    k = g.context().nvars()
+    search = _SignedPermutationSearch(g)
+    found: list[Symmetry] = []
+    hidden = Subspace.zero(k)
+    for i in range(k):
+        for j in range(i, k):
+            for sign in (-1, 1):
+                difference = [fmpq(int(m == i)) - fmpq(sign * int(m == j)) for m in range(k)]
+                if not any(difference) or difference in hidden:
+                    continue
+                images = search.member(i, j, sign)
+                if images is not None:
+                    found.append(_signed_permutation(images))
+                    hidden = hidden + Subspace.span(found[-1].moved, k)
+    return tuple(found), search.complete
+
+
+class _SignedPermutationSearch:
+    """Backtracking over images of the coordinates, pruned by what must agree on the coordinates mapped so far."""
+
+    def __init__(self, g: fmpq_mpoly) -> None:
+        self.k = g.context().nvars()
+        self.terms = {tuple(map(int, S)): c for S, c in g.to_dict().items()}
+        self.complete = self.k <= MAX_COORDINATES_SEARCHED
+        self._colors = [self._color(i) for i in range(self.k)]
+
+    def _color(self, i: int) -> tuple[object, ...]:
+        """Return what a signed permutation cannot change of a coordinate: its terms, up to signs and order."""
+        described = ((S[i], tuple(sorted(S)), str(abs(c))) for S, c in self.terms.items() if S[i])
+        return tuple(sorted(described))
+
+    def member(self, i: int, j: int, sign: int) -> list[tuple[int, int]] | None:
+        """Return a map that fixes g and sends coordinate i to sign * j, as (image, sign) by coordinate."""
+        if not self.complete or self._colors[i] != self._colors[j]:
+            return None
+        order = [i, *(m for m in range(self.k) if m != i)]
+        self._budget = _MAX_PARTIAL_MAPS
+        images = self._extend(order, {}, forced=(j, sign))
+        return None if images is None else [images[m] for m in range(self.k)]
+
+    def _extend(
+        self, order: Sequence[int], images: dict[int, tuple[int, int]], forced: tuple[int, int] | None
+    ) -> dict[int, tuple[int, int]] | None:
+        if len(images) == self.k:
+            return images
+        m = order[len(images)]
+        for candidate in [forced] if forced else self._candidates(m, images):
+            if self._budget == 0:
+                self.complete = False
+                return None
+            self._budget -= 1
+            extended = {**images, m: candidate}
+            if self._agrees(extended, m):
+                complete = self._extend(order, extended, None)
+                if complete is not None:
+                    return complete
+        return None
+
+    def _candidates(self, m: int, images: dict[int, tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        used = {image for image, _ in images.values()}
+        # The identity first: most members move few coordinates.
+        targets = sorted((j for j in range(self.k) if j not in used), key=lambda j: j != m)
+        for j, sign in product(targets, (1, -1)):
+            if self._colors[j] == self._colors[m]:
+                yield j, sign
+
+    def _agrees(self, images: dict[int, tuple[int, int]], newest: int) -> bool:
+        """Whether the terms in mapped coordinates only, the newest among them, go to terms of g and back."""
+        sources, targets = set(images), {j for j, _ in images.values()}
+        expected = sum(
+            1
+            for S in self.terms
+            if S[images[newest][0]] and all(n == 0 or j in targets for j, n in enumerate(S))
+        )
+        matched = 0
+        for S, c in self.terms.items():
+            if not S[newest] or any(n and m not in sources for m, n in enumerate(S)):
+                continue
+            image, sign = [0] * self.k, 1
+            for m, n in enumerate(S):
+                if n:
+                    j, s = images[m]
+                    image[j], sign = n, sign * s**n
+            if self.terms.get(tuple(image)) != sign * c:
+                return False
+            matched += 1
+        return matched == expected
+
+
+def _signed_permutation(images: Sequence[tuple[int, int]]) -> Symmetry:
+    """Return z_m -> sign z_image as a map; its row m is sign * e_image."""
+    k = len(images)
+    matrix = [[sign * int(j == image) for j in range(k)] for image, sign in images]
+    moved = [[fmpq(int(m == j) - matrix[m][j]) for m in range(k)] for j in range(k)]
+    words = ", ".join(
+        f"z{m + 1} -> {'-' if sign < 0 else ''}z{image + 1}"
+        for m, (image, sign) in enumerate(images)
+        if (image, sign) != (m, 1)
+    )
+    space = Subspace.span(moved, k)
+    return Symmetry(
+        tuple(tuple(map(sp.Integer, row)) for row in matrix), space.orthogonal_basis(), f"maps {words}"
+    )
+
+
+def reflection_symmetry(g: fmpq_mpoly, v: Vector) -> Symmetry | None:
+    """Return the reflection z -> z - 2 <v,z> v / <v,v> if it fixes g, else None."""
+    size = dot(v, v)
+    matrix = [[fmpq(int(i == j)) - 2 * v[i] * v[j] / size for j in range(len(v))] for i in range(len(v))]
+    if not fixes(g, matrix):
+        return None
+    return Symmetry(_exact(matrix), (v,), f"reflects along {in_words(v)}")
+
+
+def inversion_symmetry(g: fmpq_mpoly, space: Subspace) -> Symmetry | None:
+    """Return the map that is -1 on `space` and 1 on its complement if it fixes g, else None."""
+    k = space.ambient
+    basis = space.orthogonal_basis()
+    matrix = [
+        [fmpq(int(i == j)) - sum((2 * b[i] * b[j] / dot(b, b) for b in basis), fmpq(0)) for j in range(k)]
+        for i in range(k)
+    ]
+    if not fixes(g, matrix):
+        return None
+    return Symmetry(_exact(matrix), basis, f"is -1 on the span of {', '.join(map(in_words, basis))}")
+
+
+def rotation_symmetry(g: fmpq_mpoly, plane: Subspace) -> Symmetry | None:
+    """Return the rotation of a plane by the least angle 2 pi / m that fixes g, m >= 2, else None.
+
+    The plane's orthogonal basis is scaled to one length first, which over the rationals needs |b1| / |b2| rational;
+    otherwise there is no answer by this means.
+    """
+    b1, b2 = plane.orthogonal_basis()
+    ratio = sp.sqrt(rational(dot(b1, b1) / dot(b2, b2)))
+    if not ratio.is_Rational:
+        return None
+    b2 = tuple(x * fmpq(int(ratio.p), int(ratio.q)) for x in b2)
+    angles = _angular_orders(g, b1, b2, plane)
+    m = gcd(*angles) if angles else 0
+    if m == 1:
+        return None
+    order = m or 4  # a radial target is fixed by every rotation; a quarter turn has rational entries
+    c, s = sp.cos(2 * sp.pi / order), sp.sin(2 * sp.pi / order)
+    size = rational(dot(b1, b1))
+    u, w = (sp.Matrix([rational(x) for x in b]) for b in (b1, b2))
+    k = plane.ambient
+    matrix = sp.eye(k) + ((c - 1) * (u * u.T + w * w.T) + s * (w * u.T - u * w.T)) / size
+    turn = "every angle" if m == 0 else f"2 pi / {m}"
+    return Symmetry(
+        tuple(tuple(matrix.row(i)) for i in range(k)),
+        plane.orthogonal_basis(),
+        f"rotates the plane of {', '.join(map(in_words, plane.orthogonal_basis()))} by {turn}",
+    )
+
+
+def _angular_orders(g: fmpq_mpoly, b1: Vector, b2: Vector, plane: Subspace) -> set[int]:
+    """Return |a - b| over the terms w^a conj(w)^b, w = t1 + i t2, of g in coordinates along the plane.
+
+    t1 = (w + v) / 2 and t2 = (w - v) / 2i for v = conj(w). The powers of i are carried in a ring with i^2 = -1.
+    """
+    rest = plane.complement().orthogonal_basis()
+    context = ring(["w", "v", "i", *(f"t{m}" for m in range(len(rest)))])
+    w, v, i, *others = context.gens()
+    t1, t2 = (w + v) * fmpq(1, 2), (v - w) * i * fmpq(1, 2)
+    coordinates = []
+    for r in range(plane.ambient):
+        z = t1 * b1[r] + t2 * b2[r]
+        for b, t in zip(rest, others, strict=True):
+            z = z + t * b[r]
+        coordinates.append(z)
+    expanded = g.compose(*coordinates, ctx=context)
+    total: dict[tuple[int, ...], list[fmpq]] = {}
+    for exponents, coefficient in expanded.to_dict().items():
+        a, b, power, *other = map(int, exponents)
+        parts = total.setdefault((a, b, *other), [fmpq(0), fmpq(0)])
+        parts[power % 2] += coefficient * (-1) ** (power // 2)
+    return {abs(key[0] - key[1]) for key, parts in total.items() if any(parts) and key[0] != key[1]}
+
+
+def fixes(g: fmpq_mpoly, matrix: Sequence[Sequence[fmpq]]) -> bool:
+    """Whether g(R z) = g(z), by expanding both sides."""
+    generators = g.context().gens()
+    images = []
+    for row in matrix:
+        image = g.context().constant(0)
+        for x, z in zip(row, generators, strict=True):
+            image = image + x * z
+        images.append(image)
+    return bool(g.compose(*images) == g)
+
+
+def hidden_directions(
+    g: fmpq_mpoly, relevant: Subspace, learned: Subspace
+) -> tuple[tuple[Symmetry, ...], Subspace, bool]:
+    """Return symmetries of g, the directions of V that they prove hidden, and whether all were searched.
+
+    The search is complete where it settles every direction of V that is not learned.
+    """
+    k = relevant.ambient
+    symmetries: list[Symmetry] = []
+    # Outside V the target does not depend on z: only what a map moves inside V counts.
+    hidden = Subspace.zero(k)
+
+    def add(candidates: Iterable[Symmetry | None]) -> None:
+        nonlocal hidden
+        for symmetry in candidates:
+            if symmetry is None:
+                continue
+            larger = hidden + Subspace.span((projected(v, relevant) for v in symmetry.moved), k)
+            if larger != hidden:
+                hidden = larger
+                symmetries.append(symmetry)
+
+    def rest() -> Subspace:
+        return (learned + hidden).within(relevant)
+
+    add([inversion_symmetry(g, relevant)])
+    if rest().dimension:
+        add(signed_permutation_symmetries(g)[0])
+    if rest().dimension:
+        add([inversion_symmetry(g, rest())])
+    for v in rest().orthogonal_basis():
+        add([reflection_symmetry(g, v)])
+    for space in (rest(), learned.within(relevant)):
+        if rest().dimension and space.dimension == 2:
+            add([rotation_symmetry(g, space)])
+    return tuple(symmetries), hidden, rest().dimension == 0
+
+
+def _exact(matrix: Sequence[Sequence[fmpq]]) -> tuple[tuple[sp.Expr, ...], ...]:
+    return tuple(tuple(map(rational, row)) for row in matrix)
