@@ -31,7 +31,10 @@ NAMED: dict[str, sp.Expr] = {
     "leaky_relu": sp.Max(H / 100, H),
     "erf": sp.erf(H),
     "tanh": sp.tanh(H),
-    **{name: parse_activation(f"{name}(h)") for name in ("sigmoid", "softplus", "gelu", "silu", "sin", "cos", "exp")},
+    **{
+        name: parse_activation(f"{name}(h)")
+        for name in ("sigmoid", "softplus", "gelu", "silu", "sin", "cos", "exp")
+    },
     "linear": H,
     "quadratic": H**2,
     "cubic": H**3,

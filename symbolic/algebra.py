@@ -81,7 +81,9 @@ class Element:
             else:
                 self.parts[key] = (E, total)
         if sum(len(P) for _, P in self.parts.values()) > MAX_TERMS:
-            raise TooLargeError(f"the target written out has over {MAX_TERMS:,} terms, the most that is allowed")
+            raise TooLargeError(
+                f"the target written out has over {MAX_TERMS:,} terms, the most that is allowed"
+            )
 
     def __add__(self, other: Element) -> Element:
         return Element(self.algebra, [*self.parts.values(), *other.parts.values()])
@@ -202,9 +204,7 @@ class Algebra:
 
     def parallel(self, a: Direction, b: Direction) -> bool:
         """Whether two directions are proportional."""
-        return all(
-            self.reduced(a[i] * b[j] - a[j] * b[i]) == 0 for i in range(self.k) for j in range(i)
-        )
+        return all(self.reduced(a[i] * b[j] - a[j] * b[i]) == 0 for i in range(self.k) for j in range(i))
 
     def slot(self, key: tuple[object, ...], slot: Slot) -> fmpq_mpoly:
         """Return the generator of that key, made now if it is new."""
@@ -218,7 +218,9 @@ class Algebra:
             if slot.kind == "step":
                 same = self._steps.setdefault(str(slot.direction), [])
                 same.append(j)
-                same.sort(key=lambda s: float(constant_ball(self.constant_expr(self.slots[s].threshold)).mid()))
+                same.sort(
+                    key=lambda s: float(constant_ball(self.constant_expr(self.slots[s].threshold)).mid())
+                )
         return self.generators[self._keys[key]]
 
     def is_positive(self, c: fmpq_mpoly) -> bool:
@@ -318,5 +320,3 @@ class Algebra:
             factors = [symbols[j] ** int(e) for j, e in enumerate(exponents) if e and j != self.k]
             parts[exponents[self.k]].append(sp.Mul(rational(c), *factors))
         return sp.Add(*parts[0]), sp.Add(*parts[1])
-
-

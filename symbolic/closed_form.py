@@ -45,7 +45,9 @@ def closed_form(reader: Reader, g: Element) -> Element:
     DivergentError
         If an exponential grows at least as fast as the Gaussian density falls.
     """
-    return reduce(add, (Tilt(reader, E).expectation(P) for E, P in g.parts.values()), reader.algebra.constant(0))
+    return reduce(
+        add, (Tilt(reader, E).expectation(P) for E, P in g.parts.values()), reader.algebra.constant(0)
+    )
 
 
 class Tilt:
@@ -73,7 +75,9 @@ class Tilt:
         k = algebra.k
         Q, linear, constant = _quadratic(reader, self.E)
         if all(x == 0 for row in Q for x in row):
-            self.covariance = [[self._variances[i] if i == j else algebra.one * 0 for j in range(k)] for i in range(k)]
+            self.covariance = [
+                [self._variances[i] if i == j else algebra.one * 0 for j in range(k)] for i in range(k)
+            ]
             mass = algebra.constant(1)
         else:
             try:
@@ -99,12 +103,17 @@ class Tilt:
         reader, algebra = self.reader, self.reader.algebra
         k = algebra.k
         precision = [
-            [(reader.inverse(self._variances[i]) if i == j else algebra.one * 0) - Q[i][j] * 2 for j in range(k)]
+            [
+                (reader.inverse(self._variances[i]) if i == j else algebra.one * 0) - Q[i][j] * 2
+                for j in range(k)
+            ]
             for i in range(k)
         ]
         if all(x.is_constant() for row in precision for x in row):
             A = fmpq_mat([[_rational(x) for x in row] for row in precision])
-            minors = [fmpq_mat([[A[i, j] for j in range(n)] for i in range(n)]).det() for n in range(1, k + 1)]
+            minors = [
+                fmpq_mat([[A[i, j] for j in range(n)] for i in range(n)]).det() for n in range(1, k + 1)
+            ]
             if not all(minor > 0 for minor in minors):
                 self._refuse()
             inverse = A.inv()
@@ -117,14 +126,18 @@ class Tilt:
                     self._refuse()
             determinant = sp.expand(matrix.det(method="berkowitz"))
             inverse = matrix.adjugate() / determinant
-            covariance = [[reader.plain(reader.element(sp.radsimp(inverse[i, j]))) for j in range(k)] for i in range(k)]
+            covariance = [
+                [reader.plain(reader.element(sp.radsimp(inverse[i, j]))) for j in range(k)] for i in range(k)
+            ]
         for variance in self._variances:
             determinant = determinant * algebra.constant_expr(variance)
         return covariance, reader.element(1 / sp.sqrt(determinant))
 
     def _refuse(self) -> None:
         expr = sp.exp(self.reader.algebra.constant_expr(self.E))
-        raise DivergentError(f"the expectation is infinite: {expr} grows at least as fast as the Gaussian density falls")
+        raise DivergentError(
+            f"the expectation is infinite: {expr} grows at least as fast as the Gaussian density falls"
+        )
 
     def check(self) -> None:
         """Refuse an exponent under which the Gaussian has no finite mass, and one that is not quadratic.
@@ -236,7 +249,9 @@ class TruncatedGaussian:
     def _distance(self, h: int) -> fmpq_mpoly:
         """Return b - u.m."""
         step = self._steps[h]
-        distance = self._sum(u * m * -1 for u, m in zip(step.direction, self._mean, strict=True)) + step.threshold
+        distance = (
+            self._sum(u * m * -1 for u, m in zip(step.direction, self._mean, strict=True)) + step.threshold
+        )
         distance = self._algebra.reduced(distance)
         if len(distance) and distance.degrees()[self._imaginary]:
             raise NoClosedFormError("a step times a sine or cosine along it")
@@ -272,7 +287,11 @@ class TruncatedGaussian:
             raise NoClosedFormError("dependent steps beyond the arcsine law")
         expr = self._algebra.constant_expr
         angles = sum(
-            sp.asin(sp.expand(expr(self._cross(g, h)) / sp.sqrt(expr(self._variance(g)) * expr(self._variance(h)))))
+            sp.asin(
+                sp.expand(
+                    expr(self._cross(g, h)) / sp.sqrt(expr(self._variance(g)) * expr(self._variance(h)))
+                )
+            )
             for g in group
             for h in group
             if g < h

@@ -78,7 +78,9 @@ def _reach(g: Callable[..., Array], r: int) -> float:
             raise RebatchError("the integrand is not finite in floating point")
         if _largest_on_faces(g, r, reach) * (2 * reach) ** r <= 1e-16 * size:
             return reach
-    raise RebatchError(f"the integrand times the Gaussian density does not decay within |z| <= {_REACHES[-1]:g}")
+    raise RebatchError(
+        f"the integrand times the Gaussian density does not decay within |z| <= {_REACHES[-1]:g}"
+    )
 
 
 def _largest_on_faces(g: Callable[..., Array], r: int, reach: float) -> float:
@@ -112,7 +114,11 @@ def _grid_sum(g: Callable[..., Array], r: int, points: int, reach: float) -> tup
 
 def _grid(axis: Array, r: int) -> Iterator[Array]:
     """Yield the points of the grid in chunks, shape (r, n)."""
-    rest = np.stack([m.ravel() for m in np.meshgrid(*[axis] * (r - 1), indexing="ij")]) if r > 1 else np.empty((0, 1))
+    rest = (
+        np.stack([m.ravel() for m in np.meshgrid(*[axis] * (r - 1), indexing="ij")])
+        if r > 1
+        else np.empty((0, 1))
+    )
     rows = max(1, _CHUNK // rest.shape[1])
     for start in range(0, len(axis), rows):
         first = axis[start : start + rows]

@@ -114,7 +114,9 @@ def _by_functions(algebra: Algebra, P: fmpq_mpoly) -> dict[Functions, fmpq_mpoly
     return {key: algebra.ring.from_dict(terms) for key, terms in grouped.items()}
 
 
-def _separate(reader: Reader, E: fmpq_mpoly, functions: Functions, polynomial: fmpq_mpoly) -> Iterator[Separated]:
+def _separate(
+    reader: Reader, E: fmpq_mpoly, functions: Functions, polynomial: fmpq_mpoly
+) -> Iterator[Separated]:
     """Yield one term in separated form, cell by cell of its steps: on a cell each step is 0 or 1."""
     algebra = reader.algebra
     steps = [j for j in algebra.used(algebra.of(polynomial)) if algebra.slots[j].kind == "step"]
@@ -153,7 +155,9 @@ class Line:
 
     def cells(self, algebra: Algebra) -> range:
         """Return the cells between thresholds, by the number of steps that are open, and sort the steps."""
-        self.steps.sort(key=lambda j: float(constant_ball(algebra.constant_expr(algebra.slots[j].threshold)).mid()))
+        self.steps.sort(
+            key=lambda j: float(constant_ball(algebra.constant_expr(algebra.slots[j].threshold)).mid())
+        )
         return range(len(self.steps) + 1)
 
 
@@ -257,13 +261,19 @@ def _in_hermite(
 
 
 def _table(
-    algebra: Algebra, line: Line, cell: int, variance: fmpq_mpoly, powers: dict[int, int], exponent: fmpq_mpoly
+    algebra: Algebra,
+    line: Line,
+    cell: int,
+    variance: fmpq_mpoly,
+    powers: dict[int, int],
+    exponent: fmpq_mpoly,
 ) -> LineIntegral:
     """Return the integrals of the functions of one direction over one cell, in t = u.z / |u|."""
     expr = algebra.constant_expr
     length = sp.sqrt(expr(variance))
     along = {
-        z: sp.expand(expr(u) / length) * LINE for z, u in zip(algebra.coordinates, line.direction, strict=True)
+        z: sp.expand(expr(u) / length) * LINE
+        for z, u in zip(algebra.coordinates, line.direction, strict=True)
     }
     F = sp.Mul(*(algebra.slots[j].expr.xreplace(along) ** power for j, power in powers.items()))
     ends = [sp.expand(expr(algebra.slots[j].threshold) / length) for j in line.steps]

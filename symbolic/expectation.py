@@ -1,8 +1,8 @@
 """The answer to E[g(z)] = ?: a value, how it is known, its error, and whether it is zero.
 
-    exact       a SymPy number; zero only if proved so
-    enclosure   an arb ball of python-flint that provably contains the value
-    numeric     a float with a tolerance: evidence, never a proof that it is or is not zero
+exact       a SymPy number; zero only if proved so
+enclosure   an arb ball of python-flint that provably contains the value
+numeric     a float with a tolerance: evidence, never a proof that it is or is not zero
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ class Expectation:
                 return factor
         if How.NUMERIC in (self.how, other.how):
             a, b = float(self), float(other)
-            return Expectation.numeric(a * b, abs(a) * other.error + abs(b) * self.error + self.error * other.error)
+            return Expectation.numeric(
+                a * b, abs(a) * other.error + abs(b) * self.error + self.error * other.error
+            )
         with ctx.workprec(self._bits(other)):
             return Expectation.enclosed(self.ball(ctx.prec) * other.ball(ctx.prec))
 
@@ -155,7 +157,12 @@ class Expectation:
         """Return the value in LaTeX, with its error where it has one."""
         if self.how is How.EXACT:
             return str(sp.latex(self.value))
-        digits = max(1, min(_NUMERIC_DIGITS, ceil(-log10(self.error / abs(float(self))))) if self.error and float(self) else 15)
+        digits = max(
+            1,
+            min(_NUMERIC_DIGITS, ceil(-log10(self.error / abs(float(self)))))
+            if self.error and float(self)
+            else 15,
+        )
         return rf"{sp.latex(sp.Float(float(self), digits))} \pm {sp.latex(sp.Float(self.error, 2))}"
 
     def _repr_latex_(self) -> str:

@@ -32,7 +32,15 @@ from .polynomial import is_polynomial, rational, to_polynomial
 from .tail import UnboundedError
 from .target import Target
 
-__all__ = ["Average", "expectation", "first_moments", "moments", "polynomial_expectation", "reading", "smoothed"]
+__all__ = [
+    "Average",
+    "expectation",
+    "first_moments",
+    "moments",
+    "polynomial_expectation",
+    "reading",
+    "smoothed",
+]
 
 DIGITS = 30
 _MAX_DIGITS = 1000
@@ -213,7 +221,10 @@ def _reflected(reader: Reader, g: Element, order: Sequence[int], signs: Sequence
     return Element(
         algebra,
         (
-            (algebra.reduced(E.compose(*polynomials, ctx=algebra.ring)), algebra.reduced(P.compose(*polynomials, ctx=algebra.ring)))
+            (
+                algebra.reduced(E.compose(*polynomials, ctx=algebra.ring)),
+                algebra.reduced(P.compose(*polynomials, ctx=algebra.ring)),
+            )
             for E, P in g.parts.values()
         ),
     )
@@ -250,7 +261,9 @@ def _grows(reader: Reader, E: fmpq_mpoly) -> bool:
     degree = max(sum(e[:k]) for e in E.monoms())
     s = sp.Symbol("s", positive=True)
     for point in product((-1, 0, 1) if k > 4 else (-2, -1, 0, 1, 2), repeat=k):
-        along = sp.expand(growth.xreplace({z: x * s for z, x in zip(algebra.coordinates, point, strict=True)}))
+        along = sp.expand(
+            growth.xreplace({z: x * s for z, x in zip(algebra.coordinates, point, strict=True)})
+        )
         leading = sp.Poly(along, s)
         if leading.degree() == degree and float(leading.LC()) > 0:
             return True
@@ -261,7 +274,9 @@ def _growth_error(reader: Reader, g: Element, error: UnboundedError) -> RebatchE
     """Return the error for an integrand whose tail is not bounded: infinite where that is proved."""
     algebra = reader.algebra
     for E, P in g.parts.values():
-        functions = [j for j in algebra.used(Element(algebra, [(E, P)])) if algebra.slots[j].kind != "constant"]
+        functions = [
+            j for j in algebra.used(Element(algebra, [(E, P)])) if algebra.slots[j].kind != "constant"
+        ]
         if len(E) and _outgrows(reader, E, functions, P):
             expr = sp.exp(algebra.constant_expr(E))
             return DivergentError(

@@ -39,7 +39,9 @@ class LineIntegral:
         If a function in F has no rigorous evaluation.
     """
 
-    def __init__(self, F: sp.Expr, growth: sp.Expr, phase: sp.Expr, a: sp.Expr | None, b: sp.Expr | None) -> None:
+    def __init__(
+        self, F: sp.Expr, growth: sp.Expr, phase: sp.Expr, a: sp.Expr | None, b: sp.Expr | None
+    ) -> None:
         self.F, self.growth, self.phase, self.a, self.b = F, growth, phase, a, b
         self._evaluate = evaluator(F, [LINE])
         self._exponent = evaluator(growth + sp.I * phase - LINE**2 / 2, [LINE])

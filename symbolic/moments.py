@@ -38,7 +38,9 @@ def moments(polynomial: fmpq_mpoly, gaussians: int) -> dict[tuple[int, ...], fmp
     return {rest: value for rest, value in result.items() if value != 0}
 
 
-def smoothed(polynomial: fmpq_mpoly, covariance: Sequence[Sequence[fmpq_mpoly | int]] | None = None) -> fmpq_mpoly:
+def smoothed(
+    polynomial: fmpq_mpoly, covariance: Sequence[Sequence[fmpq_mpoly | int]] | None = None
+) -> fmpq_mpoly:
     """Return x -> E[g(x + w)], w ~ N(0, covariance): exp(sum_ij C_ij d_i d_j / 2) g.
 
     Parameters

@@ -42,7 +42,9 @@ def in_normal_form(coordinates: Sequence[sp.Symbol], compute: "Callable[[Reader]
             return compute(Reader(Algebra(coordinates, slots)))
         except OutOfSlotsError:
             slots *= 2
-    raise TooLargeError(f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed")
+    raise TooLargeError(
+        f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed"
+    )
 
 
 class Reader:
@@ -273,7 +275,11 @@ class Reader:
         directions = algebra.directions(algebra.of(factor))
         if len(directions) > 1:
             expr = algebra.constant_expr(factor)
-            return algebra.constant(1 if expr.is_positive else -1) if expr.is_positive or expr.is_negative else None
+            return (
+                algebra.constant(1 if expr.is_positive else -1)
+                if expr.is_positive or expr.is_negative
+                else None
+            )
         (u,) = directions
         pivot = next(i for i, x in enumerate(u) if x != 0)
         direction = tuple(algebra.reduced(x * self.inverse(u[pivot])) for x in u)

@@ -35,7 +35,9 @@ class Majorant:
     start: arb = field(default_factory=lambda: arb(1))
 
     def __add__(self, other: "Majorant") -> "Majorant":
-        a = {j: _larger(self.a.get(j, arb(0)), other.a.get(j, arb(0))) for j in self.a.keys() | other.a.keys()}
+        a = {
+            j: _larger(self.a.get(j, arb(0)), other.a.get(j, arb(0))) for j in self.a.keys() | other.a.keys()
+        }
         return Majorant(self.c + other.c, max(self.n, other.n), a, self.start.max(other.start))
 
     def __mul__(self, other: "Majorant") -> "Majorant":
@@ -45,7 +47,9 @@ class Majorant:
     def power(self, r: Fraction) -> "Majorant":
         """Return the majorant of |f|^r, r > 0."""
         exponent = arb(fmpq(r.numerator, r.denominator))
-        return Majorant(self.c**exponent, self.n * r, {j: a * exponent for j, a in self.a.items()}, self.start)
+        return Majorant(
+            self.c**exponent, self.n * r, {j: a * exponent for j, a in self.a.items()}, self.start
+        )
 
     def tail(self, R: arb) -> arb | None:
         """Return a bound of int_R^inf c t^n exp(sum_j a_j t^j - t^2/2) dt / sqrt(2 pi), or None: R is too small.
@@ -125,7 +129,11 @@ def _of_exponential(u: sp.Expr) -> Majorant:
     if any(not a.is_zero() for a in bound.a.values()):
         raise UnboundedError(f"no bound is known for exp({u})")
     n = ceil(bound.n)
-    return Majorant(bound.c.exp(), start=bound.start) if n == 0 else Majorant(arb(1), a={n: bound.c}, start=bound.start)
+    return (
+        Majorant(bound.c.exp(), start=bound.start)
+        if n == 0
+        else Majorant(arb(1), a={n: bound.c}, start=bound.start)
+    )
 
 
 def _of_logarithm(u: sp.Expr) -> Majorant:

@@ -32,7 +32,9 @@ def test_the_second_derivative_of_relu_is_a_delta(p):
     assert sp.simplify(value - sp.sympify(p).subs(h, 0) / sp.sqrt(2 * sp.pi)) == 0
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "erf", "tanh", "sigmoid", "softplus", "gelu", "silu", "sin", "exp"])
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "erf", "tanh", "sigmoid", "softplus", "gelu", "silu", "sin", "exp"]
+)
 def test_moments_of_the_derivative_are_those_of_the_derived_expression(name):
     activation = Activation(name)
     direct = Activation(activation.derivative).moment(h + 2)
@@ -45,7 +47,11 @@ def test_hermite_coefficients_are_the_moments_of_the_derivatives():
     series = Activation("softplus").hermite_series(4)
     for n in range(5):
         moment = Activation("softplus").moment(1, order=n)
-        assert (series.coefficients[n,] - moment).ball().contains(0) if (n,) in series.coefficients else moment.is_zero()
+        assert (
+            (series.coefficients[n,] - moment).ball().contains(0)
+            if (n,) in series.coefficients
+            else moment.is_zero()
+        )
 
 
 def test_activations_without_a_kernel_are_known_to_theory_and_refused_by_engines():
