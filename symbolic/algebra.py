@@ -269,9 +269,8 @@ class Algebra:
     def _reducible(self, degrees: Sequence[int]) -> bool:
         if degrees[self.k] > 1 or any(degrees[j] >= self.slots[j].order for j in self._rules):
             return True
-        if len(self._keys) and ("pi", 1) in self._keys and ("pi", -1) in self._keys:
-            if degrees[self._keys["pi", 1]] and degrees[self._keys["pi", -1]]:
-                return True
+        if all(degrees[self._keys[key]] if key in self._keys else 0 for key in (("pi", 1), ("pi", -1))):
+            return True
         return any(sum(degrees[j] for j in group) > 1 for group in self._steps.values())
 
     def _reduced_monomial(self, exponents: list[int], c: fmpq) -> tuple[tuple[int, ...], fmpq]:

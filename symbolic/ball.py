@@ -11,7 +11,7 @@ References
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
-from math import lgamma, log
+from math import log
 from operator import add, attrgetter, mul
 
 import sympy as sp
@@ -196,25 +196,20 @@ def _is_algebraic_zero(expr: sp.Expr) -> bool:
 
 
 def _separation(expr: sp.Expr, roots: set[sp.Expr]) -> tuple[float, float]:
-    """Return (log u, log l) of [BFMSS01], and collect the distinct roots."""
+    """Return (log u, log l) of [BFMSS01], here u and v, and collect the distinct roots."""
     if expr.is_Rational:
         return log(max(1, abs(int(expr.p)))), log(int(expr.q))
     if expr.is_Pow:
-        u, l = _separation(expr.base, roots)  # noqa: E741 - the paper's name
+        u, v = _separation(expr.base, roots)
         p, q = int(expr.exp.p), int(expr.exp.q)
         if q > 1:
             roots.add(sp.Pow(expr.base, sp.Rational(1, q), evaluate=False))
-            u, l = ((u + (q - 1) * l) / q, l) if u >= l else (u, ((q - 1) * u + l) / q)  # noqa: E741
+            u, v = ((u + (q - 1) * v) / q, v) if u >= v else (u, ((q - 1) * u + v) / q)
         if p < 0:
-            u, l = l, u  # noqa: E741
-        return abs(p) * u, abs(p) * l
+            u, v = v, u
+        return abs(p) * u, abs(p) * v
     bounds = [_separation(part, roots) for part in expr.args]
     if expr.is_Mul:
-        return sum(u for u, _ in bounds), sum(l for _, l in bounds)
-    total_l = sum(l for _, l in bounds)
-    return max(u - l for u, l in bounds) + total_l + log(len(bounds)), total_l
-
-
-def log_factorial_bits(n: int) -> int:
-    """Return the bits of n!, by which Hermite polynomials of order n cancel."""
-    return int(lgamma(n + 1) / log(2)) + 1
+        return sum(u for u, _ in bounds), sum(v for _, v in bounds)
+    total_l = sum(v for _, v in bounds)
+    return max(u - v for u, v in bounds) + total_l + log(len(bounds)), total_l

@@ -11,7 +11,7 @@ conditioned on the threshold. What remains at the end is the probability that al
 arcsine law for two and for three with thresholds 0, products where they are independent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 
@@ -181,8 +181,8 @@ class TruncatedGaussian:
             [self._sum(covariance[i][j] * h.direction[j] for j in range(k)) for i in range(k)] for h in steps
         ]
 
-    def _sum(self, terms: "object") -> fmpq_mpoly:
-        return self._algebra.reduced(sum(terms, self._algebra.one * 0))  # type: ignore[call-overload,no-any-return]
+    def _sum(self, terms: Iterable[fmpq_mpoly]) -> fmpq_mpoly:
+        return self._algebra.reduced(sum(terms, self._algebra.one * 0))
 
     def expectation(self, polynomial: fmpq_mpoly) -> Element:
         """Return E[P(z) prod H] for a polynomial in z and constants."""
@@ -190,7 +190,7 @@ class TruncatedGaussian:
         coefficients: dict[Monomial, dict[tuple[int, ...], fmpq]] = {}
         for exponents, c in polynomial.to_dict().items():
             coefficients.setdefault(tuple(map(int, exponents[:k])), {})[(0,) * k + tuple(exponents[k:])] = c
-        parts = []
+        parts: list[tuple[fmpq_mpoly, fmpq_mpoly]] = []
         for a, constant in coefficients.items():
             factor = self._algebra.ring.from_dict(constant)
             parts += self.moment(a).scaled(factor).parts.values()

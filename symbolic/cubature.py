@@ -112,7 +112,7 @@ def _grid_sum(g: Callable[..., Array], r: int, points: int, reach: float) -> tup
     return total * h**r, size * h**r
 
 
-def _grid(axis: Array, r: int) -> Iterator[Array]:
+def _grid(axis: NDArray[np.floating], r: int) -> Iterator[Array]:
     """Yield the points of the grid in chunks, shape (r, n)."""
     rest = (
         np.stack([m.ravel() for m in np.meshgrid(*[axis] * (r - 1), indexing="ij")])

@@ -246,7 +246,10 @@ def _averaged(reader: Reader, law: Tilt, polynomial: fmpq_mpoly, lines: int) -> 
 def _in_hermite(
     algebra: Algebra, coefficients: dict[Orders, Element], variances: Sequence[fmpq_mpoly]
 ) -> dict[Orders, Element]:
-    """Return the coefficients on He^(v)_n = v^(n/2) He_n(s / sqrt(v)): s^n = sum_m n! v^m He^(v)_{n-2m} / (m! (n-2m)! 2^m)."""
+    """Return the coefficients on He^(v)_n = v^(n/2) He_n(s / sqrt(v)).
+
+    s^n = sum_m n! v^m He^(v)_{n-2m} / (m! (n-2m)! 2^m).
+    """
     for j in range(len(next(iter(coefficients), ()))):
         converted: dict[Orders, list[Element]] = {}
         for orders, c in coefficients.items():

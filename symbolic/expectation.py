@@ -46,7 +46,7 @@ class Expectation:
     True
     """
 
-    value: sp.Expr | arb | float
+    value: Any
     how: How
     error: float = 0.0
     note: str = ""

@@ -250,8 +250,8 @@ def _require_decay(reader: Reader, g: Element) -> None:
         except NoClosedFormError:
             if _grows(reader, E):
                 expr = sp.exp(algebra.constant_expr(E))
-                error = UnboundedError(f"{expr} outgrows the Gaussian density")
-                raise _growth_error(reader, Element(algebra, [(E, P)]), error) from None
+                growth = UnboundedError(f"{expr} outgrows the Gaussian density")
+                raise _growth_error(reader, Element(algebra, [(E, P)]), growth) from None
 
 
 def _grows(reader: Reader, E: fmpq_mpoly) -> bool:

@@ -1,7 +1,8 @@
 """E[F(t) exp(e(t)) He_n(t); a < t < b], t ~ N(0, 1), as a ball that provably contains it.
 
-[a, b], cut to [-R, R], is integrated with Arb's adaptive Gauss-Legendre quadrature (`acb.integral`, Petras' algorithm), whose error
-bounds are proved from the values on complex balls; what lies beyond R is bounded by a majorant (`tail.py`).
+[a, b], cut to [-R, R], is integrated with Arb's adaptive Gauss-Legendre quadrature (`acb.integral`, Petras'
+algorithm), whose error bounds are proved from the values on complex balls; what lies beyond R is bounded by a
+majorant (`tail.py`).
 """
 
 from fractions import Fraction

@@ -301,10 +301,8 @@ class Reader:
         for argument in rest:
             other = self.element(argument)
             above = self.indicator(other - value, argument - value_expr)
-            if isinstance(expr, sp.Max):
-                value = value + (other - value) * above
-            else:
-                value = other + (value - other) * above
+            low, high = (value, other) if isinstance(expr, sp.Max) else (other, value)
+            value = low + (high - low) * above
             value_expr = expr.func(value_expr, argument)
         return value
 
