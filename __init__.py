@@ -9,7 +9,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "symbolic.activation": ["Activation"],
-        "symbolic.errors": ["NotPolynomialError", "ParseError", "RebatchError", "TooLargeError"],
+        "symbolic.errors": [
+            "DivergentError",
+            "NotPolynomialError",
+            "ParseError",
+            "RebatchError",
+            "TooLargeError",
+            "UndefinedFunctionError",
+        ],
         "symbolic.exponents": [
             "generative_exponent",
             "generative_leap",
@@ -19,6 +26,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "relevant_subspace",
             "reuse_staircase",
         ],
+        "symbolic.expectation": ["Expectation"],
+        "symbolic.gaussian": ["expectation"],
         "symbolic.hermite": ["hermite_series"],
         "symbolic.known": ["How"],
         "symbolic.learnability": ["analyze", "two_step_verdict"],

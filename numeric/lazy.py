@@ -31,7 +31,7 @@ BLOCK = 16_384
 # A signal whose part outside the earlier ones is this small against it is dependent on them.
 _DEPENDENT = 1e-12
 
-_KINDS = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
+_KINDS: dict[str | None, int] = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
 
 
 class Blocks:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..symbolic.activation import Activation
+from ..symbolic.activation import KERNELS, Activation
 from ..symbolic.errors import RebatchError
 from ..symbolic.overlap import LOSSES, Loss, default_readout
 from ..symbolic.target import Target
@@ -97,7 +97,7 @@ class Setting:
         neurons = _count("neurons", neurons)
         values = {
             "target": Target(target, noise_std=noise_std or target.noise_std),
-            "activation": Activation(activation),
+            "activation": _with_kernel(Activation(activation)),
             "neurons": neurons,
             "alpha": _real("alpha", alpha, positive=True),
             "eta": _real("eta", eta, positive=True),
@@ -191,6 +191,12 @@ class Setting:
             f"{self.target.text}; sigma = {self.activation}, p = {self.neurons}, alpha = {self.alpha:g}, "
             f"eta = {self.eta:g}, lam = {self.weight_decay:g}, {self.loss} loss, {self.steps} steps, {batch}"
         )
+
+
+def _with_kernel(activation: Activation) -> Activation:
+    if activation.kernel is None:
+        raise RebatchError(f"activation {activation} has no kernel; allowed are {', '.join(KERNELS)}")
+    return activation
 
 
 def _real(name: str, value: float, *, positive: bool) -> float:

@@ -39,5 +39,13 @@ class NotPolynomialError(RebatchError):
     """A function that is not a polynomial with rational coefficients, where only those can be answered."""
 
 
+class DivergentError(RebatchError):
+    """An expectation that is infinite or does not exist; the message names the part that grows too fast."""
+
+
+class UndefinedFunctionError(RebatchError):
+    """A function that is not defined on the whole line; the message names it and a place where it is not."""
+
+
 class TooLargeError(RebatchError):
     """A job refused before it starts, because its size is beyond the stated limit."""

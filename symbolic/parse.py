@@ -60,6 +60,10 @@ _FUNCTIONS: Mapping[str, tuple[int | None, Callable[..., sp.Expr]]] = {
     "cosh": (1, sp.cosh),
     "tanh": (1, sp.tanh),
     "erf": (1, sp.erf),
+    "sigmoid": (1, lambda u: 1 / (1 + sp.exp(-u))),
+    "softplus": (1, lambda u: sp.log(1 + sp.exp(u))),
+    "gelu": (1, lambda u: u * (1 + sp.erf(u / sp.sqrt(2))) / 2),
+    "silu": (1, lambda u: u / (1 + sp.exp(-u))),
     "relu": (1, partial(sp.Max, 0)),
     "sign": (1, sp.sign),
     "abs": (1, sp.Abs),
@@ -79,7 +83,8 @@ def parse(text: str) -> sp.Expr:
     text : str
         Arithmetic (``+ - * / **``, with ``^`` as a second spelling of ``**``) over numbers, the coordinates
         ``z1`` to ``z12`` (``z`` alone means ``z1``), the constants ``pi`` and ``e``, and the functions
-        ``He(n, u)``, exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, relu, sign, abs, heaviside, Min, Max.
+        ``He(n, u)``, exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, sigmoid, softplus, gelu, silu, relu, sign,
+        abs, heaviside, Min, Max.
         Decimals are exact rationals. No multiplication is implicit.
 
     Returns
