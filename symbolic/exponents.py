@@ -269,23 +269,23 @@ def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
     if relevant.dimension == 1:
         exponent = generative_exponent(target)
         value, basis = exponent.value, relevant.orthogonal_basis()
-        sequence = ((value or 0, basis),)
-        return GenerativeLeap(value, exponent.how, False, exponent.witness, value, value, sequence)
+        stages = [(value or 0, basis)]
+        return GenerativeLeap(value, exponent.how, False, exponent.witness, value, value, tuple(stages))
     forms = power_forms(target, max_order)
-    learned, sequence = Subspace.zero(target.k), []
+    learned, stages = Subspace.zero(target.k), []
     while learned != relevant:
         order, added = _next_directions(forms, learned)
-        sequence.append((order, added.orthogonal_basis()))
+        stages.append((order, added.orthogonal_basis()))
         learned = learned + added
-    upper = max(order for order, _ in sequence)
+    upper = max(order for order, _ in stages)
     lower = 1
     if upper > 1:
         polynomial = to_polynomial(target.expr, target.coordinates)
-        reached = _sum((Subspace.span(v, target.k) for order, v in sequence if order == 1), target.k)
+        reached = _sum((Subspace.span(v, target.k) for order, v in stages if order == 1), target.k)
         lower = 2 if hidden_directions(polynomial, relevant, reached)[1].dimension else 1
-    steps = (f"{', '.join(map(in_words, v))} (order {order})" for order, v in sequence)
+    steps = (f"{', '.join(map(in_words, v))} (order {order})" for order, v in stages)
     value, how = (upper, How.EXACT) if lower == upper else (None, How.UNDECIDED)
-    return GenerativeLeap(value, how, False, ", then ".join(steps), lower, upper, tuple(sequence))
+    return GenerativeLeap(value, how, False, ", then ".join(steps), lower, upper, tuple(stages))
 
 
 _MAX_POWER_TERMS = 50_000

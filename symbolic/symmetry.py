@@ -238,8 +238,9 @@ def _angular_orders(g: fmpq_mpoly, b1: Vector, b2: Vector, plane: Subspace) -> s
     expanded = g.compose(*coordinates, ctx=context)
     total: dict[tuple[int, ...], list[fmpq]] = {}
     for exponents, coefficient in expanded.to_dict().items():
-        a, b, power, *other = map(int, exponents)
-        parts = total.setdefault((a, b, *other), [fmpq(0), fmpq(0)])
+        power = int(exponents[2])
+        key = (int(exponents[0]), int(exponents[1]), *map(int, exponents[3:]))
+        parts = total.setdefault(key, [fmpq(0), fmpq(0)])
         parts[power % 2] += coefficient * (-1) ** (power // 2)
     return {abs(key[0] - key[1]) for key, parts in total.items() if any(parts) and key[0] != key[1]}
 
