@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "symbolic.learnability": ["analyze", "two_step_verdict"],
         "symbolic.overlap": ["two_step_overlap"],
         "symbolic.parse": ["parse"],
+        "symbolic.series": ["overlap_series"],
         "symbolic.target": ["Target"],
         "numeric.setting": ["Setting"],
         "numeric.simulate": ["simulate"],

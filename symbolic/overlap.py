@@ -12,19 +12,23 @@ The term eta g^0 is what reuse adds: the sample has already been seen. One pass 
 omega is averaged first, by the heat semigroup in the fields: E F(A + eta omega) = exp(eta^2 C / 2) F at A.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property, reduce
+from math import comb
+from operator import add, mul
 from typing import Any, Literal
 
 import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 from numpy.typing import NDArray
+from sympy.printing.pycode import pycode
 
 from .activation import Activation
-from .errors import NotPolynomialError, RebatchError
+from .errors import NotPolynomialError, RebatchError, TooLargeError
 from .gaussian import moments, smoothed
 from .parse import ACTIVATION_VARIABLE
 from .polynomial import rational, ring, to_polynomial
@@ -32,6 +36,11 @@ from .target import Target, compiled
 
 Loss = Literal["squared", "correlation"]
 LOSSES: tuple[Loss, ...] = ("squared", "correlation")
+
+Matrix = list[list[fmpq_mpoly]]
+
+MAX_BYTES = 4 * 2**30
+_BYTES_PER_TERM = 120
 
 ALPHA, ETA, LAM = sp.symbols("alpha eta lam", positive=True)
 
@@ -51,6 +60,12 @@ class TwoStepOverlap:
         The second layer a_1 … a_p; symbols where it was left open.
     M1, M2 : sympy.ImmutableMatrix, shape (p, k)
         Entry (j, r) is the overlap of neuron j with direction r.
+    N1 : sympy.ImmutableMatrix, shape (p, p)
+        Coefficients of the fields h^1 on h^0.
+    noise_covariance : sympy.ImmutableMatrix, shape (p, p)
+        alpha E[g^0 g^0^T], the covariance of omega.
+    Q1 : sympy.ImmutableMatrix, shape (p, p)
+        Overlaps among neurons after one step, M^1 M^1^T + N^1 N^1^T + eta^2 alpha E[g^0 g^0^T].
     """
 
     target: Target
@@ -60,6 +75,24 @@ class TwoStepOverlap:
     readout: tuple[sp.Expr, ...]
     M1: sp.ImmutableMatrix
     M2: sp.ImmutableMatrix
+    N1: sp.ImmutableMatrix
+    noise_covariance: sp.ImmutableMatrix
+    Q1: sp.ImmutableMatrix
+
+    @cached_property
+    def Q2(self) -> sp.ImmutableMatrix:
+        """Overlaps among neurons after two steps, shape (p, p); computed when asked for.
+
+        With G^1 the second gradient, Q^2 = (1 - eta lam)^2 Q^1 + (1 - eta lam) eta alpha (E[g^1 h^1^T] + transpose)
+        + eta^2 <G^1, G^1>_d, where, with D = E[d g^1 / d omega] and C the covariance of omega,
+
+            <G^1, G^1>_d = alpha^2 (E[g^1 z^T] E[z g^1^T] + E[g^1 h^0^T] E[h^0 g^1^T] + D C D^T
+                           + D E[g^0 g^1^T] + E[g^1 g^0^T] D^T) + alpha E[g^1 g^1^T].
+
+        Without reuse the terms with g^0 are absent: the second batch has not been seen. (theory, 4 and 4.1.)
+        """
+        problem = _Problem(self.target, self.activation, self.readout, self.loss)
+        return problem.matrix(problem.second_gram(reuse=self.reuse))
 
     def at(self, *, alpha: float, eta: float, weight_decay: float = 0.0) -> NDArray[np.float64]:
         """Return the numbers M^0, M^1, M^2, shape (3, p, k), for a readout that is numeric.
@@ -73,6 +106,9 @@ class TwoStepOverlap:
             raise RebatchError(
                 f"the readout is symbolic in {', '.join(map(str, open_symbols))}; give it numbers"
             )
+        for name, value in (("alpha", alpha), ("eta", eta), ("weight_decay", weight_decay)):
+            if not (math.isfinite(value) and value >= 0):
+                raise RebatchError(f"{name} = {value}; allowed are finite numbers >= 0")
         shape = (len(self.readout), self.target.k)
         values = self._compiled(alpha, eta, weight_decay)
         return np.array([np.zeros(shape), *(np.array(v, dtype=float).reshape(shape) for v in values)])
@@ -100,6 +136,30 @@ class TwoStepOverlap:
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
 
+    def to_python(self) -> str:
+        """Return the source of a NumPy function of (alpha, eta, lam) that gives M^1 and M^2; it needs only NumPy."""
+
+        def array(matrix: sp.Matrix) -> str:
+            rows = (", ".join(pycode(sp.horner(x)) for x in matrix.row(j)) for j in range(matrix.rows))
+            return "np.array([" + ", ".join(f"[{row}]" for row in rows) + "])"
+
+        free = sorted({str(s) for a in self.readout for s in a.free_symbols})
+        return "\n".join(
+            [
+                "import math",
+                "",
+                "import numpy as np",
+                "",
+                "",
+                f"def two_step_overlap({', '.join(['alpha', 'eta', 'lam=0.0', *free])}):",
+                f'    """M1, M2 for g = {self.target.text}, sigma = {self.activation.name}, {self.loss} loss."""',
+                f"    M1 = {array(self.M1)}",
+                f"    M2 = {array(self.M2)}",
+                "    return M1, M2",
+                "",
+            ]
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the formulas as text."""
         return {
@@ -111,6 +171,11 @@ class TwoStepOverlap:
             "how": "exact",
             "M1": [[str(x) for x in self.M1.row(j)] for j in range(self.M1.rows)],
             "M2": [[str(x) for x in self.M2.row(j)] for j in range(self.M2.rows)],
+            "N1": [[str(x) for x in self.N1.row(j)] for j in range(self.N1.rows)],
+            "Q1": [[str(x) for x in self.Q1.row(j)] for j in range(self.Q1.rows)],
+            "noise_covariance": [
+                [str(x) for x in self.noise_covariance.row(j)] for j in range(self.noise_covariance.rows)
+            ],
         }
 
 
@@ -174,23 +239,23 @@ def two_step_overlap(
         raise NotPolynomialError(
             f"activation {activation} is not a polynomial; the exact formula needs a polynomial in h"
         )
-    a = _readout(readout, neurons)
+    a = checked_readout(readout, neurons)
+    _refuse_too_large(target, activation, len(a), loss)
     problem = _Problem(target, activation, a, loss)
     M1, N1, C = problem.first_step()
-    M2 = problem.second_step(M1, N1, C, reuse=reuse)
-    p, k = len(a), target.k
-    return TwoStepOverlap(
-        target,
-        activation,
-        loss,
-        reuse,
-        a,
-        sp.ImmutableMatrix(p, k, [problem.to_expr(M1[j][r]) for j in range(p) for r in range(k)]),
-        sp.ImmutableMatrix(p, k, [problem.to_expr(M2[j][r]) for j in range(p) for r in range(k)]),
-    )
+    M2 = problem.second_step(reuse=reuse)
+    matrices = (M1, M2, N1, C, problem.first_gram())
+    return TwoStepOverlap(target, activation, loss, reuse, a, *map(problem.matrix, matrices))
 
 
-def _readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> tuple[sp.Expr, ...]:
+def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> tuple[sp.Expr, ...]:
+    """Return the second layer as exact numbers, or as the symbols a1 … ap for "symbolic".
+
+    Raises
+    ------
+    RebatchError
+        If there are not p of them, or one is no finite number.
+    """
     if not (isinstance(neurons, int) and neurons >= 1):
         raise RebatchError(f"neurons = {neurons!r}; allowed are integers >= 1")
     if readout is None:
@@ -199,15 +264,44 @@ def _readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> t
         if readout != "symbolic":
             raise RebatchError(f"readout = {readout!r}; allowed are numbers, 'symbolic' or None")
         return tuple(sp.symbols(f"a1:{neurons + 1}", real=True))
-    a = tuple(x if isinstance(x, sp.Expr) else exact(float(x)) for x in readout)
+    allowed = f"allowed are {neurons} finite numbers, one per neuron"
+    try:
+        a = tuple(x if isinstance(x, sp.Expr) else exact(x) for x in readout)
+    except (TypeError, ValueError, OverflowError):
+        raise RebatchError(f"readout = {readout!r}; {allowed}") from None
     if len(a) != neurons:
-        raise RebatchError(f"the readout has {len(a)} entries; allowed is one per neuron, {neurons}")
+        raise RebatchError(f"the readout has {len(a)} entries; {allowed}")
     return a
 
 
 def exact(value: float) -> sp.Rational:
     """Return a float as the decimal number it prints as: 0.1 is 1/10."""
     return sp.Rational(Fraction(repr(float(value))))
+
+
+def _refuse_too_large(target: Target, activation: Activation, p: int, loss: Loss) -> None:
+    """Refuse a formula that will not fit in memory, before it is begun.
+
+    h^1 has the degree of g^0 in the latent z and the fields, and g^1 is a polynomial in h^1: the terms are at most
+    the monomials of that degree in k + p variables, times powers of eta, alpha and lam up to the degree in h^1.
+    """
+    g = to_polynomial(target.expr, target.coordinates)
+    d_target, d_sigma = max(0, int(g.total_degree())), int(sp.degree(activation.expr, ACTIVATION_VARIABLE))
+    d_output = d_sigma if loss == "squared" else 0
+    d_fields = max(1, d_sigma - 1 + max(d_target, d_output))
+    d_signal = d_sigma - 1 + d_output
+    variables = target.k + p
+    degree = d_signal * d_fields + d_target
+    terms = comb(degree + variables, variables) * (d_signal + 2) ** 2 * p**2
+    if terms * _BYTES_PER_TERM > MAX_BYTES:
+        raise TooLargeError(
+            f"the formula may have {terms:.2g} terms (degree {degree} in {variables} variables), about "
+            f"{terms * _BYTES_PER_TERM / 2**30:.2g} GiB; at most {MAX_BYTES / 2**30:g} GiB are allowed"
+        )
+
+
+def _dot(a: Sequence[fmpq_mpoly], b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
+    return reduce(add, map(mul, a, b))
 
 
 class _Problem:
@@ -238,6 +332,8 @@ class _Problem:
         noise = exact(target.noise_std)
         self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
+        self.zero = self.ring.constant(0)
+        self.g0 = self.signals()
 
     def signals(self) -> list[fmpq_mpoly]:
         """Return g_j = a_j sigma'(h_j) r as polynomials in the fields, the latent z and the noise."""
@@ -254,9 +350,10 @@ class _Problem:
         padding = (0,) * self._gaussians
         return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
 
-    def first_step(self) -> tuple[list[list[fmpq_mpoly]], list[list[fmpq_mpoly]], list[list[fmpq_mpoly]]]:
+    @cache  # noqa: B019 - a problem lives as long as its call
+    def first_step(self) -> tuple[Matrix, Matrix, Matrix]:
         """Return M^1 (p x k), N^1 (p x p) and the covariance alpha E[g^0 g^0^T] of omega (p x p)."""
-        g = self.signals()
+        g = self.g0
         step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
         M1 = [[step * self.expectation(gj * z) for z in self.z] for gj in g]
         N1 = [
@@ -266,30 +363,72 @@ class _Problem:
         C = [[self.alpha * self.expectation(gi * gj) for gj in g] for gi in g]
         return M1, N1, C
 
-    def second_step(
-        self,
-        M1: list[list[fmpq_mpoly]],
-        N1: list[list[fmpq_mpoly]],
-        C: list[list[fmpq_mpoly]],
-        *,
-        reuse: bool,
-    ) -> list[list[fmpq_mpoly]]:
-        """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T]."""
-        g0 = self.signals()
-        fields = []
-        for j in range(self.p):
-            A = sum((m * z for m, z in zip(M1[j], self.z, strict=True)), self.ring.constant(0))
-            A = A + sum((n * h for n, h in zip(N1[j], self.h, strict=True)), self.ring.constant(0))
-            fields.append(A + self.eta * g0[j] if reuse else A)
-        noise = [[self.eta**2 * c for c in row] for row in C]
-        rest = self.ring.gens()[self.p :]
-        # omega first: then the fields h are replaced by their part A that is a function of the sample.
-        g1 = [smoothed(gj, noise).compose(*fields, *rest) for gj in g0]
+    def first_gram(self) -> Matrix:
+        """Return Q^1 (p x p)."""
+        M1, N1, C = self.first_step()
+        return [
+            [_dot(M1[i], M1[j]) + _dot(N1[i], N1[j]) + self.eta**2 * C[i][j] for j in range(self.p)]
+            for i in range(self.p)
+        ]
+
+    def second_step(self, *, reuse: bool) -> Matrix:
+        """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k)."""
+        M1, _, _ = self.first_step()
+        g1 = [self.averaged(gj, reuse=reuse) for gj in self.g0]
         step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
         return [
             [decay * M1[j][r] + step * self.expectation(g1[j] * self.z[r]) for r in range(self.k)]
             for j in range(self.p)
         ]
+
+    def averaged(self, f: fmpq_mpoly, *, reuse: bool) -> fmpq_mpoly:
+        """Return E[f(h^1) | z, h^0, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
+        M1, N1, C = self.first_step()
+        noise = [[self.eta**2 * c for c in row] for row in C]
+        fields = []
+        for j in range(self.p):
+            A = _dot(M1[j], self.z) + _dot(N1[j], self.h)
+            fields.append(A + self.eta * self.g0[j] if reuse else A)
+        return smoothed(f, noise).compose(*fields, *self.ring.gens()[self.p :])
+
+    def second_gram(self, *, reuse: bool) -> Matrix:
+        """Return Q^2 (p x p); the formula stands at :attr:`TwoStepOverlap.Q2`."""
+        p, everyone = self.p, range(self.p)
+        C = self.first_step()[2]
+        Q1 = self.first_gram()
+        g1 = [self.averaged(gj, reuse=reuse) for gj in self.g0]
+        gz = [[self.expectation(g * z) for z in self.z] for g in g1]
+        gh = [[self.expectation(g * h) for h in self.h] for g in g1]
+        D = [
+            [
+                self.eta * self.expectation(self.averaged(self.g0[i].derivative(j), reuse=reuse))
+                for j in everyone
+            ]
+            for i in everyone
+        ]
+        seen = [[self.expectation(a * b) * int(reuse) for b in g1] for a in self.g0]
+        decay = 1 - self.eta * self.lam
+        result = []
+        for i in everyone:
+            row = []
+            for j in everyone:
+                fields = self.expectation(self.averaged(self.g0[i] * self.h[j], reuse=reuse))
+                fields += self.expectation(self.averaged(self.g0[j] * self.h[i], reuse=reuse))
+                gradients = _dot(gz[i], gz[j]) + _dot(gh[i], gh[j])
+                gradients += sum((D[i][a] * C[a][b] * D[j][b] for a in everyone for b in everyone), self.zero)
+                gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
+                squares = self.expectation(self.averaged(self.g0[i] * self.g0[j], reuse=reuse))
+                row.append(
+                    decay**2 * Q1[i][j]
+                    + decay * self.eta * self.alpha * fields
+                    + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
+                )
+            result.append(row)
+        return result
+
+    def matrix(self, entries: Matrix) -> sp.ImmutableMatrix:
+        """Return a matrix of polynomials in the parameters in SymPy, the readout put in."""
+        return sp.ImmutableMatrix([[self.to_expr(x) for x in row] for row in entries])
 
     def to_expr(self, polynomial: fmpq_mpoly) -> sp.Expr:
         """Return a polynomial in the parameters as a SymPy expression, the readout put in."""

@@ -5,7 +5,15 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 
-from rebatch import Activation, NotPolynomialError, RebatchError, Target, two_step_overlap, two_step_verdict
+from rebatch import (
+    Activation,
+    NotPolynomialError,
+    RebatchError,
+    Target,
+    TooLargeError,
+    two_step_overlap,
+    two_step_verdict,
+)
 from rebatch.symbolic.overlap import ALPHA, ETA, LAM
 from rebatch.symbolic.target import compiled
 from rebatch.verify.strategies import polynomial_targets
@@ -160,3 +168,32 @@ def test_bad_problems_are_refused(arguments, error, says):
 def test_a_formula_with_open_readout_gives_no_numbers():
     with pytest.raises(RebatchError, match="symbolic in a1"):
         two_step_overlap("z1", "h", readout="symbolic").at(alpha=1, eta=0.1)
+
+
+def test_a_formula_that_will_not_fit_is_refused_with_its_size():
+    with pytest.raises(TooLargeError, match=r"terms .*GiB; at most 4 GiB"):
+        two_step_overlap("He(8, z1) + z1", "h + h^20")
+    with pytest.raises(TooLargeError, match="GiB"):
+        two_step_overlap("z1", "h", neurons=300)
+
+
+@pytest.mark.parametrize("value", [float("nan"), -1.0, float("inf")])
+def test_numbers_out_of_range_are_refused(value):
+    with pytest.raises(RebatchError, match="eta"):
+        two_step_overlap("z1", "h").at(alpha=1, eta=value)
+
+
+@pytest.mark.parametrize("readout", [[float("nan")], ["a"], [float("inf")]])
+def test_a_readout_that_is_no_number_is_refused(readout):
+    with pytest.raises(RebatchError, match="readout"):
+        two_step_overlap("z1", "h", readout=readout)
+
+
+def test_the_python_function_is_the_formula():
+    formula = two_step_overlap("z1 + He(3, z2)", RICH, neurons=2)
+    namespace = {}
+    exec(formula.to_python(), namespace)
+    M1, M2 = namespace["two_step_overlap"](1.5, 0.03, 0.2)
+    expected = formula.at(alpha=1.5, eta=0.03, weight_decay=0.2)
+    np.testing.assert_allclose(M1, expected[1], rtol=1e-12)
+    np.testing.assert_allclose(M2, expected[2], rtol=1e-10, atol=1e-12)
