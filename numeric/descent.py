@@ -53,7 +53,7 @@ class Record:
     step: list[int] = field(default_factory=list)
     M: list[Array] = field(default_factory=list)
     Q: list[Array] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
+    loss: list[float] | list[Array] = field(default_factory=list)
     stopped: str = ""
 
     def add(self, step: int, M: Array, Q: Array, loss: float) -> None:  # noqa: N803

@@ -9,11 +9,12 @@ import numpy as np
 from ..symbolic.errors import RebatchError
 from .dense import simulate_dense
 from .lazy import simulate_lazy
+from .online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
 
-Engine = Literal["lazy", "dense"]
-ENGINES: dict[str, Callable[..., Trajectory]] = {"lazy": simulate_lazy, "dense": simulate_dense}
+Engine = Literal["lazy", "dense", "online"]
+ENGINES: dict[str, Callable[..., Trajectory]] = {"lazy": simulate_lazy, "dense": simulate_dense, "online": simulate_online}
 
 
 def simulate(
@@ -30,9 +31,10 @@ def simulate(
     Parameters
     ----------
     setting : Setting
-    engine : {"lazy", "dense"}
+    engine : {"lazy", "dense", "online"}
         "lazy": exactly the law of full-batch GD on n = alpha d Gaussian samples, without storing them.
         "dense": gradient descent on a stored X, drawn or given; mini-batches.
+        "online": one fresh sample per step, or a few, by the exact chain of overlaps; many replicas at once.
     d : int
         Input dimension, at least k + p.
     seed : int
@@ -40,8 +42,8 @@ def simulate(
     threads : int, optional
         By default one per core.
     **options
-        The engine's own options; see :func:`~rebatch.numeric.lazy.simulate_lazy` and
-        :func:`~rebatch.numeric.dense.simulate_dense`.
+        The engine's own options; see :func:`~rebatch.numeric.lazy.simulate_lazy`,
+        :func:`~rebatch.numeric.dense.simulate_dense` and :func:`~rebatch.numeric.online.simulate_online`.
 
     Raises
     ------
