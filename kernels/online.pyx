@@ -6,7 +6,7 @@ w_j <- (1 - eta lam) w_j + (eta/d) g_j (z, u, A), in units of sqrt(d). After the
 matter: E <- L, L L^T = E E^T + D D^T = Q - M M^T, D <- 0. No subtraction of M M^T ever loses digits near M = 1.
 """
 
-from libc.math cimport NAN, sqrt
+from libc.math cimport NAN, fabs, sqrt
 from libc.string cimport memset
 
 from activations cimport Kind, slope, value
@@ -179,6 +179,55 @@ cdef inline double longest(const Chain* s, const double* M) noexcept nogil:
     return result
 
 
+cdef void scalar_chain(const Chain* s, const double* z, const double* u, const double* A, const double* y,
+                       Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop, double* M, double* E,
+                       long long* hit, Py_ssize_t every, Py_ssize_t rows, double* kept_M, double* kept_Q,
+                       double* kept_loss) noexcept nogil:
+    """The chain for p = k = b = 1, a new sample at every step, no look ahead.
+
+    Replicas are the inner loop: their steps do not wait for each other's square root and exponential.
+    """
+    cdef Py_ssize_t t, r, row = 0, at
+    cdef double h, f, residual, c, m, e, tail, norm
+    cdef bint kept
+    for t in range(B):
+        kept = (first + t) % every == 0
+        for r in range(R):
+            at = r * B + t
+            if kept:
+                kept_M[r * rows + row] = M[r]
+                kept_Q[r * rows + row] = M[r] * M[r] + E[r] * E[r]
+                kept_loss[r * rows + row] = NAN
+            if hit[r] != RUNNING:
+                continue
+            h = M[r] * z[at] + E[r] * u[at]
+            residual = y[at]
+            if kept or not s.correlation:
+                f = s.a[0] * value(s.kind, h, s.c, s.terms)
+                if s.correlation:
+                    kept_loss[r * rows + row] = -residual * f
+                else:
+                    residual -= f
+                    if kept:
+                        kept_loss[r * rows + row] = 0.5 * residual * residual
+            c = s.eta * s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
+            m = s.shrink * M[r] + c * z[at]
+            e = s.shrink * E[r] + c * u[at]
+            tail = c * A[at]
+            e = sqrt(e * e + tail * tail)
+            if s.normalize:
+                norm = 1.0 / sqrt(m * m + e * e)
+                m *= norm
+                e *= norm
+            M[r] = m
+            E[r] = e
+            if not fabs(m) <= DIVERGED:
+                hit[r] = -3 - first - t
+            elif stop >= 0 and fabs(m) > stop:
+                hit[r] = first + t + 1
+        row += kept
+
+
 def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const double[:, :, :, ::1] A,
           const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
           double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
@@ -224,6 +273,12 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     s.c = &coefficients[0] if s.terms else NULL
     s.correlation, s.normalize = correlation, normalize
     s.shrink, s.eta, s.rho = shrink, eta, rho
+    if p == k == b == repeats == 1 and rho == 0.0:
+        with nogil:
+            scalar_chain(&s, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], M.shape[0], B, first, stop,
+                         &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1], &kept_M[0, 0, 0, 0],
+                         &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+        return
     with nogil:
         for r in range(M.shape[0]):
             m, e, D = &M[r, 0, 0], &E[r, 0, 0], &scratch[r, 0]

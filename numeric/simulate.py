@@ -8,13 +8,14 @@ import numpy as np
 
 from ..symbolic.errors import RebatchError
 from .dense import simulate_dense
+from .flow import simulate_flow
 from .lazy import simulate_lazy
 from .online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
 
-Engine = Literal["lazy", "dense", "online"]
-ENGINES: dict[str, Callable[..., Trajectory]] = {"lazy": simulate_lazy, "dense": simulate_dense, "online": simulate_online}
+Engine = Literal["lazy", "dense", "online", "flow"]
+ENGINES: dict[str, Callable[..., Trajectory]] = {"lazy": simulate_lazy, "dense": simulate_dense, "online": simulate_online, "flow": simulate_flow}
 
 
 def simulate(
@@ -31,10 +32,11 @@ def simulate(
     Parameters
     ----------
     setting : Setting
-    engine : {"lazy", "dense", "online"}
+    engine : {"lazy", "dense", "online", "flow"}
         "lazy": exactly the law of full-batch GD on n = alpha d Gaussian samples, without storing them.
         "dense": gradient descent on a stored X, drawn or given; mini-batches.
         "online": one fresh sample per step, or a few, by the exact chain of overlaps; many replicas at once.
+        "flow": gradient flow, on the population (``reuse=False``) or on one batch (``reuse=True``).
     d : int
         Input dimension, at least k + p.
     seed : int
@@ -43,7 +45,8 @@ def simulate(
         By default one per core.
     **options
         The engine's own options; see :func:`~rebatch.numeric.lazy.simulate_lazy`,
-        :func:`~rebatch.numeric.dense.simulate_dense` and :func:`~rebatch.numeric.online.simulate_online`.
+        :func:`~rebatch.numeric.dense.simulate_dense`, :func:`~rebatch.numeric.online.simulate_online` and
+        :func:`~rebatch.numeric.flow.simulate_flow`.
 
     Raises
     ------
