@@ -36,7 +36,7 @@ def simulate_dense(
     seed: int,
     threads: int | None = None,
     precision: Precision = "float64",
-    X: NDArray[Any] | None = None,  # noqa: N803
+    X: NDArray[Any] | None = None,
     directions: ArrayLike | None = None,
     fields: bool = False,
 ) -> Trajectory:
@@ -78,14 +78,16 @@ def simulate_dense(
     if precision not in PRECISIONS:
         raise RebatchError(f"precision = {precision!r}; allowed are {', '.join(PRECISIONS)}")
     with thread_pool(threads) as pool:
-        side = _DenseSide(setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions)
+        side = _DenseSide(
+            setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions
+        )
         side.pool = pool
         record, weights = descend(setting, side, side.start, f"dense, d = {d}")
         kept = side.last_batch(weights) if fields else None
     return record.trajectory(engine="dense", d=d, seed=int(seed), precision=str(side.dtype), variables=kept)
 
 
-def _checked_data(setting: Setting, X: NDArray[Any] | None, d: int | None) -> tuple[NDArray[Any] | None, int]:  # noqa: N803
+def _checked_data(setting: Setting, X: NDArray[Any] | None, d: int | None) -> tuple[NDArray[Any] | None, int]:
     """Return X, or None, and d, after checking them against each other and the setting."""
     if X is None:
         if d is None:
@@ -96,7 +98,9 @@ def _checked_data(setting: Setting, X: NDArray[Any] | None, d: int | None) -> tu
         given = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
         raise RebatchError(f"X is {given}; allowed are arrays of shape (n, d), float32 or float64")
     if X.strides[1] != X.itemsize:
-        raise RebatchError("the rows of X are not contiguous; allowed is C order (np.ascontiguousarray copies)")
+        raise RebatchError(
+            "the rows of X are not contiguous; allowed is C order (np.ascontiguousarray copies)"
+        )
     if d is not None and d != X.shape[1]:
         raise RebatchError(f"d = {d}, but X has {X.shape[1]} columns")
     n = setting.samples(X.shape[1])
@@ -118,7 +122,7 @@ class _DenseSide:
         d: int,
         seed: np.random.SeedSequence,
         threads: int,
-        X: NDArray[Any] | None,  # noqa: N803
+        X: NDArray[Any] | None,
         precision: Precision,
         directions: ArrayLike | None,
     ) -> None:
@@ -168,7 +172,7 @@ class _DenseSide:
 
         def fill(first: int, seed: np.random.SeedSequence) -> None:
             block = X[first : first + _ROWS_PER_STREAM]
-            np.random.default_rng(seed).standard_normal(dtype=self.dtype, out=block)  # type: ignore[call-overload]
+            np.random.default_rng(seed).standard_normal(dtype=self.dtype, out=block)
 
         list(self.pool.map(fill, starts, child.spawn(len(starts))))
         if hasattr(self, "y"):
@@ -213,7 +217,9 @@ class _DenseSide:
         h = np.ascontiguousarray(self._fields(weights).T)
         kind = KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
-        return signals(h, self.y[self.order], self.setting.a(), kind, self.coefficients, correlation, h) / len(self.order)
+        return signals(
+            h, self.y[self.order], self.setting.a(), kind, self.coefficients, correlation, h
+        ) / len(self.order)
 
     def _fields(self, weights: Array) -> Array:
         assert self.X is not None
@@ -244,7 +250,9 @@ def _unit_directions(directions: ArrayLike | None, k: int, d: int) -> Array:
         return np.zeros((0, d))
     stars = np.asarray(directions, dtype=np.float64)
     if stars.shape != (k, d) or not np.allclose(stars @ stars.T, d * np.eye(k), atol=1e-6 * d):
-        raise RebatchError(f"directions of shape {stars.shape}; allowed are {k} orthogonal rows of norm sqrt(d), d = {d}")
+        raise RebatchError(
+            f"directions of shape {stars.shape}; allowed are {k} orthogonal rows of norm sqrt(d), d = {d}"
+        )
     return stars / math.sqrt(d)
 
 

@@ -33,7 +33,7 @@ class Side(Protocol):
         """Go on to the next batch; return the same weights, as they are held beside it."""
 
     def gradient(self, weights: Array) -> tuple[Array, float]:
-        """Return G_j = (1/d) sum_v x_v g_j(v) of the batch at hand, in the units of w_j/sqrt(d), and the loss per sample."""
+        """Return (1/d) sum_v x_v g_j(v) of the batch at hand, for w_j/sqrt(d), and the loss per sample."""
 
     def loss(self, weights: Array) -> float:
         """Return the loss per sample of the batch at hand."""
@@ -51,17 +51,17 @@ class Record:
 
     setting: Setting
     step: list[int] = field(default_factory=list)
-    M: list[Array] = field(default_factory=list)
-    Q: list[Array] = field(default_factory=list)
-    loss: list[float] | list[Array] = field(default_factory=list)
+    M: list[Array] | Array = field(default_factory=list)
+    Q: list[Array] | Array = field(default_factory=list)
+    loss: list[float] | Array = field(default_factory=list)
     stopped: str = ""
 
-    def add(self, step: int, M: Array, Q: Array, loss: float) -> None:  # noqa: N803
+    def add(self, step: int, M: Array, Q: Array, loss: float) -> None:
         """Keep this step."""
         self.step.append(step)
-        self.M.append(M)
-        self.Q.append(Q)
-        self.loss.append(loss)
+        for values, value in ((self.M, M), (self.Q, Q), (self.loss, loss)):
+            assert isinstance(values, list)
+            values.append(value)
 
     def trajectory(self, **provenance: Any) -> Trajectory:
         """Return what was kept, with a warning if the run stopped early."""
@@ -118,7 +118,7 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
     return record, weights
 
 
-def diverged(M: Array, Q: Array) -> bool:  # noqa: N803
+def diverged(M: Array, Q: Array) -> bool:
     """Return whether an overlap is not finite or beyond 1e6."""
     return not (np.isfinite(Q).all() and np.abs(M).max() <= DIVERGED)
 

@@ -2,11 +2,12 @@
 
 On the population the overlaps are closed: with n = alpha d samples per step,
 dM/dt = -lam M + alpha E[g z^T] and dQ/dt = -2 lam Q + alpha (E[g h^T] + E[h g^T]) [SS95]; normalised rows stay on the
-sphere by removing the radial part. On a batch the weights themselves flow, dw_j/dt = -lam w_j + sum_v x_v g_j(v)/sqrt(d).
-Both by an embedded Runge-Kutta pair with control of the local error.
+sphere by removing the radial part. On a batch the weights themselves flow,
+dw_j/dt = -lam w_j + sum_v x_v g_j(v)/sqrt(d). Both by an embedded Runge-Kutta pair with control of the local error.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -99,7 +100,9 @@ def _population_flow(setting: Setting, d: int | None, seed: int, tolerance: floa
 
 def _batch_flow(setting: Setting, d: int, seed: int, threads: int | None, tolerance: float) -> Trajectory:
     with thread_pool(threads) as pool:
-        side = _DenseSide(setting, d, np.random.SeedSequence(seed), thread_count(threads), None, "float64", None)
+        side = _DenseSide(
+            setting, d, np.random.SeedSequence(seed), thread_count(threads), None, "float64", None
+        )
         side.pool = pool
         weights = side.draw(side.start)
 
@@ -125,9 +128,11 @@ def _integrate(
     steps = sorted({*range(0, setting.steps, setting.record_every), setting.steps})
     result = [(0, state)]
     with progress("gradient flow", setting.steps) as done, np.errstate(all="ignore"):
-        for before, step in zip(steps, steps[1:], strict=False):
+        for before, step in pairwise(steps):
             times = setting.eta * before, setting.eta * step
-            solution = solve_ivp(rate, times, state, method="RK45", rtol=tolerance, atol=tolerance, t_eval=[times[1]])
+            solution = solve_ivp(
+                rate, times, state, method="RK45", rtol=tolerance, atol=tolerance, t_eval=[times[1]]
+            )
             if not solution.success or not (np.abs(solution.y) <= DIVERGED).all():
                 record.stopped = divergence(step)
                 break

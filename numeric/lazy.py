@@ -149,7 +149,13 @@ def _triangle(A: Array) -> Array:
 
 
 def simulate_lazy(
-    setting: Setting, *, d: int, seed: int, threads: int | None = None, storage: Storage = "float64", fields: bool = False
+    setting: Setting,
+    *,
+    d: int,
+    seed: int,
+    threads: int | None = None,
+    storage: Storage = "float64",
+    fields: bool = False,
 ) -> Trajectory:
     """Run gradient descent in the law of dense Gaussian data, without the data.
 

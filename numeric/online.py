@@ -1,12 +1,11 @@
 """Descent on one fresh sample per step, or a few, by its overlap chain alone: exact at every d (theory, 6.3).
 
-A fresh Gaussian sample meets the weights and w* through k + p normal coefficients, and its squared norm outside them is
-chi-squared with d - k - p degrees of freedom. So (M, Q) is a Markov chain of cost O(p^2 + p k) a step whatever d is.
+A fresh Gaussian sample meets the weights and w* through k + p normal coefficients, and its squared norm outside them
+is chi-squared with d - k - p degrees of freedom. So (M, Q) is a Markov chain of cost O(p^2 + p k) a step whatever d is.
 For b samples per step the parts outside are the rows of a lower triangular A (Bartlett): x_v . x_v' = A_v . A_v'.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +75,9 @@ def simulate_online(
     if replicas is not None and (isinstance(replicas, bool) or replicas < 1):
         raise RebatchError(f"replicas = {replicas}; allowed are integers >= 1")
     setting.samples(d)
-    run = _Online(setting, int(d), replicas or 1, -1.0 if stop is None else float(stop), np.random.SeedSequence(seed))
+    run = _Online(
+        setting, int(d), replicas or 1, -1.0 if stop is None else float(stop), np.random.SeedSequence(seed)
+    )
     with thread_pool(threads) as pool:
         record = run.record(pool)
     trajectory = record.trajectory(engine="online", d=int(d), seed=int(seed))
@@ -88,7 +89,9 @@ def simulate_online(
 class _Group:
     """A few replicas with their own stream and state."""
 
-    def __init__(self, setting: Setting, d: int, replicas: int, seed: np.random.SeedSequence, hit: NDArray[np.int64]):
+    def __init__(
+        self, setting: Setting, d: int, replicas: int, seed: np.random.SeedSequence, hit: NDArray[np.int64]
+    ):
         self.rng = np.random.default_rng(seed)
         p, k, b = setting.neurons, setting.k, setting.batch_size or 1
         weights = np.array([start(setting, d, self.rng) for _ in range(replicas)])
@@ -101,12 +104,17 @@ class _Group:
 class _Online:
     """All replicas of one setting, and what is kept of them."""
 
-    def __init__(self, setting: Setting, d: int, replicas: int, stop: float, seed: np.random.SeedSequence) -> None:
+    def __init__(
+        self, setting: Setting, d: int, replicas: int, stop: float, seed: np.random.SeedSequence
+    ) -> None:
         self.setting, self.d, self.stop = setting, d, stop
         p, k, self.b = setting.neurons, setting.k, setting.batch_size or 1
         self.kept = np.append(np.arange(0, setting.steps, setting.record_every), setting.steps)
         size = 8.0 * replicas * len(self.kept) * (p * (k + p) + 1)
-        require(size, f"recording {len(self.kept)} steps of {replicas} replicas (record_every = {setting.record_every})")
+        require(
+            size,
+            f"recording {len(self.kept)} steps of {replicas} replicas (record_every = {setting.record_every})",
+        )
         self.M = np.empty((replicas, len(self.kept), p, k))
         self.Q = np.empty((replicas, len(self.kept), p, p))
         self.loss = np.full((replicas, len(self.kept)), np.nan)
@@ -114,7 +122,8 @@ class _Online:
         self.slices = [slice(i, min(i + _GROUP, replicas)) for i in range(0, replicas, _GROUP)]
         seeds = seed.spawn(len(self.slices))
         self.groups = [
-            _Group(setting, d, s.stop - s.start, own, self.hit[s]) for s, own in zip(self.slices, seeds, strict=True)
+            _Group(setting, d, s.stop - s.start, own, self.hit[s])
+            for s, own in zip(self.slices, seeds, strict=True)
         ]
         self.coefficients = np.array(setting.activation.coefficients())
 

@@ -92,7 +92,7 @@ class Setting:
     readout: tuple[float, ...]
     start: Start
     reuse: bool
-    start_Q: Matrix | None  # noqa: N815 - the paper's symbol
+    start_Q: Matrix | None
     batch_size: int | None
     repeats: int
     rho: float
@@ -114,7 +114,7 @@ class Setting:
         readout: Sequence[float] | None = None,
         start: Literal["orthogonal", "random"] | ArrayLike = "orthogonal",
         reuse: bool = True,
-        start_Q: ArrayLike | None = None,  # noqa: N803
+        start_Q: ArrayLike | None = None,
         batch_size: int | None = None,
         repeats: int = 1,
         rho: float = 0.0,
@@ -149,7 +149,9 @@ class Setting:
             "record_every": _count("record_every", record_every),
         }
         if values["repeats"] != 1 and values["reuse"] and batch_size is None:
-            raise RebatchError(f"repeats = {repeats}, but one batch serves every step; allowed with reuse=False")
+            raise RebatchError(
+                f"repeats = {repeats}, but one batch serves every step; allowed with reuse=False"
+            )
         if start_Q is not None and isinstance(start, str):
             raise RebatchError(f"start_Q is given, but start = {start!r}; allowed with a given M^0")
         for name, value in values.items():
@@ -214,13 +216,19 @@ class Setting:
         if self.start_Q is None:
             rest = 1 - (M**2).sum(axis=1)
             if (rest < -_ROUNDING).any():
-                raise RebatchError(f"start has rows longer than 1: {M.tolist()}; allowed are M^0 of unit rows, or give start_Q")
+                raise RebatchError(
+                    f"start has rows longer than 1: {M.tolist()}; allowed are M^0 of unit rows, or give start_Q"
+                )
             return np.hstack([M, np.diag(np.sqrt(np.maximum(rest, 0.0)))])
         Q = np.array(self.start_Q)
         S = Q - M @ M.T
         L = semidefinite_cholesky(S)
-        if not np.allclose(Q, Q.T, atol=_ROUNDING) or np.abs(L @ L.T - S).max() > _ROUNDING * max(1.0, np.abs(Q).max()):
-            raise RebatchError(f"start_Q = {Q.tolist()}; allowed are Q^0 with Q^0 - M^0 M^0^T positive semidefinite")
+        if not np.allclose(Q, Q.T, atol=_ROUNDING) or np.abs(L @ L.T - S).max() > _ROUNDING * max(
+            1.0, np.abs(Q).max()
+        ):
+            raise RebatchError(
+                f"start_Q = {Q.tolist()}; allowed are Q^0 with Q^0 - M^0 M^0^T positive semidefinite"
+            )
         return np.hstack([M, L])
 
     def to_dict(self) -> dict[str, Any]:
@@ -328,11 +336,11 @@ def _matrix(name: str, value: ArrayLike, shape: tuple[int, int]) -> Matrix:
 
 def _start(start: str | ArrayLike, neurons: int, k: int) -> Start:
     if isinstance(start, str):
-        return _one_of("start", start, STARTS)  # type: ignore[type-var, return-value]
+        return _one_of("start", start, STARTS)  # type: ignore[return-value]
     return _matrix("start", start, (neurons, k))
 
 
-def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803
+def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a lower triangular L with L L^T = S for a positive semidefinite S; dependent columns are zero."""
     L = np.zeros_like(S)
     for j in range(len(S)):

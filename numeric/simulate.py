@@ -15,7 +15,12 @@ from .setting import Setting
 from .trajectory import Trajectory
 
 Engine = Literal["lazy", "dense", "online", "flow"]
-ENGINES: dict[str, Callable[..., Trajectory]] = {"lazy": simulate_lazy, "dense": simulate_dense, "online": simulate_online, "flow": simulate_flow}
+ENGINES: dict[str, Callable[..., Trajectory]] = {
+    "lazy": simulate_lazy,
+    "dense": simulate_dense,
+    "online": simulate_online,
+    "flow": simulate_flow,
+}
 
 
 def simulate(
@@ -71,5 +76,7 @@ def simulate(
     run = ENGINES[engine]
     allowed = set(inspect.signature(run).parameters) - {"setting", "d", "seed", "threads"}
     if unknown := options.keys() - allowed:
-        raise RebatchError(f"engine {engine} has no option {', '.join(sorted(unknown))}; allowed are {', '.join(sorted(allowed)) or 'none'}")
+        raise RebatchError(
+            f"engine {engine} has no option {', '.join(sorted(unknown))}; allowed are {', '.join(sorted(allowed)) or 'none'}"
+        )
     return run(setting, d=d, seed=int(seed), threads=threads, **options)

@@ -73,7 +73,12 @@ class Trajectory:
                     "neuron": np.arange(1, M.shape[-2] + 1),
                     "direction": [f"z{i + 1}" for i in range(M.shape[-1])],
                 },
-                attrs={"setting": setting.to_json(), "rebatch": version("rebatch"), "stopped": "", **provenance},
+                attrs={
+                    "setting": setting.to_json(),
+                    "rebatch": version("rebatch"),
+                    "stopped": "",
+                    **provenance,
+                },
             )
         )
 

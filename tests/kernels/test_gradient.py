@@ -1,4 +1,4 @@
-"""The fused gradient kernel against the plain NumPy formula of theory 1, and itself with another number of threads."""
+"""The fused gradient kernel against the plain NumPy formula of theory 1, and itself on other threads."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_the_kernel_is_the_formula_for_any_number_of_threads(
     assert one[1] == two[1]
     h = np.empty((len(order), p))
     fields(X, order, W, h, 2)
-    eps = np.finfo(dtype).eps
+    eps = float(np.finfo(dtype).eps)
     # Sums of up to 2060 products of size 1: a few hundred roundings, times what the activation makes of them.
     np.testing.assert_allclose(
         h, X[order].astype(float) @ W.T.astype(float) / np.sqrt(d), rtol=100 * eps, atol=500 * eps

@@ -60,7 +60,12 @@ def test_dense_and_lazy_runs_have_one_law(options):
     setting = Setting(**BASE, **options)
     dense = [simulate(setting, "dense", d=9, seed=s, threads=1) for s in range(300)]
     lazy = [simulate(setting, "lazy", d=9, seed=s, threads=1) for s in range(300)]
-    for pick in (lambda t: t.M[3, 0, 0], lambda t: t.M[2, 1, 1], lambda t: t.Q[3, 0, 1], lambda t: t.training_loss[3]):
+    for pick in (
+        lambda t: t.M[3, 0, 0],
+        lambda t: t.M[2, 1, 1],
+        lambda t: t.Q[3, 0, 1],
+        lambda t: t.training_loss[3],
+    ):
         assert ks_2samp([float(pick(t)) for t in dense], [float(pick(t)) for t in lazy]).pvalue > 1e-3
 
 
@@ -88,7 +93,9 @@ def test_an_epoch_uses_every_sample_once():
     # of batches is one full step, whatever the order.
     base = {**BASE, "activation": "linear", "loss": "correlation"}
     full = simulate(Setting(**{**base, "steps": 1}), "dense", d=40, seed=3)
-    epoch = simulate(Setting(**{**base, "steps": 4}, batch_size=17), "dense", d=40, seed=3)  # 17 + 17 + 17 + 9
+    epoch = simulate(
+        Setting(**{**base, "steps": 4}, batch_size=17), "dense", d=40, seed=3
+    )  # 17 + 17 + 17 + 9
     np.testing.assert_allclose(epoch.M[4], full.M[1], atol=1e-12)
     again = simulate(Setting(**{**base, "steps": 8}, batch_size=17), "dense", d=40, seed=3)
     assert np.abs(again.M[5] - again.M[4] - (again.M[1] - again.M[0])).max() > 1e-6  # another order

@@ -81,9 +81,10 @@ def test_dense_descent_on_the_revealed_matrix_is_the_lazy_run(name, loss, start,
     W = np.sqrt(d) * rotated @ V[: rotated.shape[1]]
     M_dense, Q_dense, loss_dense = dense(setting, X, W, np.sqrt(d) * V[:2])
     # Rounding grows with the dynamics; a wrong term would show at 1e-2 and above.
-    np.testing.assert_allclose(M, M_dense, rtol=1e-7, atol=1e-8)
-    np.testing.assert_allclose(Q, Q_dense, rtol=1e-7, atol=1e-8)
-    np.testing.assert_allclose(loss_lazy, loss_dense, rtol=1e-7, atol=1e-8)
+    kept = len(M)  # a run that diverges keeps the steps before
+    np.testing.assert_allclose(M, M_dense[:kept], rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(Q, Q_dense[:kept], rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(loss_lazy, loss_dense[:kept], rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("reuse", [True, False])

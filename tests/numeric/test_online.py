@@ -4,8 +4,24 @@ from rebatch import RebatchError, Setting, simulate
 from rebatch.numeric.descent import StoppedEarly
 from scipy.stats import ks_2samp
 
-BASE = {"target": "z1 + z2^2/2", "neurons": 2, "alpha": 1, "eta": 3.0, "steps": 60, "reuse": False, "record_every": 20}
-SCALAR = {"target": "z1", "neurons": 1, "alpha": 1, "eta": 3.0, "steps": 60, "reuse": False, "record_every": 20}
+BASE = {
+    "target": "z1 + z2^2/2",
+    "neurons": 2,
+    "alpha": 1,
+    "eta": 3.0,
+    "steps": 60,
+    "reuse": False,
+    "record_every": 20,
+}
+SCALAR = {
+    "target": "z1",
+    "neurons": 1,
+    "alpha": 1,
+    "eta": 3.0,
+    "steps": 60,
+    "reuse": False,
+    "record_every": 20,
+}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +61,9 @@ def test_the_numbers_do_not_depend_on_the_number_of_threads(p):
 
 def test_the_scalar_path_is_the_general_one():
     # A look ahead of nothing takes the general path through the same draws.
-    plain, ahead = (simulate(Setting(**SCALAR, activation="erf", rho=r), "online", d=50, seed=1) for r in (0, 1e-14))
+    plain, ahead = (
+        simulate(Setting(**SCALAR, activation="erf", rho=r), "online", d=50, seed=1) for r in (0, 1e-14)
+    )
     np.testing.assert_allclose(plain.M, ahead.M, atol=1e-11)
     np.testing.assert_allclose(plain.Q, ahead.Q, atol=1e-11)
     np.testing.assert_allclose(plain.training_loss, ahead.training_loss, atol=1e-11)
@@ -78,14 +96,16 @@ def test_a_diverging_chain_keeps_the_steps_before():
 def test_gradient_flow_is_online_descent_with_small_steps():
     kw = {
         "target": "z1 + He(2, z2)/2", "activation": "h + h^2/4", "neurons": 2, "alpha": 1, "reuse": False,
-        "start": [[0.3, 0.1], [0.0, 0.2]], "weight_decay": 0.2,
+        "start": [[0.3, 0.1], [0.0, 0.2]],
     }  # fmt: skip
-    flow = simulate(Setting(**kw, eta=0.05, steps=10), "flow", seed=0)
+    flow = simulate(Setting(**kw, eta=0.05, steps=10, weight_decay=0.2), "flow", seed=0)
     assert flow.data.attrs["expectations"] == "exact"
     # d steps of eta/d make one unit of time; the step adds Q of order eta alpha = 2% of what moves: halve it away.
     d = 500
     coarse, fine = (
-        simulate(Setting(**kw, eta=0.05 / s, steps=10 * d * s), "online", d=d, seed=1, replicas=64).M.values[:, -1]
+        simulate(Setting(**kw, eta=0.05 / s, steps=10 * d * s, record_every=10 * d * s, weight_decay=0.2 / d), "online", d=d, seed=1, replicas=64).M.values[
+            :, -1
+        ]
         for s in (2, 4)
     )
     error = np.hypot(2 * fine.std(0, ddof=1), coarse.std(0, ddof=1)) / 8
