@@ -96,7 +96,9 @@ def measure(n: int, d: int, p: int, pool: ThreadPoolExecutor) -> None:
     for name, values in times.items():
         ratio = statistics.median(t / ours for t, ours in zip(values, times["rebatch"], strict=True))
         seconds = statistics.median(values)
-        print(f"  {name:18}{1e3 * seconds:8.1f} ms  {X.nbytes / seconds / 1e9:6.1f} GB/s  {ratio:6.2f} times ours")
+        print(
+            f"  {name:18}{1e3 * seconds:8.1f} ms  {X.nbytes / seconds / 1e9:6.1f} GB/s  {ratio:6.2f} times ours"
+        )
 
 
 if __name__ == "__main__":

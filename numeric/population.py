@@ -73,10 +73,8 @@ class Population:
         signals(h, y, setting.a(), KINDS[setting.activation.kernel], self.coefficients, correlation, g)
         g *= self.weights
         f = setting.a() @ np.broadcast_to(self.sigma(h), h.shape)
-        if correlation:
-            loss = -(self.weights * y) @ f
-        else:
-            loss = (self.weights @ (y - f) ** 2 + setting.noise_std**2) / 2
+        squared = (self.weights @ (y - f) ** 2 + setting.noise_std**2) / 2
+        loss = -(self.weights * y) @ f if correlation else squared
         return g @ self.z.T, g @ h.T, float(loss)
 
     @cached_property

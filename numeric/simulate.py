@@ -76,7 +76,6 @@ def simulate(
     run = ENGINES[engine]
     allowed = set(inspect.signature(run).parameters) - {"setting", "d", "seed", "threads"}
     if unknown := options.keys() - allowed:
-        raise RebatchError(
-            f"engine {engine} has no option {', '.join(sorted(unknown))}; allowed are {', '.join(sorted(allowed)) or 'none'}"
-        )
+        given, known = ", ".join(sorted(unknown)), ", ".join(sorted(allowed))
+        raise RebatchError(f"engine {engine} has no option {given}; allowed are {known}")
     return run(setting, d=d, seed=int(seed), threads=threads, **options)

@@ -103,9 +103,13 @@ def test_gradient_flow_is_online_descent_with_small_steps():
     # d steps of eta/d make one unit of time; the step adds Q of order eta alpha = 2% of what moves: halve it away.
     d = 500
     coarse, fine = (
-        simulate(Setting(**kw, eta=0.05 / s, steps=10 * d * s, record_every=10 * d * s, weight_decay=0.2 / d), "online", d=d, seed=1, replicas=64).M.values[
-            :, -1
-        ]
+        simulate(
+            Setting(**kw, eta=0.05 / s, steps=10 * d * s, record_every=10 * d * s, weight_decay=0.2 / d),
+            "online",
+            d=d,
+            seed=1,
+            replicas=64,
+        ).M.values[:, -1]
         for s in (2, 4)
     )
     error = np.hypot(2 * fine.std(0, ddof=1), coarse.std(0, ddof=1)) / 8
