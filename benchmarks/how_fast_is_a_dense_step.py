@@ -1,8 +1,8 @@
 """How fast is one full-batch gradient step on a stored X, against NumPy, PyTorch and JAX on the same data?
 
-float32, relu, squared loss, two threads each, at p = 2 (memory decides) and p = 16 (arithmetic decides). Beside them the
-time to read X once, the best of several ways, for the share of the machine's read bandwidth. The peers are measured in
-turn with ours, and the ratio is taken in each round: other load on the machine meets both. PyTorch and JAX are used
+float32, relu, squared loss, two threads each, at p = 2 (memory decides) and p = 16 (arithmetic decides). Beside
+them the time of one read of X, for the share of the machine's read bandwidth. The peers are measured in turn
+with ours, and the ratio is taken in each round: other load on the machine meets both. PyTorch and JAX are used
 where they are installed; rebatch does not depend on them.
 """
 

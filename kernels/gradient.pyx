@@ -112,7 +112,7 @@ def gradient(const floating[:, :] X, const Py_ssize_t[::1] order, const double[:
     threads : number of OpenMP threads
     """
     cdef Py_ssize_t p = W.shape[0], d = W.shape[1], m = order.shape[0], count = parts.shape[0]
-    cdef Py_ssize_t q, c, j, first, size
+    cdef Py_ssize_t q, c, first, size
     cdef Py_ssize_t stride = X.strides[0] // <Py_ssize_t> sizeof(floating)
     cdef Network net
     cdef double loss = 0.0, total

@@ -121,21 +121,21 @@ cdef double descend(const Chain* s, const double* z, const double* u, const doub
 
 cdef void gram(const Chain* s, const double* E, const double* D, double* S) noexcept nogil:
     """Write S = E E^T + D D^T, shape (p, p)."""
-    cdef Py_ssize_t j, l, i
+    cdef Py_ssize_t j, other, i
     cdef double total
     for j in range(s.p):
-        for l in range(j + 1):
+        for other in range(j + 1):
             total = 0.0
             for i in range(s.p):
-                total += E[j * s.p + i] * E[l * s.p + i]
+                total += E[j * s.p + i] * E[other * s.p + i]
             for i in range(s.b):
-                total += D[j * s.b + i] * D[l * s.b + i]
-            S[j * s.p + l] = S[l * s.p + j] = total
+                total += D[j * s.b + i] * D[other * s.b + i]
+            S[j * s.p + other] = S[other * s.p + j] = total
 
 
 cdef void rotate(const Chain* s, double* E, double* D, double* S) noexcept nogil:
     """Replace E by the lower triangular root of E E^T + D D^T (dependent columns are zero), and D by zero."""
-    cdef Py_ssize_t p = s.p, j, l, i
+    cdef Py_ssize_t p = s.p, j, other, i
     cdef double pivot
     gram(s, E, D, S)
     memset(E, 0, p * p * sizeof(double))
@@ -146,24 +146,24 @@ cdef void rotate(const Chain* s, double* E, double* D, double* S) noexcept nogil
         if pivot > 1e-13 * S[j * p + j]:
             pivot = sqrt(pivot)
             E[j * p + j] = pivot
-            for l in range(j + 1, p):
-                E[l * p + j] = S[l * p + j]
+            for other in range(j + 1, p):
+                E[other * p + j] = S[other * p + j]
                 for i in range(j):
-                    E[l * p + j] -= E[l * p + i] * E[j * p + i]
-                E[l * p + j] /= pivot
+                    E[other * p + j] -= E[other * p + i] * E[j * p + i]
+                E[other * p + j] /= pivot
     memset(D, 0, p * s.b * sizeof(double))
 
 
 cdef void keep(const Chain* s, const double* M, const double* E, const double* D, double* kept_M,
                double* Q) noexcept nogil:
     """Copy M, and write Q = M M^T + E E^T + D D^T."""
-    cdef Py_ssize_t j, l, i
+    cdef Py_ssize_t j, other, i
     gram(s, E, D, Q)
     for j in range(s.p):
         for i in range(s.k):
             kept_M[j * s.k + i] = M[j * s.k + i]
-            for l in range(s.p):
-                Q[j * s.p + l] += M[j * s.k + i] * M[l * s.k + i]
+            for other in range(s.p):
+                Q[j * s.p + other] += M[j * s.k + i] * M[other * s.k + i]
 
 
 cdef inline double longest(const Chain* s, const double* M) noexcept nogil:
@@ -258,7 +258,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
         overlaps, its loss is NaN
     scratch : (R, at least p (k + 3 p + 3 b) + b p)
     """
-    cdef Py_ssize_t r, t, q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[1]
+    cdef Py_ssize_t r, t, _q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[1]
     cdef Chain s
     cdef double loss, length
     cdef bint running
@@ -289,7 +289,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
             row, step = 0, first
             for t in range(B):
                 running = hit[r] == RUNNING
-                for q in range(min(repeats, last - step)):
+                for _q in range(min(repeats, last - step)):
                     if step % every == 0:
                         keep(&s, m, e, D, &kept_M[r, row, 0, 0], &kept_Q[r, row, 0, 0])
                     loss = NAN

@@ -59,9 +59,12 @@ class Record:
     def add(self, step: int, M: Array, Q: Array, loss: float) -> None:
         """Keep this step."""
         self.step.append(step)
-        for values, value in ((self.M, M), (self.Q, Q), (self.loss, loss)):
-            assert isinstance(values, list)
-            values.append(value)
+        assert isinstance(self.M, list)
+        assert isinstance(self.Q, list)
+        assert isinstance(self.loss, list)
+        self.M.append(M)
+        self.Q.append(Q)
+        self.loss.append(loss)
 
     def trajectory(self, **provenance: Any) -> Trajectory:
         """Return what was kept, with a warning if the run stopped early."""

@@ -42,6 +42,7 @@ def test_a_run_on_given_data_is_descent_as_written(rho, normalize):
     np.testing.assert_allclose(ours.M, expected, rtol=1e-10, atol=1e-12)  # rounding only
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "options",
     [
