@@ -232,7 +232,8 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
           const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
           double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
           Py_ssize_t last, double stop, double[:, :, ::1] M, double[:, :, ::1] E, long long[::1] hit,
-          Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q, double[:, ::1] kept_loss, double[:, ::1] scratch):
+          Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q,
+          double[:, ::1] kept_loss, double[:, ::1] scratch):
     """Take `repeats` steps on each of B batches, for R replicas, in place.
 
     Reads b (k + p + b/2 + 1) doubles per batch and replica; about b p activations and 4 b p (k + p + b) + p^3/3 flops

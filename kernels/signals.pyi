@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS: dict[str, int]
+KINDS: dict[str | None, int]
 
 def signals(
     h: NDArray[np.float64],

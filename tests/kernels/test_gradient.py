@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rebatch.kernels.gradient import fields, gradient
 from scipy.special import erf
+
+from rebatch.kernels.gradient import fields, gradient
 
 COEFFICIENTS = np.array([0.5, -1.0, 0.25, 0.125])
 ACTIVATIONS = [

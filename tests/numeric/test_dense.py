@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from rebatch import RebatchError, Setting, simulate
-from rebatch.numeric.descent import StoppedEarly
 from scipy.special import erf
 from scipy.stats import ks_2samp
+
+from rebatch import RebatchError, Setting, simulate
+from rebatch.numeric.descent import StoppedEarly
 
 BASE = {"target": "tanh(z1 + z2)", "activation": "erf", "neurons": 2, "alpha": 1.5, "eta": 0.8, "steps": 3}
 

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
-from rebatch.numeric import lazy
-from rebatch.numeric.descent import descend
 from scipy.special import erf
 from scipy.stats import ks_2samp
 
 from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
 from rebatch.numeric import lazy
+from rebatch.numeric.descent import descend
 
 REFERENCE = Setting(target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=2, alpha=3, eta=0.2, steps=7)
 

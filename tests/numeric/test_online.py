@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
+
 from rebatch import RebatchError, Setting, simulate
 from rebatch.numeric.descent import StoppedEarly
-from scipy.stats import ks_2samp
 
 BASE = {
     "target": "z1 + z2^2/2",
