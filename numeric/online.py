@@ -1,8 +1,9 @@
 """Descent on one fresh sample per step, or a few, by its overlap chain alone: exact at every d (theory, 6.3).
 
-A fresh Gaussian sample meets the weights and w* through k + p normal coefficients, and its squared norm outside them
-is chi-squared with d - k - p degrees of freedom. So (M, Q) is a Markov chain of cost O(p^2 + p k) a step whatever d is.
-For b samples per step the parts outside are the rows of a lower triangular A (Bartlett): x_v . x_v' = A_v . A_v'.
+A fresh Gaussian sample meets the weights and w* through k + p normal coefficients, and its squared norm outside
+them is chi-squared with d - k - p degrees of freedom. So (M, Q) is a Markov chain of cost O(p^2 + p k) a step
+whatever d is. For b samples per step the parts outside are the rows of a lower triangular A (Bartlett): x_v .
+x_v' = A_v . A_v'.
 """
 
 from concurrent.futures import ThreadPoolExecutor

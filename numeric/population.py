@@ -1,8 +1,8 @@
 """Expectations over a fresh sample, of which only the overlaps matter (theory, 4.1): E[g z^T], E[g h^T], the loss.
 
-z ~ N(0, I_k) and h = M z + L u with u ~ N(0, I_p) and L L^T = Q - M M^T. Nodes for (z, u): a tensor Gauss-Hermite rule
-that is exact where target and activation are polynomials, and otherwise scrambled Sobol points with a fixed seed,
-the same at every call, so that what is computed is a smooth function of M and Q.
+z ~ N(0, I_k) and h = M z + L u with u ~ N(0, I_p) and L L^T = Q - M M^T. Nodes for (z, u): a tensor Gauss-
+Hermite rule that is exact where target and activation are polynomials, and otherwise scrambled Sobol points
+with a fixed seed, the same at every call, so that what is computed is a smooth function of M and Q.
 """
 
 import math
