@@ -110,12 +110,12 @@ class _Online:
     ) -> None:
         self.setting, self.d, self.stop = setting, d, stop
         p, k, self.b = setting.neurons, setting.k, setting.batch_size or 1
-        self.kept = np.append(np.arange(0, setting.steps, setting.record_every), setting.steps)
-        size = 8.0 * replicas * len(self.kept) * (p * (k + p) + 1)
+        count = -(-setting.steps // setting.record_every) + 1
         require(
-            size,
-            f"recording {len(self.kept)} steps of {replicas} replicas (record_every = {setting.record_every})",
+            8.0 * count * (replicas * (p * (k + p) + 1) + 1),
+            f"recording {count} steps of {replicas} replicas (record_every = {setting.record_every})",
         )
+        self.kept = np.append(np.arange(0, setting.steps, setting.record_every), setting.steps)
         self.M = np.empty((replicas, len(self.kept), p, k))
         self.Q = np.empty((replicas, len(self.kept), p, p))
         self.loss = np.full((replicas, len(self.kept)), np.nan)
