@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The installed marker goes stale when what the install depends on changes.
 INSTALLED := .venv/.installed
-SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd)
+SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd kernels/*.h)
 
 .PHONY: demo test test-deep lint bench clean
 

@@ -16,8 +16,9 @@ kernels = [
     Extension(
         f"rebatch.kernels.{source.stem}",
         [str(source)],
-        include_dirs=[numpy.get_include()],
+        include_dirs=[numpy.get_include(), "kernels"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        depends=[str(header) for header in Path("kernels").glob("*.h")],
         extra_compile_args=COMPILE,
         extra_link_args=["-fopenmp"],
     )
@@ -28,7 +29,7 @@ setup(
     script_name="setup.py",  # or this file would land in the wheel
     package_dir={"rebatch": "."},
     packages=["rebatch", *(f"rebatch.{floor}" for floor in FLOORS)],
-    package_data={"rebatch": ["py.typed"], "rebatch.kernels": ["*.pyi", "*.pxd"]},
+    package_data={"rebatch": ["py.typed"], "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"]},
     exclude_package_data={"": ["*.c"]},
     ext_modules=cythonize(
         kernels,

@@ -1,6 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+KINDS: dict[str | None, int]
+
 def signals(
     h: NDArray[np.float64],
     y: NDArray[np.float64],

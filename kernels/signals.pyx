@@ -1,6 +1,9 @@
 """The signals g_j = a_j sigma'(h_j) r of one block of samples, and its loss, in one pass (theory, 1)."""
 
-from activations cimport Kind, slope, value
+from activations cimport ERF, POLYNOMIAL, RELU, TANH, Kind, slope, value
+
+# The enum Kind by the name of the kernel, for callers in Python.
+KINDS = {"relu": <int> RELU, "erf": <int> ERF, "tanh": <int> TANH, "polynomial": <int> POLYNOMIAL}
 
 
 def signals(double[:, ::1] h, const double[::1] y, const double[::1] a, int kind,

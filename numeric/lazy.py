@@ -10,52 +10,25 @@ R^d is its coefficients on them, and the fresh part of X^T u is a new v times a 
 is n x (number of products); d costs nothing.
 """
 
-import os
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from ..kernels.signals import signals
+from ..kernels.signals import KINDS, signals
 from ..symbolic.errors import RebatchError
+from .blocks import NOTHING, Array, Blocks, thread_pool
+from .descent import descend
+from .labels import labels
+from .memory import require
 from .setting import Setting
+from .start import start
 from .trajectory import Trajectory
 
-Array = NDArray[np.float64]
-
-# Rows of X per task: a few vectors of it stay in the cache of one core. Part of the definition of a seed's numbers.
-BLOCK = 16_384
-# A signal whose part outside the earlier ones is this small against it is dependent on them.
-_DEPENDENT = 1e-12
-
-_KINDS: dict[str | None, int] = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
-
-
-class Blocks:
-    """The samples in blocks of fixed size, worked on by threads; sums do not depend on the number of threads."""
-
-    def __init__(self, n: int, pool: ThreadPoolExecutor) -> None:
-        self.slices = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
-        self._pool = pool
-
-    def each(self, task: Callable[[int, slice], Array]) -> Array:
-        """Return the sum over blocks, in their order, of what `task(index, slice)` returns."""
-        return np.asarray(np.sum(np.stack(self._map(task)), axis=0))
-
-    def stacked(self, task: Callable[[int, slice], Array]) -> Array:
-        """Return what the blocks return, one under the other."""
-        return np.concatenate(self._map(task))
-
-    def _map(self, task: Callable[[int, slice], Array]) -> list[Array]:
-        def quiet(index: int, block: slice) -> Array:
-            # Overflow is not warned of but answered: the run stops at the step where it is not finite.
-            with np.errstate(all="ignore"):
-                return task(index, block)
-
-        return list(self._pool.map(quiet, range(len(self.slices)), self.slices))
+Storage = Literal["float64", "float32"]
+# A signal whose part outside the earlier ones is this small against it is dependent on them: rounding, amplified.
+_DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
 
 
 class LazyGaussian:
@@ -81,18 +54,20 @@ class LazyGaussian:
         products: int,
         seed: np.random.SeedSequence,
         pool: ThreadPoolExecutor,
+        storage: Storage = "float64",
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
         self.drawn = self.rows = 0
         self.blocks = Blocks(n, pool)
-        self.P = np.empty((directions + products, n))
-        self.U = np.empty((products, n))
+        self.P: NDArray[Any] = np.empty((directions + products, n), dtype=storage)
+        self.U: NDArray[Any] = np.empty((products, n), dtype=storage)
         self.C = np.zeros((products, directions + products))
+        self._dependent = _DEPENDENT[storage]
         *streams, own = seed.spawn(len(self.blocks.slices) + 1)
         self._streams = [np.random.default_rng(s) for s in streams]
         self._rng = np.random.default_rng(own)
 
-    def images(self) -> Array:
+    def images(self) -> NDArray[Any]:
         """Draw X v for every direction not drawn yet, and return all images, shape (directions, n).
 
         X v = sum_j (q_j . v) u_j + the part outside the u_j, which is fresh.
@@ -110,7 +85,7 @@ class LazyGaussian:
 
             def correct(_: int, block: slice) -> Array:
                 self.P[new, block] += correction.T @ U[:, block]
-                return _NOTHING
+                return NOTHING
 
             if self.rows:
                 self.blocks.each(correct)
@@ -148,14 +123,14 @@ class LazyGaussian:
 
             def project(_: int, block: slice, overlap: Array = overlap) -> Array:
                 G[:, block] -= overlap @ old[:, block]
-                return _NOTHING
+                return NOTHING
 
             self.blocks.each(project)
         # G^T = (orthonormal) R; directions of R too small against the signals are rounding, and dropped.
         safe = np.where(scale > 0, scale, 1.0)
         R = _triangle(self.blocks.stacked(lambda _, b: _triangle((G[:, b] / safe[:, None]).T)))
         _, size, right = np.linalg.svd(R)
-        keep = size > _DEPENDENT
+        keep = size > self._dependent
         left = (right[keep] / size[keep, None]) / safe
         new = slice(self.rows, self.rows + int(keep.sum()))
 
@@ -173,21 +148,32 @@ def _triangle(A: Array) -> Array:
     return np.asarray(np.linalg.qr(A, mode="r"))
 
 
-_NOTHING = np.zeros(0)
-
-
-def simulate_lazy(setting: Setting, *, d: int, seed: int, threads: int | None = None) -> Trajectory:
+def simulate_lazy(
+    setting: Setting,
+    *,
+    d: int,
+    seed: int,
+    threads: int | None = None,
+    storage: Storage = "float64",
+    fields: bool = False,
+) -> Trajectory:
     """Run gradient descent in the law of dense Gaussian data, without the data.
 
     Parameters
     ----------
     setting : Setting
+        One batch reused, or fresh batches; no mini-batches of a reused batch.
     d : int
-        Input dimension, at least k + p; n = alpha d samples.
+        Input dimension, at least k + p.
     seed : int
         The same seed gives the same numbers, whatever the number of threads.
     threads : int, optional
         By default one per core.
+    storage : {"float64", "float32"}
+        How the images and the signals of earlier steps are held; arithmetic on coefficients is always float64.
+    fields : bool
+        Whether to keep the last batch: variables ``fields`` (sample, neuron), ``latent`` (sample, direction) and
+        ``labels`` (sample), for a readout on the same data.
 
     Returns
     -------
@@ -197,116 +183,109 @@ def simulate_lazy(setting: Setting, *, d: int, seed: int, threads: int | None = 
     Raises
     ------
     RebatchError
-        If d is too small; or if the overlaps stop being finite, with the step.
+        If d is too small, the setting is not one this engine runs, or memory does not suffice.
 
     References
     ----------
     [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (k + 2 p (steps + 1)) bytes.
     """
-    n = setting.samples(d)
-    with _threads(threads) as pool:
-        run = _Run(setting, n, int(d), np.random.SeedSequence(seed), pool)
-        M, Q, loss = run.trajectory()
-    return Trajectory.build(setting, M, Q, loss, engine="lazy", d=int(d), seed=int(seed))
+    if setting.reuse and setting.batch_size is not None:
+        raise RebatchError("mini-batches of a reused batch need the data itself; allowed is engine='dense'")
+    if storage not in _DEPENDENT:
+        raise RebatchError(f"storage = {storage!r}; allowed are {', '.join(_DEPENDENT)}")
+    with thread_pool(threads) as pool:
+        side = _LazySide(setting, setting.batch(d), int(d), np.random.SeedSequence(seed), pool, storage)
+        record, weights = descend(setting, side, side.start, f"lazy, d = {d}")
+        kept = side.last_batch(weights) if fields else None
+    return record.trajectory(engine="lazy", d=int(d), seed=int(seed), variables=kept)
 
 
-@contextmanager
-def _threads(count: int | None) -> Iterator[ThreadPoolExecutor]:
-    """Our threads over blocks, one BLAS thread in each: sums then have one order."""
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(count or os.cpu_count()) as pool:
-        yield pool
-
-
-class _Run:
-    """One run: the weights as coefficients on the directions of the batch at hand."""
+class _LazySide:
+    """The batch as a LazyGaussian; the weights as coefficients on its directions, w* first."""
 
     def __init__(
-        self, setting: Setting, n: int, d: int, seed: np.random.SeedSequence, pool: ThreadPoolExecutor
+        self,
+        setting: Setting,
+        n: int,
+        d: int,
+        seed: np.random.SeedSequence,
+        pool: ThreadPoolExecutor,
+        storage: Storage,
     ) -> None:
-        self.setting, self.n, self.d, self.pool = setting, n, d, pool
-        self.seed, start = seed.spawn(2)
-        self.weights = _start(setting, d, np.random.default_rng(start))
+        self.setting, self.n, self.d, self.pool, self.storage = setting, n, d, pool, storage
+        self.seed, start_seed = seed.spawn(2)
+        self.start = start(setting, d, np.random.default_rng(start_seed))
         self.coefficients = np.array(setting.activation.coefficients())
-        self.a = setting.a()
+        steps = setting.steps if setting.reuse else min(setting.repeats, setting.steps)
+        self.products = setting.neurons * steps * (2 if setting.rho else 1)
+        directions = setting.k + setting.neurons + 2 * self.products
+        require(
+            n * ((directions * np.dtype(storage).itemsize) + 8 * (2 * setting.neurons + 2)),
+            f"the lazy engine with n = {n} and {self.products} products",
+        )
 
-    def trajectory(self) -> tuple[Array, Array, Array]:
-        """Return M, Q and the training loss at steps 0 … T."""
-        M, Q, losses = [], [], []
-        for step in range(self.setting.steps + 1):
-            M.append(self.weights[:, : self.setting.k].copy())
-            Q.append(self.weights @ self.weights.T)
-            if not (np.isfinite(M[-1]).all() and np.isfinite(Q[-1]).all()):
-                raise RebatchError(f"the overlaps are not finite at step {step}: a smaller eta is needed")
-            if step == 0 or not self.setting.reuse:
-                self.draw_batch()
-            G, loss = self.signals()
-            losses.append(loss)
-            if step < self.setting.steps:
-                try:
-                    self.descend(G)
-                except FloatingPointError:
-                    raise RebatchError(
-                        f"the signals are not finite at step {step}: a smaller eta is needed"
-                    ) from None
-        return np.array(M), np.array(Q), np.array(losses)
-
-    def draw_batch(self) -> None:
+    def draw(self, weights: Array) -> Array:
         """Take a new X, on whose directions only w* and the present weights are known, and its labels."""
-        setting = self.setting
-        k, p = setting.k, setting.neurons
+        setting, k = self.setting, self.setting.k
         # Rotating the directions outside w* changes no law: p of them hold the weights.
-        rest = _triangle(self.weights[:, k:].T).T
-        self.weights = np.hstack([self.weights[:, :k], rest])
-        products = p * setting.steps if setting.reuse else p
+        rest = _triangle(weights[:, k:].T).T
+        weights = np.hstack([weights[:, :k], rest])
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
-        self.X = LazyGaussian(self.n, self.d, self.weights.shape[1], products, matrix_seed, self.pool)
+        self.X = LazyGaussian(
+            self.n, self.d, weights.shape[1], self.products, matrix_seed, self.pool, self.storage
+        )
         z = self.X.images()[:k]
         noise = [np.random.default_rng(s) for s in noise_seed.spawn(len(self.X.blocks.slices))]
         self.y = np.empty(self.n)
 
         def label(index: int, block: slice) -> Array:
-            self.y[block] = setting.target(z[:, block].T)
-            if setting.noise_std:
-                self.y[block] += setting.noise_std * noise[index].standard_normal(block.stop - block.start)
-            return np.array(np.isfinite(self.y[block]).all())
+            self.y[block] = labels(setting.target, z[:, block].T, noise[index])
+            return NOTHING
 
-        if self.X.blocks.each(label) < len(self.X.blocks.slices):
-            raise RebatchError(f"the target {setting.target} is not finite on the whole of R^{k}")
+        self.X.blocks.each(label)
+        return weights
 
-    def signals(self) -> tuple[Array, float]:
-        """Return g_j = a_j sigma'(h_j) r at the present weights, shape (p, n), and the loss per sample."""
+    def gradient(self, weights: Array) -> tuple[Array, float]:
+        """Return (1/d) X^T g on the directions, the new ones included, and the loss per sample."""
+        G = np.empty((len(weights), self.n))
+        loss = self._signals(weights, G)
+        return self.X.transposed_product(G) / self.d, loss
+
+    def loss(self, weights: Array) -> float:
+        """Return the loss per sample of the batch at hand."""
+        return self._signals(weights, None)
+
+    def _signals(self, weights: Array, G: Array | None) -> float:
         images = self.X.images()
-        G = np.empty((len(self.weights), self.n))
-        kind = _KINDS[self.setting.activation.kernel]
+        a, kind = self.setting.a(), KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
 
         def forward(_: int, block: slice) -> Array:
-            h = self.weights @ images[:, block]
-            loss = signals(h, self.y[block], self.a, kind, self.coefficients, correlation, h)
-            G[:, block] = h
+            h = np.ascontiguousarray(weights @ images[: weights.shape[1], block])
+            loss = signals(h, self.y[block], a, kind, self.coefficients, correlation, h)
+            if G is not None:
+                G[:, block] = h
             return np.array(loss)
 
-        return G, float(self.X.blocks.each(forward)) / self.n
+        return float(self.X.blocks.each(forward)) / self.n
 
-    def descend(self, G: Array) -> None:
-        """w_j <- (1 - eta lam) w_j + (eta / sqrt(d)) X^T g_j, in coefficients of vectors of norm sqrt(d)."""
-        eta, lam = self.setting.eta, self.setting.weight_decay
-        gradient = self.X.transposed_product(G)
-        padded = np.zeros_like(gradient)
-        padded[:, : self.weights.shape[1]] = self.weights
-        self.weights = (1 - eta * lam) * padded + (eta / self.d) * gradient
+    def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
+        """Return shrink * weights + step * gradient, on the directions of both."""
+        padded = np.zeros((len(weights), max(weights.shape[1], gradient.shape[1])))
+        padded[:, : weights.shape[1]] = shrink * weights
+        padded[:, : gradient.shape[1]] += step * gradient
+        return padded
 
+    def overlaps(self, weights: Array) -> tuple[Array, Array]:
+        """Return M, the coefficients on w*, and Q."""
+        return weights[:, : self.setting.k].copy(), weights @ weights.T
 
-def _start(setting: Setting, d: int, rng: np.random.Generator) -> Array:
-    """Return the coefficients of the starting weights on w*_1 … w*_k and p further directions."""
-    k, p = setting.k, setting.neurons
-    weights = np.zeros((p, k + p))
-    if setting.start == "orthogonal":
-        weights[:, k:] = np.eye(p)
-        return weights
-    # A Gaussian row on directions of which the last is its own part outside the earlier rows (Bartlett).
-    for j in range(p):
-        weights[j, : k + j] = rng.standard_normal(k + j)
-        weights[j, k + j] = np.sqrt(rng.chisquare(d - k - j))
-    return np.asarray(weights / np.linalg.norm(weights, axis=1, keepdims=True))
+    def last_batch(self, weights: Array) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
+        """Return fields, latent coordinates and labels of the batch at hand."""
+        images = self.X.images()
+        return {
+            "fields": (("sample", "neuron"), (weights @ images[: weights.shape[1]]).T),
+            "latent": (("sample", "direction"), images[: self.setting.k].T.astype(np.float64)),
+            "labels": (("sample",), self.y),
+        }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.activation import KERNELS, Activation
 from ..symbolic.errors import RebatchError
@@ -16,8 +16,13 @@ from ..symbolic.overlap import LOSSES, Loss, default_readout
 from ..symbolic.target import Target
 
 T = TypeVar("T", bound=str)
-Start = Literal["orthogonal", "random"]
-STARTS: tuple[Start, ...] = ("orthogonal", "random")
+Matrix = tuple[tuple[float, ...], ...]
+Start = Literal["orthogonal", "random"] | Matrix
+STARTS: tuple[Literal["orthogonal", "random"], ...] = ("orthogonal", "random")
+# A given Q^0 may be this far from symmetric or positive, relative to its size: the rounding of who computed it.
+_ROUNDING = 1e-10
+# A pivot this small against its diagonal entry is the rounding of a dependent row.
+_PIVOT = 1e-13
 
 
 @dataclass(frozen=True, init=False)
@@ -28,7 +33,9 @@ class Setting:
 
     1. alpha and eta are finite and positive, weight_decay and noise_std finite and not negative;
     2. there is at least one neuron and one step;
-    3. the readout has one finite number per neuron.
+    3. the readout has one finite number per neuron;
+    4. a given start has M^0 of shape (p, k) and Q^0 - M^0 M^0^T positive semidefinite;
+    5. `repeats` > 1 only where a batch is followed by another one.
 
     Parameters
     ----------
@@ -48,10 +55,24 @@ class Setting:
         Label noise; 0 takes the target's own.
     readout : sequence of p floats, optional
         The second layer a, fixed; by default (-1)^j / sqrt(p).
-    start : {"orthogonal", "random"}
-        M = 0 and Q = I exactly, or rows uniform on the sphere of radius sqrt(d).
+    start : {"orthogonal", "random"} or array_like, shape (p, k)
+        M = 0 and Q = I exactly; rows uniform on the sphere of radius sqrt(d); or a given M^0.
     reuse : bool
         True: every step uses the same batch. False: every step draws a new one of the same size.
+    start_Q : array_like, shape (p, p), optional
+        Q^0 for a given M^0; by default rows of norm sqrt(d) that have only w* in common: M^0 M^0^T with diagonal 1.
+    batch_size : int, optional
+        Samples per step, by default all n = alpha d (the online engine: 1). With `reuse`, an epoch goes through the
+        n samples in a new random order, in batches of this size, the last one possibly smaller.
+    repeats : int
+        Steps on each batch before the next one.
+    rho : float
+        Look ahead: the gradient is taken at w_j + (rho / sqrt(d)) sum_v x_v g_j(v), on the same batch. rho > 0 is
+        extragradient, rho < 0 sharpness-aware, 0 plain descent [R24].
+    normalize : bool
+        Scale every row back to norm sqrt(d) after each step: spherical gradient descent.
+    record_every : int
+        Keep the overlaps at every so-many-th step, and at the last.
 
     Raises
     ------
@@ -71,6 +92,12 @@ class Setting:
     readout: tuple[float, ...]
     start: Start
     reuse: bool
+    start_Q: Matrix | None
+    batch_size: int | None
+    repeats: int
+    rho: float
+    normalize: bool
+    record_every: int
 
     def __init__(
         self,
@@ -85,8 +112,14 @@ class Setting:
         loss: Loss = "squared",
         noise_std: float = 0.0,
         readout: Sequence[float] | None = None,
-        start: Start = "orthogonal",
+        start: Literal["orthogonal", "random"] | ArrayLike = "orthogonal",
         reuse: bool = True,
+        start_Q: ArrayLike | None = None,
+        batch_size: int | None = None,
+        repeats: int = 1,
+        rho: float = 0.0,
+        normalize: bool = False,
+        record_every: int = 1,
     ) -> None:
         target = Target(target)
         noise_std = _real("noise_std", noise_std, positive=False)
@@ -106,11 +139,24 @@ class Setting:
             "loss": _one_of("loss", loss, LOSSES),
             "noise_std": noise_std or target.noise_std,
             "readout": _readout(readout, neurons),
-            "start": _one_of("start", start, STARTS),
+            "start": _start(start, neurons, target.k),
             "reuse": bool(reuse),
+            "start_Q": None if start_Q is None else _matrix("start_Q", start_Q, (neurons, neurons)),
+            "batch_size": None if batch_size is None else _count("batch_size", batch_size),
+            "repeats": _count("repeats", repeats),
+            "rho": _finite("rho", rho),
+            "normalize": bool(normalize),
+            "record_every": _count("record_every", record_every),
         }
+        if values["repeats"] != 1 and values["reuse"] and batch_size is None:
+            raise RebatchError(
+                f"repeats = {repeats}, but one batch serves every step; allowed with reuse=False"
+            )
+        if start_Q is not None and isinstance(start, str):
+            raise RebatchError(f"start_Q is given, but start = {start!r}; allowed with a given M^0")
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        self.start_coefficients()
 
     @property
     def k(self) -> int:
@@ -136,6 +182,55 @@ class Setting:
         """Return the second layer as an array, shape (p,)."""
         return np.array(self.readout)
 
+    def batch(self, d: int) -> int:
+        """Return the number of samples that one step uses: `batch_size`, by default all of them."""
+        n = self.samples(d)
+        if self.batch_size is None or not self.reuse:
+            return self.batch_size or n
+        if self.batch_size > n:
+            raise RebatchError(f"batch_size = {self.batch_size}; allowed is at most n = {n}")
+        return self.batch_size
+
+    def draws(self, step: int) -> bool:
+        """Return whether a new batch begins at this step (step 0 always)."""
+        if self.reuse and self.batch_size is None:
+            return step == 0
+        return step % self.repeats == 0
+
+    def start_coefficients(self) -> NDArray[np.float64] | None:
+        """Return the start on w*_1 … w*_k and p directions outside them, shape (p, k + p); None if it is random.
+
+        [M^0, L] with L L^T = Q^0 - M^0 M^0^T, L lower triangular.
+
+        Raises
+        ------
+        RebatchError
+            If Q^0 - M^0 M^0^T is not positive semidefinite: no rows have these overlaps.
+        """
+        p, k = self.neurons, self.k
+        if self.start == "random":
+            return None
+        if self.start == "orthogonal":
+            return np.hstack([np.zeros((p, k)), np.eye(p)])
+        M = np.array(self.start)
+        if self.start_Q is None:
+            rest = 1 - (M**2).sum(axis=1)
+            if (rest < -_ROUNDING).any():
+                raise RebatchError(
+                    f"start has rows longer than 1: {M.tolist()}; allowed are M^0 of unit rows, or give start_Q"
+                )
+            return np.hstack([M, np.diag(np.sqrt(np.maximum(rest, 0.0)))])
+        Q = np.array(self.start_Q)
+        S = Q - M @ M.T
+        L = semidefinite_cholesky(S)
+        if not np.allclose(Q, Q.T, atol=_ROUNDING) or np.abs(L @ L.T - S).max() > _ROUNDING * max(
+            1.0, np.abs(Q).max()
+        ):
+            raise RebatchError(
+                f"start_Q = {Q.tolist()}; allowed are Q^0 with Q^0 - M^0 M^0^T positive semidefinite"
+            )
+        return np.hstack([M, L])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the setting as JSON-ready data; :meth:`from_dict` reads it back."""
         return {
@@ -150,8 +245,14 @@ class Setting:
             "loss": self.loss,
             "noise_std": self.noise_std,
             "readout": list(self.readout),
-            "start": self.start,
+            "start": self.start if isinstance(self.start, str) else [list(row) for row in self.start],
             "reuse": self.reuse,
+            "start_Q": None if self.start_Q is None else [list(row) for row in self.start_Q],
+            "batch_size": self.batch_size,
+            "repeats": self.repeats,
+            "rho": self.rho,
+            "normalize": self.normalize,
+            "record_every": self.record_every,
         }
 
     @classmethod
@@ -187,6 +288,14 @@ class Setting:
 
     def __str__(self) -> str:
         batch = "one batch reused" if self.reuse else "a fresh batch each step"
+        if self.batch_size is not None:
+            batch += f", {self.batch_size} samples a step"
+        if self.repeats > 1:
+            batch += f", each batch {self.repeats} times"
+        if self.rho:
+            batch += f", looking ahead by rho = {self.rho:g}"
+        if self.normalize:
+            batch += ", rows normalised"
         return (
             f"{self.target.text}; sigma = {self.activation}, p = {self.neurons}, alpha = {self.alpha:g}, "
             f"eta = {self.eta:g}, lam = {self.weight_decay:g}, {self.loss} loss, {self.steps} steps, {batch}"
@@ -207,6 +316,38 @@ def _real(name: str, value: float, *, positive: bool) -> float:
     if not math.isfinite(number) or number < 0 or (positive and number == 0):
         raise RebatchError(f"{name} = {number:g}; allowed are {allowed}")
     return number
+
+
+def _finite(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise RebatchError(f"{name} = {value!r}; allowed are finite numbers")
+    return float(value)
+
+
+def _matrix(name: str, value: ArrayLike, shape: tuple[int, int]) -> Matrix:
+    try:
+        matrix = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise RebatchError(f"{name} = {value!r}; allowed are arrays of numbers of shape {shape}") from None
+    if matrix.shape != shape or not np.isfinite(matrix).all():
+        raise RebatchError(f"{name} has shape {matrix.shape}; allowed are finite numbers of shape {shape}")
+    return tuple(tuple(float(x) for x in row) for row in matrix)
+
+
+def _start(start: str | ArrayLike, neurons: int, k: int) -> Start:
+    if isinstance(start, str):
+        return _one_of("start", start, STARTS)  # type: ignore[return-value]
+    return _matrix("start", start, (neurons, k))
+
+
+def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a lower triangular L with L L^T = S for a positive semidefinite S; dependent columns are zero."""
+    L = np.zeros_like(S)
+    for j in range(len(S)):
+        pivot = S[j, j] - L[j, :j] @ L[j, :j]
+        if pivot > _PIVOT * S[j, j]:
+            L[j:, j] = (S[j:, j] - L[j:, :j] @ L[j, :j]) / np.sqrt(pivot)
+    return L
 
 
 def _count(name: str, value: int) -> int:

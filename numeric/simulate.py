@@ -1,39 +1,67 @@
 """One call for every engine: a Setting in, a Trajectory out."""
 
-from typing import Literal
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 
 from ..symbolic.errors import RebatchError
+from .dense import simulate_dense
+from .flow import simulate_flow
 from .lazy import simulate_lazy
+from .online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
 
-Engine = Literal["lazy"]
-ENGINES = {"lazy": simulate_lazy}
+Engine = Literal["lazy", "dense", "online", "flow"]
+ENGINES: dict[str, Callable[..., Trajectory]] = {
+    "lazy": simulate_lazy,
+    "dense": simulate_dense,
+    "online": simulate_online,
+    "flow": simulate_flow,
+}
 
 
 def simulate(
-    setting: Setting, engine: Engine = "lazy", *, d: int, seed: int, threads: int | None = None
+    setting: Setting,
+    engine: Engine = "lazy",
+    *,
+    d: int | None = None,
+    seed: int,
+    threads: int | None = None,
+    **options: Any,
 ) -> Trajectory:
     """Run an experiment and return its trajectory.
 
     Parameters
     ----------
     setting : Setting
-    engine : {"lazy"}
+    engine : {"lazy", "dense", "online", "flow"}
         "lazy": exactly the law of full-batch GD on n = alpha d Gaussian samples, without storing them.
+        "dense": gradient descent on a stored X, drawn or given; mini-batches.
+        "online": one fresh sample per step, or a few, by the exact chain of overlaps; many replicas at once.
+        "flow": gradient flow, on the population (``reuse=False``) or on one batch (``reuse=True``).
     d : int
         Input dimension, at least k + p.
     seed : int
         Nonnegative. The same seed gives the same numbers, whatever the number of threads.
     threads : int, optional
         By default one per core.
+    **options
+        The engine's own options; see :func:`~rebatch.numeric.lazy.simulate_lazy`,
+        :func:`~rebatch.numeric.dense.simulate_dense`, :func:`~rebatch.numeric.online.simulate_online` and
+        :func:`~rebatch.numeric.flow.simulate_flow`.
 
     Raises
     ------
     RebatchError
-        If an argument is not allowed, or the run stops being finite.
+        If an argument is not allowed, or the job does not fit in memory.
+
+    Warns
+    -----
+    StoppedEarly
+        If the overlaps diverge, or on Ctrl-C: the trajectory holds the steps before.
 
     Examples
     --------
@@ -45,4 +73,9 @@ def simulate(
         raise RebatchError(f"engine = {engine!r}; allowed are {', '.join(ENGINES)}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise RebatchError(f"seed = {seed!r}; allowed are integers >= 0")
-    return ENGINES[engine](setting, d=d, seed=int(seed), threads=threads)
+    run = ENGINES[engine]
+    allowed = set(inspect.signature(run).parameters) - {"setting", "d", "seed", "threads"}
+    if unknown := options.keys() - allowed:
+        given, known = ", ".join(sorted(unknown)), ", ".join(sorted(allowed))
+        raise RebatchError(f"engine {engine} has no option {given}; allowed are {known}")
+    return run(setting, d=d, seed=int(seed), threads=threads, **options)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.errors import RebatchError
 from .setting import Setting
@@ -23,7 +24,8 @@ class Trajectory:
     ----------
     data : xarray.Dataset
         ``M`` (step, neuron, direction), ``Q`` (step, neuron, other), ``training_loss`` (step); its attributes hold
-        the setting as JSON, the engine, d and the seed.
+        the setting as JSON, the engine, d and the seed, and as ``stopped`` why a run ended early. Several replicas
+        of one setting add a first dimension ``replica``.
     """
 
     data: xr.Dataset
@@ -35,24 +37,48 @@ class Trajectory:
         M: NDArray[np.float64],
         Q: NDArray[np.float64],
         training_loss: NDArray[np.float64],
+        *,
+        step: ArrayLike | None = None,
+        variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] | None = None,
         **provenance: Any,
     ) -> "Trajectory":
-        """Return the trajectory with these overlaps, shapes (T + 1, p, k), (T + 1, p, p) and (T + 1,)."""
+        """Return the trajectory with these overlaps.
+
+        Parameters
+        ----------
+        setting : Setting
+        M : ndarray, shape (steps, p, k), or (replicas, steps, p, k)
+        Q : ndarray, shape (steps, p, p), or (replicas, steps, p, p)
+        training_loss : ndarray, shape (steps,), or (replicas, steps)
+        step : array_like of int, shape (steps,), optional
+            The steps that were kept; by default 0, 1, 2, ….
+        variables : mapping from name to (dimensions, values), optional
+            What else an engine has to say.
+        **provenance
+            Kept with the data: engine, d, seed, ….
+        """
         from importlib.metadata import version  # noqa: PLC0415 - only runs need it
 
+        replica = ("replica",) if M.ndim == 4 else ()
         return cls(
             xr.Dataset(
                 {
-                    "M": (("step", "neuron", "direction"), M),
-                    "Q": (("step", "neuron", "other"), Q),
-                    "training_loss": (("step",), training_loss),
+                    "M": ((*replica, "step", "neuron", "direction"), M),
+                    "Q": ((*replica, "step", "neuron", "other"), Q),
+                    "training_loss": ((*replica, "step"), training_loss),
+                    **(variables or {}),
                 },
                 coords={
-                    "step": np.arange(len(M)),
-                    "neuron": np.arange(1, M.shape[1] + 1),
-                    "direction": [f"z{i + 1}" for i in range(M.shape[2])],
+                    "step": np.arange(M.shape[-3]) if step is None else np.asarray(step),
+                    "neuron": np.arange(1, M.shape[-2] + 1),
+                    "direction": [f"z{i + 1}" for i in range(M.shape[-1])],
                 },
-                attrs={"setting": setting.to_json(), "rebatch": version("rebatch"), **provenance},
+                attrs={
+                    "setting": setting.to_json(),
+                    "rebatch": version("rebatch"),
+                    "stopped": "",
+                    **provenance,
+                },
             )
         )
 
@@ -70,6 +96,11 @@ class Trajectory:
     def training_loss(self) -> xr.DataArray:
         """Training loss per sample at each step, shape (steps + 1,)."""
         return self.data["training_loss"]
+
+    @property
+    def stopped(self) -> str:
+        """Why the run ended before its last step; empty if it did not."""
+        return str(self.data.attrs.get("stopped", ""))
 
     @cached_property
     def setting(self) -> Setting:

@@ -16,6 +16,22 @@ def test_a_setting_survives_json():
     assert Setting.from_json(setting.to_json()) == setting
 
 
+def test_every_option_survives_json():
+    setting = Setting(
+        **VALID, start=[[0.1, 0.2], [0.3, 0.0]], start_Q=[[1.0, 0.5], [0.5, 2.0]], reuse=False, batch_size=7,
+        repeats=3, rho=-0.5, normalize=True, record_every=2,
+    )  # fmt: skip
+    assert Setting.from_json(setting.to_json()) == setting
+    rows = setting.start_coefficients()
+    np.testing.assert_allclose(rows @ rows.T, setting.start_Q, atol=1e-14)
+    np.testing.assert_allclose(rows[:, :2], setting.start)
+
+
+def test_overlaps_that_no_rows_have_are_refused():
+    with pytest.raises(RebatchError, match="positive semidefinite"):
+        Setting(**VALID, start=np.zeros((2, 2)), start_Q=[[1.0, 2.0], [2.0, 1.0]])
+
+
 @pytest.mark.parametrize("text", ["abs(z1) + e*heaviside(z2)", "z1**(1/2)", "relu(z1 - 1/2)*sign(z1)"])
 def test_an_expression_as_target_survives_json(text):
     setting = Setting(**{**VALID, "target": Target(Target(text).expr)})
@@ -58,6 +74,14 @@ def test_settings_are_immutable():
         ("readout", [1.0]),
         ("readout", [1.0, float("nan")]),
         ("activation", "swish"),
+        ("start", [[0.1, 0.2]]),
+        ("start", [[0.9, 0.9], [0, 0]]),
+        ("start", [["a", "b"], [0, 0]]),
+        ("batch_size", 0),
+        ("repeats", 2),
+        ("rho", float("nan")),
+        ("record_every", 0),
+        ("start_Q", [[1, 0], [0, 1]]),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name_with_what_is_allowed(name, value):

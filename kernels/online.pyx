@@ -1,0 +1,309 @@
+"""The exact overlap chain of descent on small fresh batches, for R replicas at once (theory, 6.3).
+
+Held on an orthonormal basis of w*_1 … w*_k, p directions of the weights outside them, and b directions of the samples
+outside both, the state is [M, E, D]. With the coefficients (z, u, A) of a sample on the basis, h = M z + E u + D A and
+w_j <- (1 - eta lam) w_j + (eta/d) g_j (z, u, A), in units of sqrt(d). After the last step on a batch only overlaps
+matter: E <- L, L L^T = E E^T + D D^T = Q - M M^T, D <- 0. No subtraction of M M^T ever loses digits near M = 1.
+"""
+
+from libc.math cimport NAN, fabs, sqrt
+from libc.string cimport memset
+
+from activations cimport Kind, slope, value
+
+cdef enum:
+    RUNNING = -1
+cdef double DIVERGED = 1e6
+
+cdef struct Chain:
+    Kind kind
+    Py_ssize_t p, k, b, terms
+    const double* a
+    const double* c
+    bint correlation
+    bint normalize
+    double shrink, eta, rho
+
+
+cdef inline void fields(const Chain* s, const double* M, const double* E, const double* D, const double* z,
+                        const double* u, const double* A, double* h) noexcept nogil:
+    """Write h_j = M z + E u + D A of one sample."""
+    cdef Py_ssize_t j, i
+    cdef double total
+    for j in range(s.p):
+        total = 0.0
+        for i in range(s.k):
+            total += M[j * s.k + i] * z[i]
+        for i in range(s.p):
+            total += E[j * s.p + i] * u[i]
+        for i in range(s.b):
+            total += D[j * s.b + i] * A[i]
+        h[j] = total
+
+
+cdef inline double signal(const Chain* s, double y, double* h) noexcept nogil:
+    """Replace the p fields of a sample by its signals; return its loss."""
+    cdef double f = 0.0, r
+    cdef Py_ssize_t j
+    for j in range(s.p):
+        f += s.a[j] * value(s.kind, h[j], s.c, s.terms)
+    r = y if s.correlation else y - f
+    for j in range(s.p):
+        h[j] = s.a[j] * slope(s.kind, h[j], s.c, s.terms) * r
+    return -y * f if s.correlation else 0.5 * r * r
+
+
+cdef inline void add(const Chain* s, double step, const double* g, const double* z, const double* u, const double* A,
+                     double* M, double* E, double* D) noexcept nogil:
+    """Add step g_j (z, u, A) to the rows j."""
+    cdef Py_ssize_t j, i
+    cdef double c
+    for j in range(s.p):
+        c = step * g[j]
+        for i in range(s.k):
+            M[j * s.k + i] += c * z[i]
+        for i in range(s.p):
+            E[j * s.p + i] += c * u[i]
+        for i in range(s.b):
+            D[j * s.b + i] += c * A[i]
+
+
+cdef double descend(const Chain* s, const double* z, const double* u, const double* A, const double* y, double* M,
+                    double* E, double* D, double* g, double* ahead) noexcept nogil:
+    """Take one step on a batch; return its loss. Scratch: g (b, p), ahead (p, k + p + b)."""
+    cdef Py_ssize_t p = s.p, k = s.k, b = s.b, v, j, i
+    cdef double loss = 0.0, norm
+    cdef double* M_ahead = ahead
+    cdef double* E_ahead = ahead + p * k
+    cdef double* D_ahead = ahead + p * (k + p)
+    for v in range(b):
+        fields(s, M, E, D, z + v * k, u + v * p, A + v * b, g + v * p)
+        loss += signal(s, y[v], g + v * p)
+    if s.rho != 0.0:
+        for i in range(p * k):
+            M_ahead[i] = M[i]
+        for i in range(p * p):
+            E_ahead[i] = E[i]
+        for i in range(p * b):
+            D_ahead[i] = D[i]
+        for v in range(b):
+            add(s, s.rho, g + v * p, z + v * k, u + v * p, A + v * b, M_ahead, E_ahead, D_ahead)
+        for v in range(b):
+            fields(s, M_ahead, E_ahead, D_ahead, z + v * k, u + v * p, A + v * b, g + v * p)
+            signal(s, y[v], g + v * p)
+    if s.shrink != 1.0:
+        for i in range(p * k):
+            M[i] *= s.shrink
+        for i in range(p * p):
+            E[i] *= s.shrink
+        for i in range(p * b):
+            D[i] *= s.shrink
+    for v in range(b):
+        add(s, s.eta, g + v * p, z + v * k, u + v * p, A + v * b, M, E, D)
+    if s.normalize:
+        for j in range(p):
+            norm = 0.0
+            for i in range(k):
+                norm += M[j * k + i] * M[j * k + i]
+            for i in range(p):
+                norm += E[j * p + i] * E[j * p + i]
+            for i in range(b):
+                norm += D[j * b + i] * D[j * b + i]
+            norm = 1.0 / sqrt(norm)
+            for i in range(k):
+                M[j * k + i] *= norm
+            for i in range(p):
+                E[j * p + i] *= norm
+            for i in range(b):
+                D[j * b + i] *= norm
+    return loss / b
+
+
+cdef void gram(const Chain* s, const double* E, const double* D, double* S) noexcept nogil:
+    """Write S = E E^T + D D^T, shape (p, p)."""
+    cdef Py_ssize_t j, other, i
+    cdef double total
+    for j in range(s.p):
+        for other in range(j + 1):
+            total = 0.0
+            for i in range(s.p):
+                total += E[j * s.p + i] * E[other * s.p + i]
+            for i in range(s.b):
+                total += D[j * s.b + i] * D[other * s.b + i]
+            S[j * s.p + other] = S[other * s.p + j] = total
+
+
+cdef void rotate(const Chain* s, double* E, double* D, double* S) noexcept nogil:
+    """Replace E by the lower triangular root of E E^T + D D^T (dependent columns are zero), and D by zero."""
+    cdef Py_ssize_t p = s.p, j, other, i
+    cdef double pivot
+    gram(s, E, D, S)
+    memset(E, 0, p * p * sizeof(double))
+    for j in range(p):
+        pivot = S[j * p + j]
+        for i in range(j):
+            pivot -= E[j * p + i] * E[j * p + i]
+        if pivot > 1e-13 * S[j * p + j]:
+            pivot = sqrt(pivot)
+            E[j * p + j] = pivot
+            for other in range(j + 1, p):
+                E[other * p + j] = S[other * p + j]
+                for i in range(j):
+                    E[other * p + j] -= E[other * p + i] * E[j * p + i]
+                E[other * p + j] /= pivot
+    memset(D, 0, p * s.b * sizeof(double))
+
+
+cdef void keep(const Chain* s, const double* M, const double* E, const double* D, double* kept_M,
+               double* Q) noexcept nogil:
+    """Copy M, and write Q = M M^T + E E^T + D D^T."""
+    cdef Py_ssize_t j, other, i
+    gram(s, E, D, Q)
+    for j in range(s.p):
+        for i in range(s.k):
+            kept_M[j * s.k + i] = M[j * s.k + i]
+            for other in range(s.p):
+                Q[j * s.p + other] += M[j * s.k + i] * M[other * s.k + i]
+
+
+cdef inline double longest(const Chain* s, const double* M) noexcept nogil:
+    """Return the squared norm of the longest row of M; NaN if an entry is."""
+    cdef double result = 0.0, total
+    cdef Py_ssize_t j, i
+    for j in range(s.p):
+        total = 0.0
+        for i in range(s.k):
+            total += M[j * s.k + i] * M[j * s.k + i]
+        if not total <= result:
+            result = total
+    return result
+
+
+cdef void scalar_chain(const Chain* s, const double* z, const double* u, const double* A, const double* y,
+                       Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop, double* M, double* E,
+                       long long* hit, Py_ssize_t every, Py_ssize_t rows, double* kept_M, double* kept_Q,
+                       double* kept_loss) noexcept nogil:
+    """The chain for p = k = b = 1, a new sample at every step, no look ahead.
+
+    Replicas are the inner loop: their steps do not wait for each other's square root and exponential.
+    """
+    cdef Py_ssize_t t, r, row = 0, at
+    cdef double h, f, residual, c, m, e, tail, norm
+    cdef bint kept
+    for t in range(B):
+        kept = (first + t) % every == 0
+        for r in range(R):
+            at = r * B + t
+            if kept:
+                kept_M[r * rows + row] = M[r]
+                kept_Q[r * rows + row] = M[r] * M[r] + E[r] * E[r]
+                kept_loss[r * rows + row] = NAN
+            if hit[r] != RUNNING:
+                continue
+            h = M[r] * z[at] + E[r] * u[at]
+            residual = y[at]
+            if kept or not s.correlation:
+                f = s.a[0] * value(s.kind, h, s.c, s.terms)
+                if s.correlation:
+                    kept_loss[r * rows + row] = -residual * f
+                else:
+                    residual -= f
+                    if kept:
+                        kept_loss[r * rows + row] = 0.5 * residual * residual
+            c = s.eta * s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
+            m = s.shrink * M[r] + c * z[at]
+            e = s.shrink * E[r] + c * u[at]
+            tail = c * A[at]
+            e = sqrt(e * e + tail * tail)
+            if s.normalize:
+                norm = 1.0 / sqrt(m * m + e * e)
+                m *= norm
+                e *= norm
+            M[r] = m
+            E[r] = e
+            if not fabs(m) <= DIVERGED:
+                hit[r] = -3 - first - t
+            elif stop >= 0 and fabs(m) > stop:
+                hit[r] = first + t + 1
+        row += kept
+
+
+def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const double[:, :, :, ::1] A,
+          const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
+          double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
+          Py_ssize_t last, double stop, double[:, :, ::1] M, double[:, :, ::1] E, long long[::1] hit,
+          Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q,
+          double[:, ::1] kept_loss, double[:, ::1] scratch):
+    """Take `repeats` steps on each of B batches, for R replicas, in place.
+
+    Reads b (k + p + b/2 + 1) doubles per batch and replica; about b p activations and 4 b p (k + p + b) + p^3/3 flops
+    per step. The state of a replica stays in its first-level cache.
+
+    Parameters
+    ----------
+    z, u : (R, B, b, k) and (R, B, b, p) coefficients of the samples on w* and on the weights outside them
+    A : (R, B, b, b) their coefficients outside both, lower triangular, x_v . x_v' = A_v . A_v'
+    y : (R, B, b) labels
+    a : (p,) second layer
+    kind, coefficients, correlation : as for `signals`
+    shrink, eta, rho : 1 - eta lam, eta/d and rho/d
+    normalize : whether rows are scaled back to norm 1 after each step
+    repeats : steps on each batch
+    first, last : number of steps taken before, and after; the last batch may have fewer steps than `repeats`
+    stop : replicas stop when a row of M is longer than this; negative: never
+    M : (R, p, k)
+    E : (R, p, p) a root of Q - M M^T
+    hit : (R,) step at which a replica stopped, -1 while it runs, -2 - step if its overlaps diverged there
+    every : steps t = first, … divisible by `every` are kept, before the step
+    kept_M, kept_Q, kept_loss : (R, kept, p, k), (R, kept, p, p), (R, kept); a stopped replica keeps its last
+        overlaps, its loss is NaN
+    scratch : (R, at least p (k + 3 p + 3 b) + b p)
+    """
+    cdef Py_ssize_t r, t, _q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[1]
+    cdef Chain s
+    cdef double loss, length
+    cdef bint running
+    cdef double* m
+    cdef double* e
+    cdef double* D
+    cdef double* g
+    cdef double* S
+    cdef double* ahead
+    s.kind, s.p, s.k, s.b, s.terms = <Kind> kind, p, k, b, coefficients.shape[0]
+    s.a = &a[0]
+    s.c = &coefficients[0] if s.terms else NULL
+    s.correlation, s.normalize = correlation, normalize
+    s.shrink, s.eta, s.rho = shrink, eta, rho
+    if p == k == b == repeats == 1 and rho == 0.0:
+        with nogil:
+            scalar_chain(&s, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], M.shape[0], B, first, stop,
+                         &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1], &kept_M[0, 0, 0, 0],
+                         &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+        return
+    with nogil:
+        for r in range(M.shape[0]):
+            m, e, D = &M[r, 0, 0], &E[r, 0, 0], &scratch[r, 0]
+            g = D + p * b
+            S = g + p * b
+            ahead = S + p * p
+            memset(D, 0, p * b * sizeof(double))
+            row, step = 0, first
+            for t in range(B):
+                running = hit[r] == RUNNING
+                for _q in range(min(repeats, last - step)):
+                    if step % every == 0:
+                        keep(&s, m, e, D, &kept_M[r, row, 0, 0], &kept_Q[r, row, 0, 0])
+                    loss = NAN
+                    if hit[r] == RUNNING:
+                        loss = descend(&s, &z[r, t, 0, 0], &u[r, t, 0, 0], &A[r, t, 0, 0], &y[r, t, 0], m, e, D, g, ahead)
+                        length = longest(&s, m)
+                        if not length <= DIVERGED * DIVERGED:
+                            hit[r] = -3 - step
+                        elif stop >= 0 and length > stop * stop:
+                            hit[r] = step + 1
+                    if step % every == 0:
+                        kept_loss[r, row] = loss
+                        row += 1
+                    step += 1
+                if running:
+                    rotate(&s, e, D, S)

@@ -1,0 +1,98 @@
+"""Expectations over a fresh sample, of which only the overlaps matter (theory, 4.1): E[g z^T], E[g h^T], the loss.
+
+z ~ N(0, I_k) and h = M z + L u with u ~ N(0, I_p) and L L^T = Q - M M^T. Nodes for (z, u): a tensor Gauss-
+Hermite rule that is exact where target and activation are polynomials, and otherwise scrambled Sobol points
+with a fixed seed, the same at every call, so that what is computed is a smooth function of M and Q.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from ..kernels.signals import KINDS, signals
+from ..symbolic.parse import ACTIVATION_VARIABLE
+from ..symbolic.polynomial import is_polynomial
+from ..symbolic.target import compiled
+from .setting import Setting, semidefinite_cholesky
+
+Array = NDArray[np.float64]
+_MOST_NODES = 2**18
+_SOBOL = 16
+_SOBOL_SEED = 0
+
+
+@dataclass(frozen=True)
+class Population:
+    """Nodes for a setting.
+
+    Attributes
+    ----------
+    z, u : ndarray, shapes (k, N) and (p, N)
+    weights : ndarray, shape (N,)
+        They sum to 1.
+    exact : bool
+        Whether the rule is exact up to rounding: target and activation are polynomials.
+    """
+
+    setting: Setting
+    z: Array
+    u: Array
+    weights: Array
+    exact: bool
+
+    @classmethod
+    def of(cls, setting: Setting) -> "Population":
+        """Return the nodes that a setting needs."""
+        k, p = setting.k, setting.neurons
+        degree = _degree(setting)
+        if degree is not None and (count := degree // 2 + 1) ** (k + p) <= _MOST_NODES:
+            x, w = np.polynomial.hermite_e.hermegauss(count)
+            grid = np.stack(np.meshgrid(*[x] * (k + p), indexing="ij")).reshape(k + p, -1)
+            weights = np.ones(1)
+            for _ in range(k + p):
+                weights = np.multiply.outer(weights, w / math.sqrt(2 * math.pi)).ravel()
+            return cls(setting, grid[:k].copy(), grid[k:].copy(), weights, exact=True)
+        uniform = qmc.Sobol(k + p, scramble=True, rng=np.random.default_rng(_SOBOL_SEED)).random_base2(_SOBOL)
+        grid = ndtri(uniform).T
+        return cls(setting, grid[:k].copy(), grid[k:].copy(), np.full(2**_SOBOL, 0.5**_SOBOL), exact=False)
+
+    def moments(self, M: Array, Q: Array) -> tuple[Array, Array, float]:
+        """Return E[g z^T], shape (p, k), E[g h^T], shape (p, p), and the loss per sample, label noise included."""
+        setting = self.setting
+        h = M @ self.z + semidefinite_cholesky(Q - M @ M.T) @ self.u
+        y = setting.target(self.z.T)
+        correlation = setting.loss == "correlation"
+        g = np.empty_like(h)
+        signals(h, y, setting.a(), KINDS[setting.activation.kernel], self.coefficients, correlation, g)
+        g *= self.weights
+        f = setting.a() @ np.broadcast_to(self.sigma(h), h.shape)
+        squared = (self.weights @ (y - f) ** 2 + setting.noise_std**2) / 2
+        loss = -(self.weights * y) @ f if correlation else squared
+        return g @ self.z.T, g @ h.T, float(loss)
+
+    @cached_property
+    def sigma(self) -> Callable[..., Array]:
+        """The activation as a NumPy function."""
+        return compiled(self.setting.activation.expr, (ACTIVATION_VARIABLE,))
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """The coefficients of a polynomial activation."""
+        return np.array(self.setting.activation.coefficients())
+
+
+def _degree(setting: Setting) -> int | None:
+    """Return the highest degree of g_j z, g_j h and the loss; None unless all are polynomials."""
+    target, activation = setting.target, setting.activation
+    if not (activation.is_polynomial and is_polynomial(target.expr, target.coordinates)):
+        return None
+    sigma = len(activation.coefficients()) - 1
+    residual = max(sigma, int(sp.Poly(target.expr, *target.coordinates).total_degree()))
+    return max(sigma + residual, 2 * residual)

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from rebatch import RebatchError, Setting, simulate
+from rebatch.numeric.descent import StoppedEarly
+
+BASE = {
+    "target": "z1 + z2^2/2",
+    "neurons": 2,
+    "alpha": 1,
+    "eta": 8.0,
+    "steps": 12,
+    "reuse": False,
+    "record_every": 4,
+}
+SCALAR = {
+    "target": "z1",
+    "neurons": 1,
+    "alpha": 1,
+    "eta": 8.0,
+    "steps": 12,
+    "reuse": False,
+    "record_every": 4,
+}
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**BASE, "activation": "erf"},
+        {**BASE, "activation": "relu", "batch_size": 3, "weight_decay": 0.01},
+        {**BASE, "activation": "tanh", "repeats": 3, "loss": "correlation", "normalize": True},
+        {**BASE, "activation": "erf", "rho": 5.0},
+        {**BASE, "activation": "erf", "rho": -5.0, "batch_size": 2, "repeats": 2, "noise_std": 0.5},
+        {**SCALAR, "activation": "erf", "start": "random"},
+        {**SCALAR, "activation": "relu", "loss": "correlation", "normalize": True},
+    ],
+)
+@pytest.mark.parametrize("d", [60, 5])
+def test_the_chain_has_the_law_of_dense_online_descent(options, d):
+    # 200 runs each, fixed seeds, Kolmogorov-Smirnov at three times; d = 5 leaves one dimension, or two, outside.
+    size = options.get("batch_size", 1)
+    setting = Setting(**{**options, "eta": options["eta"] * min(d, 10) / 10})
+    dense_setting = Setting(**{**options, "eta": setting.eta, "batch_size": size})
+    dense = [simulate(dense_setting, "dense", d=d, seed=s, threads=1) for s in range(200)]
+    chain = simulate(setting, "online", d=d, seed=0, replicas=200)
+    for step in (4, 8, 12):
+        for name, at in (("M", (0, 0)), ("Q", (0, 0)), ("Q", (-1, 0))):
+            ours = chain.data[name].sel(step=step).values[:, *at]
+            theirs = [float(t.data[name].sel(step=step).values[*at]) for t in dense]
+            assert ks_2samp(ours, theirs).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_the_numbers_do_not_depend_on_the_number_of_threads(p):
+    setting = Setting(**{**SCALAR, "neurons": p, "activation": "erf", "noise_std": 0.1})
+    one, two = (simulate(setting, "online", d=50, seed=3, replicas=40, threads=t) for t in (1, 2))
+    assert one.M.equals(two.M)
+    assert one.training_loss.equals(two.training_loss)
+
+
+def test_the_scalar_path_is_the_general_one():
+    # A look ahead of nothing takes the general path through the same draws.
+    plain, ahead = (
+        simulate(Setting(**SCALAR, activation="erf", rho=r), "online", d=50, seed=1) for r in (0, 1e-14)
+    )
+    np.testing.assert_allclose(plain.M, ahead.M, atol=1e-11)
+    np.testing.assert_allclose(plain.Q, ahead.Q, atol=1e-11)
+    np.testing.assert_allclose(plain.training_loss, ahead.training_loss, atol=1e-11)
+
+
+@pytest.mark.parametrize("rho", [0.0, 1e-14])
+def test_a_replica_stops_at_the_threshold(rho):
+    setting = Setting(
+        target="z1", activation="erf", alpha=1, eta=5.0, steps=2000, reuse=False, loss="correlation", normalize=True,
+        rho=rho,
+    )  # fmt: skip
+    run = simulate(setting, "online", d=50, seed=0, replicas=20, stop=0.5)
+    hit = run.data["hitting_step"].values
+    assert (hit > 0).all()
+    M = run.M.values[:, :, 0, 0]
+    for replica, step in enumerate(hit):
+        assert (np.abs(M[replica, :step]) <= 0.5).all()
+        assert (M[replica, step:] == M[replica, step]).all()
+        assert abs(M[replica, step]) > 0.5
+
+
+def test_a_diverging_chain_keeps_the_steps_before():
+    setting = Setting(target="z1^3", activation="cubic", alpha=1, eta=500.0, steps=100, reuse=False)
+    with pytest.warns(StoppedEarly, match="diverged at step"):
+        run = simulate(setting, "online", d=20, seed=0)
+    assert np.isfinite(run.M).all()
+    assert run.M.shape[0] < 100
+
+
+def test_gradient_flow_is_online_descent_with_small_steps():
+    kw = {
+        "target": "z1 + He(2, z2)/2", "activation": "h + h^2/4", "neurons": 2, "alpha": 1, "reuse": False,
+        "start": [[0.3, 0.1], [0.0, 0.2]],
+    }  # fmt: skip
+    flow = simulate(Setting(**kw, eta=0.05, steps=10, weight_decay=0.2), "flow", seed=0)
+    assert flow.data.attrs["expectations"] == "exact"
+    # d steps of eta/d make one unit of time; the step adds Q of order eta alpha = 2% of what moves: halve it away.
+    d = 500
+    coarse, fine = (
+        simulate(
+            Setting(**kw, eta=0.05 / s, steps=10 * d * s, record_every=10 * d * s, weight_decay=0.2 / d),
+            "online",
+            d=d,
+            seed=1,
+            replicas=64,
+        ).M.values[:, -1]
+        for s in (2, 4)
+    )
+    error = np.hypot(2 * fine.std(0, ddof=1), coarse.std(0, ddof=1)) / 8
+    assert (np.abs(2 * fine.mean(0) - coarse.mean(0) - flow.M.values[-1]) < 4.5 * error).all()
+    assert error.max() < 0.02 * np.abs(flow.M.values[-1]).max()  # or the test could not see a few per cent
+
+
+def test_gradient_flow_on_a_batch_is_descent_with_small_steps():
+    kw = {"target": "tanh(z1)", "activation": "erf", "alpha": 2, "weight_decay": 0.1}
+    flow = simulate(Setting(**kw, eta=0.3, steps=3), "flow", d=40, seed=0)
+    coarse, fine = (
+        simulate(Setting(**kw, eta=0.3 / s, steps=3 * s, record_every=s), "dense", d=40, seed=0).M.values
+        for s in (100, 200)
+    )
+    # The same seed is the same batch; after extrapolation the error of Euler's rule is second order.
+    np.testing.assert_allclose(2 * fine - coarse, flow.M, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "engine", "options", "says"),
+    [
+        ({"reuse": True}, "online", {}, "reuse=False"),
+        ({}, "online", {"replicas": 0}, "replicas"),
+        ({}, "online", {"stop": -1}, "stop"),
+        ({}, "online", {"colour": 1}, "no option colour"),
+        ({"rho": 0.1}, "flow", {}, "rho"),
+        ({"steps": 10**10, "record_every": 1}, "online", {}, "GB"),
+    ],
+)
+def test_bad_calls_are_refused(setting, engine, options, says):
+    with pytest.raises(RebatchError, match=says):
+        simulate(Setting(**{**SCALAR, "activation": "erf", **setting}), engine, d=50, seed=0, **options)
