@@ -129,7 +129,7 @@ class LazyGaussian:
         # G^T = (orthonormal) R; directions of R too small against the signals are rounding, and dropped.
         safe = np.where(scale > 0, scale, 1.0)
         R = _triangle(self.blocks.stacked(lambda _, b: _triangle((G[:, b] / safe[:, None]).T)))
-        _, size, right = np.linalg.svd(R)
+        _, size, right = np.linalg.svd(R, full_matrices=False)  # fewer samples than signals too
         keep = size > self._dependent
         left = (right[keep] / size[keep, None]) / safe
         new = slice(self.rows, self.rows + int(keep.sum()))

@@ -266,7 +266,7 @@ def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: in
         return tuple(sp.symbols(f"a1:{neurons + 1}", real=True))
     allowed = f"allowed are {neurons} finite numbers, one per neuron"
     try:
-        a = tuple(x if isinstance(x, sp.Expr) else exact(x) for x in readout)
+        a = tuple(x if isinstance(x, sp.Expr) else exact(float(x)) for x in readout)
     except (TypeError, ValueError, OverflowError):
         raise RebatchError(f"readout = {readout!r}; {allowed}") from None
     if len(a) != neurons:
