@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +31,8 @@ Array = NDArray[np.float64]
 BLOCK = 4096
 _GRID_BLOCK = 16_384
 _SOBOL_BITS = 30
+# Blocks whose points wait for the inverse normal at one time.
+_FILLED_AT_ONCE = 8
 _SMOOTH = (sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.erf, sp.exp)
 
 
@@ -107,36 +108,41 @@ class SobolSamples:
         A power of 2.
     innovations : int
         The most that one batch has.
-    seed : numpy.random.SeedSequence
-        Of the scramble.
     pool : Executor
     """
 
-    def __init__(
-        self, setting: Setting, points: int, innovations: int, seed: np.random.SeedSequence, pool: Executor
-    ) -> None:
-        self._pool = pool
+    def __init__(self, setting: Setting, points: int, innovations: int, pool: Executor) -> None:
+        self._setting, self._pool = setting, pool
         self._start = setting.k + setting.neurons
+        self._dimension = dimension(setting, innovations)
         self._inverse_sqrt_alpha = 1 / math.sqrt(setting.alpha)
         self._steps = 0
-        engine = qmc.Sobol(
-            dimension(setting, innovations), bits=_SOBOL_BITS, rng=np.random.default_rng(seed)
-        )
         size = min(BLOCK, points)
         weights = np.full(size, 1 / points)
-        rows = innovations + setting.neurons
+        rows = self._start + innovations, innovations + setting.neurons
+        self._blocks = [
+            Block(np.empty((rows[0], size)), np.empty((rows[1], size)), np.empty(size), weights)
+            for _ in range(points // size)
+        ]
 
-        def build(uniform: Array) -> Block:
+    def scramble(self, seed: np.random.SeedSequence) -> None:
+        """Draw the points anew, with their own scramble."""
+        engine = qmc.Sobol(self._dimension, bits=_SOBOL_BITS, rng=np.random.default_rng(seed))
+        # The column of the label noise stands after those of z and u.
+        noise = slice(self._start, self._dimension - len(self._blocks[0].basis) + self._start)
+
+        def fill(block: Block, uniform: Array) -> None:
             # Half a unit in the last place: points are multiples of 2^-30, 0 included.
-            normal = ndtri(np.ascontiguousarray(uniform.T) + 2.0 ** -(_SOBOL_BITS + 1))
-            y = labels(setting, normal[: setting.k], normal[self._start])
-            basis = np.delete(normal, self._start, axis=0) if setting.noise_std else normal
-            return Block(basis, np.empty((rows, size)), y, weights)
+            uniform += 2.0 ** -(_SOBOL_BITS + 1)
+            ndtri(np.delete(uniform, noise, axis=1).T, out=block.basis)
+            xi = ndtri(uniform[:, noise]).sum(axis=1)
+            block.y[:] = labels(self._setting, block.basis[: self._setting.k], xi)
+            block.innovations = 0
 
-        self.blocks: list[Block] = []
-        uniforms = (engine.random(size) for _ in range(points // size))
-        while batch := list(islice(uniforms, 8)):
-            self.blocks += pool.map(build, batch)
+        for first in range(0, len(self._blocks), _FILLED_AT_ONCE):
+            some = self._blocks[first : first + _FILLED_AT_ONCE]
+            list(self._pool.map(fill, some, [engine.random(len(block.y)) for block in some]))
+        self._steps = 0
 
     def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
         """See :class:`Samples`."""
@@ -153,11 +159,11 @@ class SobolSamples:
 
     def average(self, task: Callable[[Block], Array]) -> Array:
         """See :class:`Samples`."""
-        return _sum(self._pool.map(task, self.blocks))
+        return _sum(self._pool.map(task, self._blocks))
 
     def rewind(self) -> None:
         """See :class:`Samples`."""
-        for block in self.blocks:
+        for block in self._blocks:
             new = slice(self._start, self._start + block.innovations)
             block.basis[new] -= self._inverse_sqrt_alpha * block.gamma[: block.innovations]
             block.innovations = 0

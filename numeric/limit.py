@@ -16,6 +16,7 @@ in h^t = (Gaussian part) + sum_{s<t} K(t, s) g^s; and the effective regularisati
 Gaussian integration by parts in the last fresh directions of h^t (where there are p of them, else NaN).
 """
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -93,10 +94,12 @@ def simulate_limit(
     points : int, optional
         Sobol points per scramble, a power of 2; by default 2^15.
     accuracy : float, optional
-        Instead of `points`: the error that every entry of M shall have at most. Points are added until it is reached,
-        or 2^20 points per scramble or 1 GB of memory are; the attribute ``accuracy_reached`` says which.
+        Instead of `points`: the error that every entry of M shall have at most. Points and scrambles are added until
+        it is reached, or 2^20 points per scramble or 1 GB of memory are; the attribute ``accuracy_reached`` says
+        "yes" or "no".
     scrambles : int
         Independent scrambles, at least 3; a run on each, and the errors are the standard errors of their mean.
+        With an accuracy, there may be up to 5 times as many in the end.
     rule : {"auto", "sobol", "gauss-hermite"}
         "gauss-hermite" takes tensor nodes, more and more of them until two grids in a row agree to `accuracy`
         (1e-10 by default) in M, Q and the losses; the errors are the difference of the last two. "auto" takes it
@@ -127,7 +130,9 @@ def simulate_limit(
             answer = _by_tensor(setting, TENSOR_ACCURACY if accuracy is None else accuracy, pool)
         else:
             answer = _by_sobol(setting, points, accuracy, scrambles, np.random.SeedSequence(seed), pool)
-    extra = {name: (_DIMENSIONS[name], answer.mean[name], {"long_name": _MEANINGS[name]}) for name in _MEANINGS}
+    extra = {
+        name: (_DIMENSIONS[name], answer.mean[name], {"long_name": _MEANINGS[name]}) for name in _MEANINGS
+    }
     errors = {
         f"{name}_error": (_DIMENSIONS[name], error, {"long_name": answer.error_meaning})
         for name, error in answer.error.items()
@@ -196,22 +201,28 @@ def _by_sobol(
             f"{size} points need {size * bytes_per_point / 1e9:.2g} GB; the limit is {MEMORY_LIMIT / 1e9:g} GB, "
             f"or {most} points"
         )
+    samples = SobolSamples(setting, size, innovations, pool)
+    runs: list[dict[str, Array]] = []
+    wanted = scrambles
     while True:
-        runs = [
-            _Run(setting, SobolSamples(setting, size, innovations, child, pool)).trajectory()
-            for child in seed.spawn(scrambles)
-        ]
+        for child in seed.spawn(wanted - len(runs)):
+            samples.scramble(child)
+            runs.append(_Run(setting, samples).trajectory())
         answer = _over_scrambles(runs, size)
-        worst = float(answer.error["M"].max())
-        if accuracy is None or worst <= accuracy or size == most:
+        excess = 0.0 if accuracy is None else float(answer.error["M"].max()) / accuracy
+        if excess <= 1 or (size == most and wanted > scrambles):
             break
-        # Errors fall at least like size^{-1/2}, for smooth functions nearly like 1 / size; steps of at most 16.
-        wanted = (worst / accuracy) ** (1 / 0.6)
-        size = min(most, size * int(np.clip(2 ** np.ceil(np.log2(wanted)), 2, 16)))
+        if excess <= 2 or size == most:
+            # The error falls like the root of the number of scrambles, itself uncertain by a tenth.
+            wanted = math.ceil(1.1 * min(excess, 2) ** 2 * len(runs))
+            continue
+        # It falls at least like the root of the number of points, for smooth functions nearly like its inverse.
+        growth = 2 ** math.floor(math.log2((excess / 1.5) ** (1 / 0.6)))
+        size = min(most, size * min(max(growth, 2), 16))
+        samples, runs, wanted = SobolSamples(setting, size, innovations, pool), [], scrambles
     if accuracy is None:
         return answer
-    trusted = answer.provenance["errors_trusted"] == "yes"
-    reached = "yes" if worst <= accuracy and trusted else "no"
+    reached = "yes" if excess <= 1 and answer.provenance["errors_trusted"] == "yes" else "no"
     asked = {"accuracy_asked": accuracy, "accuracy_reached": reached}
     return _Answer(answer.mean, answer.error, answer.error_meaning, {**answer.provenance, **asked})
 
@@ -401,7 +412,7 @@ class _Run:
     def _extend(self, A: Array) -> None:
         """Add innovations gamma = A (earlier gamma, signals) to what is known of the batch."""
         batch, p = self.batch, self.p
-        old = A[:, : -p] @ batch.on_signals
+        old = A[:, :-p] @ batch.on_signals
         earlier = np.hstack([batch.on_signals, np.zeros((len(batch.on_signals), p))])
         batch.on_signals = np.vstack([earlier, np.hstack([old, A[:, -p:]])])
         batch.transforms.append(A)
