@@ -3,7 +3,7 @@
 A sample is a column (z, u, xi, zeta^0, zeta^1, …) of standard normals: the latent z, the fields u of the start, the
 label noise, and fresh numbers for every innovation. Two rules:
 
-- scrambled Sobol points through the inverse normal, for any dimension. The blocks stay in memory and advance in place.
+- scrambled Sobol points through the inverse normal, for any dimension. The blocks stay in memory and advance there.
 - tensor Gauss-Hermite nodes, for few dimensions and smooth functions. Only (z, u, xi) is laid out; every innovation
   splits each sample into the nodes of its fresh numbers. Blocks are made anew for each step and never stored, so the
   grid may be far larger than the memory.

@@ -1,4 +1,4 @@
-"""Gradient descent in the limit d -> infinity with n / d = alpha fixed: dynamical mean-field theory in innovation form.
+"""Gradient descent in the limit d -> infinity at n / d = alpha: dynamical mean-field theory in innovation form.
 
 Theory, 4. The weights are coefficients C^t = (M^t, N^t, B^t) on w*, the start and one new direction per innovation. A
 sample sees the images of these directions: z, u and v^s = zeta^s + gamma^s / sqrt(alpha), so that
@@ -7,13 +7,14 @@ sample sees the images of these directions: z, u and v^s = zeta^s + gamma^s / sq
     gamma^t = g^t orthonormalised in L2 against all earlier gamma
     C^{t+1} = (1 - eta lam) C^t + eta (alpha E[g^t (z, u, v)^T], sqrt(alpha) E[g^t gamma^t^T])
 
-Only expectations of products occur: no response functions and no second derivative, so ReLU holds as it stands. A fresh
-batch starts again from M and the root of Q - M M^T, on fresh z, u: the one-pass recursion (theory, 4.1) is the case of
-one step per batch.
+Only expectations of products occur: no response functions and no second derivative, so ReLU holds as it stands. A
+fresh batch starts again from M and the root of Q - M M^T, on fresh z, u: the one-pass recursion (theory, 4.1) is the
+case of one step per batch.
 
-The paper's objects [D24] (theory, 4.3): the noise covariance C(t, s) = alpha E[g^t g^s^T]; the response kernel K(t, s)
-in h^t = (Gaussian part) + sum_{s<t} K(t, s) g^s; and the effective regularisation lam I - alpha E[dg^t / dh^t], by
-Gaussian integration by parts in the last fresh directions of h^t (where there are p of them, else NaN).
+The paper's objects [D24] (theory, 4.3): the noise covariance C(t, s) = alpha E[g^t g^s^T]; the response kernel
+K(t, s) in h^t = (Gaussian part) + sum_{s<t} K(t, s) g^s; and the effective regularisation
+lam I - alpha E[dg^t / dh^t], by Gaussian integration by parts in the last fresh directions of h^t (where there are p of
+them, else NaN).
 """
 
 import math
@@ -22,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -53,6 +54,8 @@ _FIRST_POINTS = 2**12
 _NODES = (20, 28, 40, 56, 80, 112, 160, 224)
 _GRID_LIMIT = 2**25
 
+# Variants of the dynamics for which theory, 4 does not hold as it stands.
+_PLAIN = {"batch_size": None, "rho": 0.0, "normalize": False, "record_every": 1}
 _KINDS = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
 _DIMENSIONS = {
     "M": ("step", "neuron", "direction"),
@@ -74,6 +77,7 @@ _MEANINGS = {
 def simulate_limit(
     setting: Setting,
     *,
+    d: int | None = None,
     seed: int,
     threads: int | None = None,
     points: int | None = None,
@@ -87,6 +91,8 @@ def simulate_limit(
     ----------
     setting : Setting
         A random start is the orthogonal one in this limit.
+    d : None
+        There is none.
     seed : int
         Of the scrambles. The same seed gives the same numbers, whatever the number of threads.
     threads : int, optional
@@ -124,6 +130,9 @@ def simulate_limit(
     [D24], [CCM21]; theory, 4 (The limit dynamics on one batch). Per sample and step t: about 4 p^2 (2 t + 2) flops;
     memory: 8 (k + p + 1 + 2 p steps) bytes per point.
     """
+    if d is not None:
+        raise RebatchError(f"d = {d!r}; the limit has no d, leave it out")
+    _check_setting(setting)
     _check(points, accuracy, scrambles, rule)
     with _threads(threads) as pool:
         if rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
@@ -139,13 +148,24 @@ def simulate_limit(
     }
     return Trajectory.build(
         setting,
-        *(answer.mean[name] for name in ("M", "Q", "training_loss")),
+        answer.mean["M"],
+        answer.mean["Q"],
+        answer.mean["training_loss"],
         variables={**extra, **errors},
         engine="limit",
         seed=int(seed),
         how="numeric",
         **answer.provenance,
     )
+
+
+def _check_setting(setting: Setting) -> None:
+    """Refuse what the recursion does not hold for."""
+    for name, plain in _PLAIN.items():
+        if (given := getattr(setting, name, plain)) != plain:
+            raise RebatchError(
+                f"{name} = {given!r}; the limit is for plain full-batch steps, {name} = {plain!r}"
+            )
 
 
 def _check(points: int | None, accuracy: float | None, scrambles: int, rule: str) -> None:
@@ -190,7 +210,7 @@ def _by_sobol(
     pool: Executor,
 ) -> _Answer:
     """Run on independent scrambles; with an accuracy, on larger ones until it is reached."""
-    innovations = setting.neurons * (_steps_per_batch(setting) - 1)
+    innovations = setting.neurons * longest_reuse(setting, setting.steps)
     bytes_per_point = 8 * (dimension(setting, innovations) + 2 + innovations + setting.neurons)
     most = MAX_POINTS
     while most * bytes_per_point > MEMORY_LIMIT:
@@ -253,13 +273,13 @@ def _over_scrambles(runs: list[dict[str, Array]], points: int) -> _Answer:
 
 def _fits_tensor(setting: Setting) -> bool:
     """Whether the overlaps need at most 4 dimensions, and everything is smooth."""
-    innovations = setting.neurons * max(0, min(_steps_per_batch(setting) - 1, setting.steps) - 1)
+    innovations = setting.neurons * longest_reuse(setting, setting.steps - 1)
     return dimension(setting, innovations) <= TENSOR_DIMENSION and is_smooth(setting)
 
 
 def _by_tensor(setting: Setting, accuracy: float, pool: Executor) -> _Answer:
     """Run on finer and finer grids until two in a row agree."""
-    innovations = setting.neurons * max(0, _steps_per_batch(setting) - 2)
+    innovations = setting.neurons * longest_reuse(setting, setting.steps - 1)
     dimensions = dimension(setting, innovations)
     allowed = [nodes for nodes in _NODES if nodes**dimensions <= _GRID_LIMIT]
     if len(allowed) < 2:
@@ -291,9 +311,13 @@ def _by_tensor(setting: Setting, accuracy: float, pool: Executor) -> _Answer:
     )
 
 
-def _steps_per_batch(setting: Setting) -> int:
-    """Return at how many steps one batch is looked at, the last loss included."""
-    return setting.steps + 1 if setting.reuse else 1
+def longest_reuse(setting: Setting, last: int) -> int:
+    """Return the most steps that one batch has behind it at a step up to `last`."""
+    longest = now = 0
+    for t in range(1, last + 1):
+        now = 0 if setting.draws(t) else now + 1
+        longest = max(longest, now)
+    return longest
 
 
 @dataclass
@@ -349,18 +373,20 @@ class _Run:
             "response_kernel": np.zeros((T + 1, T + 1, p, p)),
             "effective_regularisation": np.empty((T + 1, p, p)),
         }
-        weights = np.hstack([np.zeros((p, self.k)), np.eye(p)])
+        start = self.setting.start_coefficients()
+        weights = np.hstack([np.zeros((p, self.k)), np.eye(p)]) if start is None else start
+        self.samples.rewind()
         for t in range(T + 1):
             M, Q = weights[:, : self.k], weights @ weights.T
             if not (np.isfinite(M).all() and np.isfinite(Q).all()):
                 raise RebatchError(f"the overlaps are not finite at step {t}: a smaller eta is needed")
             out["M"][t], out["Q"][t] = M, Q
             root = np.hstack([M, _root(Q - M @ M.T)])
-            if t > 0 and not self.setting.reuse:
+            if t > 0 and self.setting.draws(t):
                 self.samples.rewind()
                 self.batch = _Batch()
                 weights = root
-            out["test_loss"][t] = self.samples.average(lambda block, C=root: self._loss(block, C))
+            out["test_loss"][t] = self.samples.average(partial(self._loss, C=root))
             weights = self._step(t, weights, out)
         return out
 
@@ -433,7 +459,7 @@ class _Run:
         batch.on_innovations.append(on_innovations)
 
     def _regularisation(self, weights: Array, with_basis: Array, with_gamma: Array) -> Array:
-        """Return lam I - alpha E[dg / dh], with E[dg / dh] = E[g x^T] B^{-1} where h = B x + (what x is no part of)."""
+        """Return lam I - alpha E[dg / dh]: E[dg / dh] = E[g x^T] B^{-1} where h = B x + (what x is no part of)."""
         p, ranks = self.p, self.batch.ranks
         rank = ranks[-1] if ranks else p
         fresh = slice(weights.shape[1] - rank, weights.shape[1])
