@@ -34,9 +34,7 @@ class Variant(Setting):
 )
 def test_two_steps_by_quadrature_are_the_exact_formula(target, activation, loss, reuse, noise_std):
     formula = two_step_overlap(
-        Setting(
-            target=target, activation=activation, alpha=2, eta=0.02, steps=2, noise_std=noise_std
-        ).target,
+        Setting(target=target, activation=activation, alpha=2, eta=0.02, steps=2, noise_std=noise_std).target,
         activation,
         loss=loss,
         reuse=reuse,
@@ -94,7 +92,14 @@ def test_two_steps_of_two_neurons_by_sobol_points_are_the_exact_formula():
         ),
         Setting(target="abs(z1) + z1", activation="relu", neurons=3, alpha=1, eta=0.5, steps=3, reuse=False),
         Setting(
-            target="sin(2*z1)", activation="erf", neurons=1, alpha=3, eta=0.5, steps=3, weight_decay=0.2, reuse=False
+            target="sin(2*z1)",
+            activation="erf",
+            neurons=1,
+            alpha=3,
+            eta=0.5,
+            steps=3,
+            weight_decay=0.2,
+            reuse=False,
         ),
     ],
     ids=["relu", "erf-noise", "tanh-correlation", "polynomial", "relu-one-pass", "erf-one-pass"],
@@ -175,7 +180,13 @@ def classical_dmft(target, alpha, eta, lam, steps, samples, rng, a=1.0):
 def test_the_classical_dmft_with_response_functions_has_the_same_overlaps_and_kernels():
     steps, alpha, eta, lam = 4, 2.0, 0.6, 0.2
     setting = Setting(
-        target="tanh(2*z)", activation="erf", alpha=alpha, eta=eta, steps=steps, weight_decay=lam, readout=[1.0]
+        target="tanh(2*z)",
+        activation="erf",
+        alpha=alpha,
+        eta=eta,
+        steps=steps,
+        weight_decay=lam,
+        readout=[1.0],
     )
     run = simulate(setting, "limit", seed=0, points=2**14)
     runs = [
@@ -207,7 +218,12 @@ def one_pass(setting, points):
     z, u = (c.ravel() for c in np.meshgrid(x, x))
     weights = np.outer(w, w).ravel()
     y = setting.target(z[:, None])
-    (a,), alpha, eta, decay = setting.readout, setting.alpha, setting.eta, 1 - setting.eta * setting.weight_decay
+    (a,), alpha, eta, decay = (
+        setting.readout,
+        setting.alpha,
+        setting.eta,
+        1 - setting.eta * setting.weight_decay,
+    )
     M, Q = [0.0], [1.0]
     for _ in range(setting.steps):
         h = M[-1] * z + np.sqrt(Q[-1] - M[-1] ** 2) * u
