@@ -1,8 +1,9 @@
 """One block of samples of the limit dynamics: fields, signals, their moments, and innovations (theory, 4).
 
-A block keeps the samples in columns. `basis` holds z, h^0 and the images v^s = zeta^s + gamma^s / sqrt(alpha) in its
-first `m` rows, and numbers zeta not used yet below them; `gamma` holds the innovations in its first `r` rows, and the
-signals of the present step in the p rows below them. Products are BLAS-3 on chunks of columns that stay in the cache.
+A block keeps the samples in columns. `basis` holds z, h^0 and the images v^s = zeta^s + gamma^s /
+sqrt(alpha) in its first `m` rows, and numbers zeta not used yet below them; `gamma` holds the innovations
+in its first `r` rows, and the signals of the present step in the p rows below them. Products are BLAS-3 on
+chunks of columns that stay in the cache.
 """
 
 from libc.stdlib cimport free, malloc
@@ -23,8 +24,8 @@ cdef void times(const double* left, int rows, int inner, const double* right, in
           &zero, out, &ld_out)
 
 
-cdef void add_moments(const double* left, int ld, int rows, const double* right, int ld_right, int others,
-                      int columns, double* out) noexcept nogil:
+cdef void add_moments(const double* left, int ld, int rows, const double* right, int ld_right,
+                      int others, int columns, double* out) noexcept nogil:
     """out (rows, others) += left (rows, columns) right (others, columns)^T."""
     cdef double one = 1.0
     dgemm(b"T", b"N", &others, &rows, &columns, &one, <double*> right, &ld_right, <double*> left, &ld,
@@ -33,7 +34,8 @@ cdef void add_moments(const double* left, int ld, int rows, const double* right,
 
 def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const double[:, ::1] C,
             const double[::1] y, const double[::1] weights, const double[::1] a, int kind,
-            const double[::1] coefficients, bint correlation, double[:, ::1] with_basis, double[:, ::1] with_gamma):
+            const double[::1] coefficients, bint correlation,
+            double[:, ::1] with_basis, double[:, ::1] with_gamma):
     """Write the signals of the fields h = C basis into rows r … r + p of `gamma`; add up their moments.
 
     g_j = a_j sigma'(h_j) r with r = y - f for the squared loss, r = y for the correlation loss. Reads
@@ -124,9 +126,9 @@ def expected_loss(const double[:, ::1] basis, int m, const double[:, ::1] C, con
 
 def innovate(double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const double[:, ::1] A,
              double inverse_sqrt_alpha):
-    """Turn the signals into innovations gamma = A (earlier gamma, signals), and zeta into v = zeta + gamma / sqrt(alpha).
+    """Turn signals into innovations gamma = A (earlier gamma, signals), and each zeta into its image v.
 
-    The new innovations take rows r … r + q of `gamma`, the new images rows m … m + q of `basis`, q <= p the rank.
+    v = zeta + gamma / sqrt(alpha). New innovations take rows r … r + q of `gamma`, new images rows m … m + q of `basis`, q <= p.
     Reads 8 (r + p + q) and writes 16 q bytes per sample; 2 q (r + p) flops.
 
     Parameters

@@ -13,8 +13,8 @@ case of one step per batch.
 
 The paper's objects [D24] (theory, 4.3): the noise covariance C(t, s) = alpha E[g^t g^s^T]; the response kernel
 K(t, s) in h^t = (Gaussian part) + sum_{s<t} K(t, s) g^s; and the effective regularisation
-lam I - alpha E[dg^t / dh^t], by Gaussian integration by parts in the last fresh directions of h^t (where there are p of
-them, else NaN).
+lam I - alpha E[dg^t / dh^t], by Gaussian integration by parts in the last fresh directions of h^t (NaN where there
+are fewer than p of them).
 """
 
 import math
@@ -110,7 +110,8 @@ def simulate_limit(
         "gauss-hermite" takes tensor nodes, more and more of them until two grids in a row agree to `accuracy`
         (1e-10 by default) in M, Q and the losses; the errors are the difference of the last two. "auto" takes it
         where the dimension k + p + p (steps - 1), and one more for label noise, is at most 4 and target and
-        activation are recognised as smooth, and no `points` are given; else Sobol points.
+        activation are recognised as smooth, and no `points` are given; else, or where the Sobol points have the
+        smaller error in the end, Sobol points.
 
     Returns
     -------
@@ -135,10 +136,13 @@ def simulate_limit(
     _check_setting(setting)
     _check(points, accuracy, scrambles, rule)
     with _threads(threads) as pool:
+        answer = None
         if rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
             answer = _by_tensor(setting, TENSOR_ACCURACY if accuracy is None else accuracy, pool)
-        else:
-            answer = _by_sobol(setting, points, accuracy, scrambles, np.random.SeedSequence(seed), pool)
+        if answer is None or (rule == "auto" and answer.provenance["accuracy_reached"] == "no"):
+            sampled = _by_sobol(setting, points, accuracy, scrambles, np.random.SeedSequence(seed), pool)
+            if answer is None or sampled.error["M"].max() < answer.error["M"].max():
+                answer = sampled
     extra = {
         name: (_DIMENSIONS[name], answer.mean[name], {"long_name": _MEANINGS[name]}) for name in _MEANINGS
     }
