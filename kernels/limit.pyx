@@ -95,7 +95,7 @@ def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, cons
 def expected_loss(const double[:, ::1] basis, int m, const double[:, ::1] C, const double[::1] y,
                   const double[::1] weights, const double[::1] a, int kind, const double[::1] coefficients,
                   bint correlation):
-    """Return the loss at the fields h = C basis, without signals: sum_v weight r^2 / 2, or - sum_v weight y f.
+    """Return the loss at the fields h = C basis alone: sum_v weight r^2 / 2, or - sum_v weight y f.
 
     Reads 8 (m + 2) bytes per sample; 2 p m flops and p activations. Parameters as for :func:`respond`.
     """

@@ -20,6 +20,9 @@ from ..symbolic.errors import RebatchError
 Array = NDArray[np.float64]
 Job = tuple[int, int]
 
+# Below, threads cost more than they save; the numbers are the same.
+_WORTH_THREADS = 20_000
+
 
 @dataclass(frozen=True)
 class Slope:
@@ -119,7 +122,7 @@ def convergence(
     values: dict[int, list[float]] = {d: [] for d in dimensions}
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for number, (d, _) in enumerate(progress(jobs)):
-        run = simulate(setting, d=d, seed=seed + 1 + number)
+        run = simulate(setting, d=d, seed=seed + 1 + number, threads=1 if d < _WORTH_THREADS else None)
         values[d].append(float((run.M.values[-1] * M).sum() / size))
     x = np.array(dimensions)
     count = np.array(runs)
