@@ -128,8 +128,8 @@ def innovate(double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const dou
              double inverse_sqrt_alpha):
     """Turn signals into innovations gamma = A (earlier gamma, signals), and each zeta into its image v.
 
-    v = zeta + gamma / sqrt(alpha). New innovations take rows r … r + q of `gamma`, new images rows m … m + q of
-    `basis`, q <= p.
+    v = zeta + gamma / sqrt(alpha). New innovations take rows r … r + q of `gamma`, new images
+    rows m … m + q of `basis`, q <= p.
     Reads 8 (r + p + q) and writes 16 q bytes per sample; 2 q (r + p) flops.
 
     Parameters
