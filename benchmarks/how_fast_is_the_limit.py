@@ -9,6 +9,7 @@ import statistics
 import time
 
 import numpy as np
+
 from rebatch import Setting
 from rebatch.numeric.limit import simulate_limit
 

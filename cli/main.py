@@ -240,7 +240,7 @@ def converge(
         alpha=alpha,
         eta=eta,
         steps=steps,
-        loss=loss,  # type: ignore[arg-type]
+        loss=loss,
         reuse=not one_pass,
     )
     # Large dimensions take long and show only the spread: as many samples in all at each, but at least 8 runs.

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rebatch.kernels.limit import expected_loss, innovate, respond
 from scipy.special import erf
+
+from rebatch.kernels.limit import expected_loss, innovate, respond
 
 COEFFICIENTS = np.array([0.5, -1.0, 0.25, 0.125])
 

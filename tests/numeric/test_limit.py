@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.special import erf
+
 from rebatch import RebatchError, Setting, simulate, two_step_overlap
 from rebatch.numeric.integration import gauss_hermite
 from rebatch.numeric.limit import orthonormalise, simulate_limit
 from rebatch.symbolic.errors import TooLargeError
-from scipy.special import erf
 
 REFERENCE = Setting(target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=2, alpha=3, eta=0.2, steps=7)
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from rebatch import RebatchError, Setting
 from rebatch.verify.convergence import _fit, convergence
 
