@@ -208,16 +208,16 @@ def demo(
 def converge(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Link function.")] = "z1",
     activation: ActivationText = "h",
-    alpha: Alpha = 1.0,
+    alpha: Alpha = 2.0,
     eta: Eta = 0.5,
-    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 3,
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 2,
     neurons: Neurons = 1,
     loss: Loss = "squared",
     one_pass: OnePass = False,
     dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
-        "8,16,32,100,1000,10000,100000,1000000"
+        "8,16,32,64,1000,10000,100000,1000000"
     ),
-    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 2000,
+    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 4000,
     seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
     figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
         "rebatch-convergence.png"
