@@ -217,7 +217,7 @@ def converge(
     dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
         "8,16,32,64,1000,10000,100000,1000000"
     ),
-    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 4000,
+    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 1500,
     seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
     figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
         "rebatch-convergence.png"
