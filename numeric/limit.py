@@ -56,7 +56,7 @@ _GRID_LIMIT = 2**25
 
 # Variants of the dynamics for which theory, 4 does not hold as it stands.
 _PLAIN = {"batch_size": None, "rho": 0.0, "normalize": False, "record_every": 1}
-_KINDS = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
+_KINDS: dict[str | None, int] = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
 _DIMENSIONS = {
     "M": ("step", "neuron", "direction"),
     "Q": ("step", "neuron", "other"),
