@@ -20,6 +20,8 @@ from ..symbolic.errors import RebatchError
 Array = NDArray[np.float64]
 Job = tuple[int, int]
 
+# No exponent beyond this is fitted: where the values are all noise, anything would do.
+_STEEPEST = 5.0
 # Below, threads cost more than they save; the numbers are the same.
 _WORTH_THREADS = 20_000
 
@@ -50,7 +52,8 @@ class Convergence:
     spread : ndarray, shape (sizes,)
         Standard deviation of m_d over runs.
     deviation_slope, spread_slope : Slope
-        By weighted least squares; theory says -1 and -1/2.
+        By weighted least squares; theory says -1 and -1/2. The errors are those of the runs alone: terms of higher
+        order, which show at the smallest d, are not in them. NaN where the values determine none.
     """
 
     setting: Setting
@@ -150,7 +153,16 @@ def _fit(d: NDArray[np.int64], values: Array, errors: Array, expected: float) ->
     def law(x: Array, c: float, s: float) -> Array:
         return np.asarray(c * (x / scale) ** s)
 
-    (_, s), covariance = curve_fit(
-        law, d.astype(float), values, (values[0], expected), sigma=errors, absolute_sigma=True
-    )
+    try:
+        (_, s), covariance = curve_fit(
+            law,
+            d.astype(float),
+            values,
+            (values[0], expected),
+            sigma=errors,
+            absolute_sigma=True,
+            bounds=((-np.inf, -_STEEPEST), (np.inf, _STEEPEST)),
+        )
+    except RuntimeError:
+        return Slope(np.nan, np.inf)
     return Slope(float(s), float(np.sqrt(covariance[1, 1])))

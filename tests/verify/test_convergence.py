@@ -23,6 +23,11 @@ def test_the_fit_returns_the_exponent_of_a_power():
     assert slope.value == pytest.approx(-1.0, abs=1e-5)
 
 
+def test_a_deviation_that_is_all_noise_has_a_wide_error_or_no_exponent():
+    slope = _fit(np.array([10, 40, 160]), np.array([1e-3, -0.02, 0.01]), np.full(3, 0.02), -1.0)
+    assert np.isnan(slope.value) or slope.error > 1
+
+
 def test_too_few_dimensions_or_runs_are_refused():
     with pytest.raises(RebatchError, match="at least 3 dimensions"):
         convergence(SETTING, [10, 20], [5, 5])
