@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..symbolic.overlap import TwoStepOverlap
 from ..verify.agreement import Agreement
+from ..verify.convergence import Convergence
 
 
 def two_step_figure(
@@ -56,6 +57,48 @@ def two_step_figure(
         panel.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     panels[0].set_ylabel(r"overlap $M^{2}$ after two steps")
     panels[0].legend(frameon=False, fontsize="small")
+    return figure
+
+
+def convergence_figure(result: Convergence) -> Figure:
+    """Return deviation of the mean and spread of the runs against d, with the laws 1/d and 1/sqrt(d)."""
+    figure = Figure(figsize=(5.2, 3.8), layout="constrained")
+    panel = figure.subplots()
+    d = result.d.astype(float)
+    laws = (
+        (
+            "C0",
+            result.spread,
+            result.spread / np.sqrt(2 * (result.runs - 1)),
+            -0.5,
+            result.spread_slope,
+            "spread of runs",
+        ),
+        (
+            "C1",
+            np.abs(result.deviation),
+            result.deviation_error,
+            -1.0,
+            result.deviation_slope,
+            "|mean - limit|",
+        ),
+    )
+    for color, values, errors, power, slope, name in laws:
+        panel.errorbar(
+            d, values, errors, fmt="o", color=color, markersize=4, capsize=3, label=f"{name}: slope {slope}"
+        )
+        weights = (d**power / errors) ** 2
+        constant = (weights * values * d**-power).sum() / weights.sum()
+        panel.plot(
+            d, constant * d**power, "--", color=color, linewidth=0.9, label=rf"$\propto d^{{{power:g}}}$"
+        )
+    panel.set(
+        xscale="log", yscale="log", xlabel="dimension $d$", ylabel="overlap along the limit's, last step"
+    )
+    panel.set_title(
+        f"{result.setting.target.text}, {result.setting.activation}, step {result.setting.steps}", fontsize=9
+    )
+    panel.legend(frameon=False, fontsize="small")
     return figure
 
 

@@ -204,6 +204,60 @@ def demo(
     console.print(f"figure: {written}", highlight=False)
 
 
+@app.command()
+def converge(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Link function.")] = "z1",
+    activation: ActivationText = "h",
+    alpha: Alpha = 2.0,
+    eta: Eta = 0.5,
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 2,
+    neurons: Neurons = 1,
+    loss: Loss = "squared",
+    one_pass: OnePass = False,
+    dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
+        "8,16,32,64,1000,10000,100000,1000000"
+    ),
+    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
+    figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
+        "rebatch-convergence.png"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """How runs at dimension d come close to the limit: deviation like 1/d, spread like 1/sqrt(d)."""
+    from ..numeric.setting import Setting
+    from ..verify.convergence import convergence
+    from .figures import convergence_figure, save
+
+    try:
+        sizes = [int(part) for part in dimensions.split(",")]
+    except ValueError:
+        raise RebatchError(f"--dimensions {dimensions!r}; allowed are integers with commas between") from None
+    setting = Setting(
+        target=target,
+        activation=activation,
+        neurons=neurons,
+        alpha=alpha,
+        eta=eta,
+        steps=steps,
+        loss=loss,
+        reuse=not one_pass,
+    )
+    # Large dimensions take long and show only the spread: as many samples in all at each, but at least 8 runs.
+    runs = [min(most_runs, max(min(8, most_runs), 2_000_000 // max(d, 1))) for d in sizes]
+    result = convergence(
+        setting, sizes, runs, seed=seed, progress=lambda jobs: _progress(jobs, "simulating", show=not as_json)
+    )
+    written = save(convergence_figure(result), figure)
+    if as_json:
+        _print_json({**result.to_json(), "figure": str(written)})
+        return
+    console.print(f"{setting}", highlight=False, markup=False)
+    console.print(f"deviation of the mean: d^({result.deviation_slope}); theory -1", highlight=False)
+    console.print(f"spread of the runs:    d^({result.spread_slope}); theory -1/2", highlight=False)
+    console.print(f"figure: {written}", highlight=False)
+
+
 def _readout(text: str | None) -> list[float] | None:
     if text is None:
         return None

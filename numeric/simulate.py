@@ -43,7 +43,7 @@ def simulate(
         "online": one fresh sample per step, or a few, by the exact chain of overlaps; many replicas at once.
         "flow": gradient flow, on the population (``reuse=False``) or on one batch (``reuse=True``).
     d : int
-        Input dimension, at least k + p.
+        Input dimension, at least k + p; refused for "limit", which has none.
     seed : int
         Nonnegative. The same seed gives the same numbers, whatever the number of threads.
     threads : int, optional

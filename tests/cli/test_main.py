@@ -151,3 +151,29 @@ def test_bad_input_is_one_clear_error_and_exit_code_2(capsys, arguments, says):
     assert err.startswith("error: ")
     # A text gets two more lines, itself and the caret under the place.
     assert err.count("\n") in (1, 3)
+
+
+def test_converge_fits_both_laws_and_draws_them(capsys, tmp_path):
+    figure = tmp_path / "convergence.png"
+    code, out, _ = rebatch(
+        capsys,
+        "converge",
+        "--dimensions",
+        "10,40,160",
+        "--most-runs",
+        "20",
+        "--figure",
+        str(figure),
+        "--json",
+    )
+    data = json.loads(out)
+    assert code == 0
+    assert figure.stat().st_size > 0
+    assert data["runs"] == [20, 20, 20]
+    assert data["spread"][0] > data["spread"][2]
+
+
+def test_converge_refuses_dimensions_that_are_no_numbers(capsys):
+    code, _, err = rebatch(capsys, "converge", "--dimensions", "10,many")
+    assert code == 2
+    assert "integers with commas" in err

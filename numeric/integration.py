@@ -1,0 +1,295 @@
+"""Samples of the limit dynamics, on which all expectations of a run are taken (theory, 4.2: Integration).
+
+A sample is a column (z, u, xi, zeta^0, zeta^1, …) of standard normals: the latent z, the fields u of the start, the
+label noise, and fresh numbers for every innovation. Two rules:
+
+- scrambled Sobol points through the inverse normal, for any dimension. The blocks stay in memory and advance there.
+- tensor Gauss-Hermite nodes, for few dimensions and smooth functions. Only (z, u, xi) is laid out; every innovation
+  splits each sample into the nodes of its fresh numbers. Blocks are made anew for each step and never stored, so the
+  grid may be far larger than the memory.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+from scipy.special import ndtri, roots_hermitenorm
+from scipy.stats import qmc
+
+from ..symbolic.errors import RebatchError
+from .setting import Setting
+
+Array = NDArray[np.float64]
+
+# Samples per block, worked on by one thread; part of the definition of a seed's numbers.
+BLOCK = 4096
+_GRID_BLOCK = 16_384
+_SOBOL_BITS = 30
+# Blocks whose points wait for the inverse normal at one time.
+_FILLED_AT_ONCE = 8
+_SMOOTH = (sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.erf, sp.exp)
+
+
+@dataclass
+class Block:
+    """Samples in columns, as :mod:`rebatch.kernels.limit` wants them.
+
+    Attributes
+    ----------
+    basis : ndarray, shape (rows, n)
+        z, u, the images v of the innovations known so far, and below them the zeta not used yet.
+    gamma : ndarray, shape (rows, n)
+        The innovations known so far, and below them the signals.
+    y, weights : ndarray, shape (n,)
+    innovations : int
+        How many are known.
+    """
+
+    basis: Array
+    gamma: Array
+    y: Array
+    weights: Array
+    innovations: int = 0
+
+
+Advance = Callable[[Block, int], None]
+Respond = Callable[[Block, int], Array]
+
+
+class Samples(Protocol):
+    """What the limit dynamics asks of a rule."""
+
+    def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
+        """Return the sum over blocks of ``respond(block, t)``, t = len(ranks), at step t of the present batch.
+
+        ``respond(block, s)`` leaves the signals of step s in a block, and ``advance(block, s)`` turns them into its
+        ``ranks[s]`` innovations: a block is first taken through the steps that it has not gone through yet.
+        """
+
+    def average(self, task: Callable[[Block], Array]) -> Array:
+        """Return the sum over blocks of ``task(block)``, which looks at z, u and y only."""
+
+    def rewind(self) -> None:
+        """Forget the innovations: a fresh batch begins."""
+
+
+def dimension(setting: Setting, innovations: int) -> int:
+    """Return the number of standard normals of a sample that has gone through so many innovations."""
+    return setting.k + setting.neurons + int(setting.noise_std > 0) + innovations
+
+
+def is_smooth(setting: Setting) -> bool:
+    """Whether target and activation are built from entire functions and tanh; None else is recognised as smooth."""
+    expr = setting.target.expr
+    return setting.activation.kernel != "relu" and all(
+        node.is_number
+        or node.is_Symbol
+        or node.is_Add
+        or node.is_Mul
+        or isinstance(node, _SMOOTH)
+        or (node.is_Pow and node.exp.is_Integer and node.exp.is_nonnegative)
+        for node in sp.preorder_traversal(expr)
+    )
+
+
+class SobolSamples:
+    """Scrambled Sobol points, all in memory: 8 (k + p + 1 + 2 p steps) bytes each.
+
+    Parameters
+    ----------
+    setting : Setting
+    points : int
+        A power of 2.
+    innovations : int
+        The most that one batch has.
+    pool : Executor
+    """
+
+    def __init__(self, setting: Setting, points: int, innovations: int, pool: Executor) -> None:
+        self._setting, self._pool = setting, pool
+        self._start = setting.k + setting.neurons
+        self._dimension = dimension(setting, innovations)
+        self._inverse_sqrt_alpha = 1 / math.sqrt(setting.alpha)
+        self._steps = 0
+        size = min(BLOCK, points)
+        weights = np.full(size, 1 / points)
+        rows = self._start + innovations, innovations + setting.neurons
+        self._blocks = [
+            Block(np.empty((rows[0], size)), np.empty((rows[1], size)), np.empty(size), weights)
+            for _ in range(points // size)
+        ]
+
+    def scramble(self, seed: np.random.SeedSequence) -> None:
+        """Draw the points anew, with their own scramble."""
+        engine = qmc.Sobol(self._dimension, bits=_SOBOL_BITS, rng=np.random.default_rng(seed))
+        # The column of the label noise stands after those of z and u.
+        noise = slice(self._start, self._dimension - len(self._blocks[0].basis) + self._start)
+
+        def fill(block: Block, uniform: Array) -> None:
+            # Half a unit in the last place: points are multiples of 2^-30, 0 included.
+            uniform += 2.0 ** -(_SOBOL_BITS + 1)
+            ndtri(np.delete(uniform, noise, axis=1).T, out=block.basis)
+            xi = ndtri(uniform[:, noise]).sum(axis=1)
+            block.y[:] = labels(self._setting, block.basis[: self._setting.k], xi)
+            block.innovations = 0
+
+        for first in range(0, len(self._blocks), _FILLED_AT_ONCE):
+            some = self._blocks[first : first + _FILLED_AT_ONCE]
+            list(self._pool.map(fill, some, [engine.random(len(block.y)) for block in some]))
+        self._steps = 0
+
+    def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
+        """See :class:`Samples`."""
+        steps = len(ranks)
+
+        def task(block: Block) -> Array:
+            for step in range(self._steps, steps):
+                advance(block, step)
+            return respond(block, steps)
+
+        total = self.average(task)
+        self._steps = steps
+        return total
+
+    def average(self, task: Callable[[Block], Array]) -> Array:
+        """See :class:`Samples`."""
+        return _sum(self._pool.map(task, self._blocks))
+
+    def rewind(self) -> None:
+        """See :class:`Samples`."""
+        for block in self._blocks:
+            new = slice(self._start, self._start + block.innovations)
+            block.basis[new] -= self._inverse_sqrt_alpha * block.gamma[: block.innovations]
+            block.innovations = 0
+        self._steps = 0
+
+
+class TensorSamples:
+    """Gauss-Hermite nodes in every dimension, made block by block and not kept.
+
+    Parameters
+    ----------
+    setting : Setting
+    nodes : int
+        In each dimension.
+    limit : int
+        Most samples of a grid: beyond, the last innovation is given fewer nodes.
+    pool : Executor
+    """
+
+    def __init__(self, setting: Setting, nodes: int, limit: int, pool: Executor) -> None:
+        self._setting, self._nodes, self._limit, self._pool = setting, nodes, limit, pool
+        self._dimension = dimension(setting, 0)
+
+    def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
+        """See :class:`Samples`."""
+        steps = len(ranks)
+        fresh = [tensor_rule(count, rank) for count, rank in zip(self._counts(ranks), ranks, strict=True)]
+
+        def task(block: Block) -> Array:
+            for step in range(steps):
+                respond(block, step)
+                block = _split(block, self._setting, *fresh[step])
+                advance(block, step)
+            return respond(block, steps)
+
+        return self._over_blocks(task, sum(ranks), math.prod(len(weights) for _, weights in fresh))
+
+    def average(self, task: Callable[[Block], Array]) -> Array:
+        """See :class:`Samples`."""
+        return self._over_blocks(task, 0, 1)
+
+    def rewind(self) -> None:
+        """See :class:`Samples`; nothing was kept."""
+
+    def _counts(self, ranks: list[int]) -> list[int]:
+        """Return the nodes per dimension of each innovation's fresh numbers."""
+        counts = [self._nodes] * len(ranks)
+        before = self._nodes ** (self._dimension + sum(ranks[:-1]))
+        if ranks and ranks[-1]:
+            counts[-1] = max(1, min(self._nodes, int((self._limit / before) ** (1 / ranks[-1]))))
+        return counts
+
+    def _over_blocks(self, task: Callable[[Block], Array], innovations: int, children: int) -> Array:
+        """Return the sum of `task` over blocks of (z, u, xi) that will be split into so many children."""
+        points = self._nodes**self._dimension
+        size = max(1, _GRID_BLOCK // children)
+
+        def on_block(start: int) -> Array:
+            return task(self._base(np.arange(start, min(start + size, points)), innovations))
+
+        return _sum(self._pool.map(on_block, range(0, points, size)))
+
+    def _base(self, index: NDArray[np.intp], innovations: int) -> Block:
+        setting = self._setting
+        nodes, weights = gauss_hermite(self._nodes)
+        digits = np.array(np.unravel_index(index, (self._nodes,) * self._dimension))
+        normal = nodes[digits]
+        start = setting.k + setting.neurons
+        basis = np.zeros((start + innovations, len(index)))
+        basis[:start] = normal[:start]
+        y = labels(setting, normal[: setting.k], normal[-1])
+        gamma = np.zeros((innovations + setting.neurons, len(index)))
+        return Block(basis, gamma, y, np.prod(weights[digits], axis=0))
+
+
+def _split(block: Block, setting: Setting, fresh: Array, weights: Array) -> Block:
+    """Return every sample once for each node of the fresh numbers, which take the next rows of the basis."""
+    count, parents = len(weights), len(block.y)
+    basis = np.repeat(block.basis, count, axis=1)
+    row = setting.k + setting.neurons + block.innovations
+    basis[row : row + len(fresh)] = np.tile(fresh, parents)
+    return Block(
+        basis,
+        np.repeat(block.gamma, count, axis=1),
+        np.repeat(block.y, count),
+        np.outer(block.weights, weights).ravel(),
+        block.innovations,
+    )
+
+
+@cache
+def gauss_hermite(nodes: int) -> tuple[Array, Array]:
+    """Return nodes and weights of E[f(x)], x ~ N(0, 1), exact for polynomials of degree 2 nodes - 1."""
+    x, w = roots_hermitenorm(nodes)
+    return x, w / w.sum()
+
+
+@cache
+def tensor_rule(nodes: int, dimensions: int) -> tuple[Array, Array]:
+    """Return nodes, shape (dimensions, nodes^dimensions), and weights of E[f] over so many standard normals."""
+    x, w = gauss_hermite(nodes)
+    digits = np.indices((nodes,) * dimensions).reshape(dimensions, -1)
+    return x[digits], np.prod(w[digits], axis=0)
+
+
+def labels(setting: Setting, z: Array, xi: Array) -> Array:
+    """Return y = g(z) + noise_std xi at the columns of z, shape (k, n).
+
+    Raises
+    ------
+    RebatchError
+        If the target is not finite there.
+    """
+    y = setting.target(z.T)
+    if not np.isfinite(y).all():
+        raise RebatchError(f"the target {setting.target} is not finite on the whole of R^{setting.k}")
+    if setting.noise_std:
+        y += setting.noise_std * xi
+    return y
+
+
+def _sum(parts: Iterable[Array]) -> Array:
+    """Return the sum over blocks, in their order whatever the number of threads."""
+    total = None
+    for part in parts:
+        total = part if total is None else total + part
+    if total is None:
+        raise RebatchError("no samples")
+    return total

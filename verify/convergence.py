@@ -1,0 +1,168 @@
+"""How gradient descent at dimension d comes close to its limit (theory, 5.3: Finite-size law).
+
+For one run sqrt(d) (M_run - M) is O(1), and the expectation over runs deviates from the limit by O(1/d). Lazy runs at
+several d are held against the limit in one number, the last overlaps along those of the limit,
+m_d = <M_d, M> / |M|; both laws are fitted as powers of d.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import curve_fit
+
+from ..numeric.setting import Setting
+from ..numeric.simulate import simulate
+from ..symbolic.errors import RebatchError
+
+Array = NDArray[np.float64]
+Job = tuple[int, int]
+
+# No exponent beyond this is fitted: where the values are all noise, anything would do.
+_STEEPEST = 5.0
+# Below, threads cost more than they save; the numbers are the same.
+_WORTH_THREADS = 20_000
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A fitted exponent s in c d^s, with its standard error."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ± {self.error:.2f}"
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What was measured at every dimension.
+
+    Attributes
+    ----------
+    setting : Setting
+    d, runs : ndarray of int, shape (sizes,)
+    limit, limit_error : float
+        m in the limit.
+    deviation, deviation_error : ndarray, shape (sizes,)
+        Mean of m_d over runs, minus the limit; its standard error.
+    spread : ndarray, shape (sizes,)
+        Standard deviation of m_d over runs.
+    deviation_slope, spread_slope : Slope
+        By weighted least squares; theory says -1 and -1/2. The errors are those of the runs alone: terms of higher
+        order, which show at the smallest d, are not in them. NaN where the values determine none.
+    """
+
+    setting: Setting
+    d: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    limit: float
+    limit_error: float
+    deviation: Array
+    deviation_error: Array
+    spread: Array
+    deviation_slope: Slope
+    spread_slope: Slope
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON-ready data."""
+        arrays = ("d", "runs", "deviation", "deviation_error", "spread")
+        return {
+            "setting": self.setting.to_dict(),
+            "limit": self.limit,
+            "limit_error": self.limit_error,
+            **{name: getattr(self, name).tolist() for name in arrays},
+            "deviation_slope": [self.deviation_slope.value, self.deviation_slope.error],
+            "spread_slope": [self.spread_slope.value, self.spread_slope.error],
+        }
+
+
+def convergence(
+    setting: Setting,
+    dimensions: Sequence[int],
+    runs: Sequence[int],
+    *,
+    seed: int = 0,
+    progress: Callable[[list[Job]], Iterable[Job]] = iter,
+) -> Convergence:
+    """Hold lazy runs at several dimensions against the limit.
+
+    Parameters
+    ----------
+    setting : Setting
+    dimensions : sequence of int
+        At least 3 different ones.
+    runs : sequence of int
+        Runs at each dimension, at least 3. The deviation is seen only where it is larger than spread / sqrt(runs): at
+        small d.
+    seed : int
+        Of the limit; run i takes seed + 1 + i.
+    progress : callable, optional
+        Passes on the list of jobs (d, run) one by one.
+
+    Raises
+    ------
+    RebatchError
+        If there are too few dimensions or runs, or the limit has no overlap.
+
+    References
+    ----------
+    theory, 5.3 (Finite-size law).
+    """
+    if len(set(dimensions)) < 3 or len(runs) != len(dimensions) or min(runs) < 3:
+        raise RebatchError(
+            f"d = {list(dimensions)} with {list(runs)} runs; allowed are at least 3 dimensions, 3 runs at each"
+        )
+    limit = simulate(setting, "limit", seed=seed, points=2**16)
+    M = limit.M.values[-1]
+    size = float(np.linalg.norm(M))
+    error = float(np.linalg.norm(limit.data["M_error"].values[-1]))
+    if size <= 10 * error:
+        raise RebatchError(f"the limit has no overlap to speak of, |M| = {size:.2g} ± {error:.1g}")
+    values: dict[int, list[float]] = {d: [] for d in dimensions}
+    jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
+    for number, (d, _) in enumerate(progress(jobs)):
+        run = simulate(setting, d=d, seed=seed + 1 + number, threads=1 if d < _WORTH_THREADS else None)
+        values[d].append(float((run.M.values[-1] * M).sum() / size))
+    x = np.array(dimensions)
+    count = np.array(runs)
+    deviation = np.array([np.mean(values[d]) for d in dimensions]) - size
+    spread = np.array([np.std(values[d], ddof=1) for d in dimensions])
+    deviation_error = np.hypot(spread / np.sqrt(count), error)
+    return Convergence(
+        setting,
+        x,
+        count,
+        size,
+        error,
+        deviation,
+        deviation_error,
+        spread,
+        _fit(x, deviation, deviation_error, -1.0),
+        _fit(x, spread, spread / np.sqrt(2 * (count - 1)), -0.5),
+    )
+
+
+def _fit(d: NDArray[np.int64], values: Array, errors: Array, expected: float) -> Slope:
+    """Return s of c d^s by least squares weighted by the errors, started from the expected exponent."""
+    scale = float(d[0])
+
+    def law(x: Array, c: float, s: float) -> Array:
+        return np.asarray(c * (x / scale) ** s)
+
+    try:
+        (_, s), covariance = curve_fit(
+            law,
+            d.astype(float),
+            values,
+            (values[0], expected),
+            sigma=errors,
+            absolute_sigma=True,
+            bounds=((-np.inf, -_STEEPEST), (np.inf, _STEEPEST)),
+        )
+    except RuntimeError:
+        return Slope(np.nan, np.inf)
+    return Slope(float(s), float(np.sqrt(covariance[1, 1])))
