@@ -10,16 +10,18 @@ from ..symbolic.errors import RebatchError
 from .dense import simulate_dense
 from .flow import simulate_flow
 from .lazy import simulate_lazy
+from .limit import simulate_limit
 from .online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
 
-Engine = Literal["lazy", "dense", "online", "flow"]
+Engine = Literal["lazy", "dense", "online", "flow", "limit"]
 ENGINES: dict[str, Callable[..., Trajectory]] = {
     "lazy": simulate_lazy,
     "dense": simulate_dense,
     "online": simulate_online,
     "flow": simulate_flow,
+    "limit": simulate_limit,
 }
 
 
@@ -37,11 +39,12 @@ def simulate(
     Parameters
     ----------
     setting : Setting
-    engine : {"lazy", "dense", "online", "flow"}
+    engine : {"lazy", "dense", "online", "flow", "limit"}
         "lazy": exactly the law of full-batch GD on n = alpha d Gaussian samples, without storing them.
         "dense": gradient descent on a stored X, drawn or given; mini-batches.
         "online": one fresh sample per step, or a few, by the exact chain of overlaps; many replicas at once.
         "flow": gradient flow, on the population (``reuse=False``) or on one batch (``reuse=True``).
+        "limit": what full-batch GD tends to as d -> infinity, with error bars.
     d : int
         Input dimension, at least k + p; refused for "limit", which has none.
     seed : int
@@ -50,8 +53,8 @@ def simulate(
         By default one per core.
     **options
         The engine's own options; see :func:`~rebatch.numeric.lazy.simulate_lazy`,
-        :func:`~rebatch.numeric.dense.simulate_dense`, :func:`~rebatch.numeric.online.simulate_online` and
-        :func:`~rebatch.numeric.flow.simulate_flow`.
+        :func:`~rebatch.numeric.dense.simulate_dense`, :func:`~rebatch.numeric.online.simulate_online`,
+        :func:`~rebatch.numeric.flow.simulate_flow` and :func:`~rebatch.numeric.limit.simulate_limit`.
 
     Raises
     ------

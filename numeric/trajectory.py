@@ -39,7 +39,7 @@ class Trajectory:
         training_loss: NDArray[np.float64],
         *,
         step: ArrayLike | None = None,
-        variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] | None = None,
+        variables: Mapping[str, tuple[Any, ...]] | None = None,
         **provenance: Any,
     ) -> "Trajectory":
         """Return the trajectory with these overlaps.
@@ -52,7 +52,7 @@ class Trajectory:
         training_loss : ndarray, shape (steps,), or (replicas, steps)
         step : array_like of int, shape (steps,), optional
             The steps that were kept; by default 0, 1, 2, ….
-        variables : mapping from name to (dimensions, values), optional
+        variables : mapping from name to (dimensions, values) or (dimensions, values, attributes), optional
             What else an engine has to say.
         **provenance
             Kept with the data: engine, d, seed, ….

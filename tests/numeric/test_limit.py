@@ -12,21 +12,6 @@ from rebatch.symbolic.errors import TooLargeError
 REFERENCE = Setting(target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=2, alpha=3, eta=0.2, steps=7)
 
 
-class Variant(Setting):
-    """A setting with a start and a batch schedule of its own, through the two methods that engines ask."""
-
-    def with_(self, start=None, repeats=None):
-        object.__setattr__(self, "_start", start)
-        object.__setattr__(self, "_repeats", repeats)
-        return self
-
-    def start_coefficients(self):
-        return super().start_coefficients() if self._start is None else self._start
-
-    def draws(self, step):
-        return super().draws(step) if self._repeats is None else step % self._repeats == 0
-
-
 @pytest.mark.parametrize("reuse", [True, False])
 @pytest.mark.parametrize("loss", ["squared", "correlation"])
 @pytest.mark.parametrize("noise_std", [0.0, 0.5])
@@ -102,8 +87,28 @@ def test_two_steps_of_two_neurons_by_sobol_points_are_the_exact_formula():
             weight_decay=0.2,
             reuse=False,
         ),
+        Setting(
+            target="sin(2*z1) + z2/2",
+            activation="relu",
+            neurons=2,
+            alpha=2,
+            eta=0.4,
+            steps=5,
+            reuse=False,
+            repeats=2,
+            start=[[0.4, 0.0], [0.1, -0.3]],
+            start_Q=[[1.0, 0.3], [0.3, 0.8]],
+        ),
     ],
-    ids=["relu", "erf-noise", "tanh-correlation", "polynomial", "relu-one-pass", "erf-one-pass"],
+    ids=[
+        "relu",
+        "erf-noise",
+        "tanh-correlation",
+        "polynomial",
+        "relu-one-pass",
+        "erf-one-pass",
+        "repeats-start",
+    ],
 )
 def test_lazy_runs_agree_with_the_limit(setting):
     limit = simulate(setting, "limit", seed=0, points=2**14)
@@ -281,8 +286,8 @@ def test_sobol_points_take_over_where_their_error_is_smaller():
 
 
 def test_no_signal_no_motion_where_the_network_is_the_target():
-    setting = Variant(target="erf(z1)", activation="erf", alpha=2, eta=0.5, steps=3, readout=[1.0]).with_(
-        start=np.array([[1.0, 0.0]])
+    setting = Setting(
+        target="erf(z1)", activation="erf", alpha=2, eta=0.5, steps=3, readout=[1.0], start=[[1.0]]
     )
     run = simulate(setting, "limit", seed=0, points=2**10)
     # The residual is rounding.
@@ -294,10 +299,11 @@ def test_no_signal_no_motion_where_the_network_is_the_target():
 @pytest.mark.parametrize("reuse", [True, False])
 def test_identical_neurons_stay_identical_and_act_as_one(reuse):
     common = {"target": "tanh(2*z1)", "activation": "tanh", "alpha": 2, "steps": 4, "reuse": reuse}
-    start = np.array([[0.3, 0.8, 0.0, 0.0], [0.3, 0.8, 0.0, 0.0], [0.3, 0.8, 0.0, 0.0]])
-    three = Variant(**common, neurons=3, eta=0.4, readout=[0.5, 0.5, 0.5]).with_(start=start)
+    three = Setting(
+        **common, neurons=3, eta=0.4, readout=[0.5] * 3, start=[[0.3]] * 3, start_Q=np.full((3, 3), 0.73)
+    )
     # sum of a_j = 1.5; each of three equal neurons moves with its own a_j = 0.5: one neuron with a = 1.5 and eta / 3.
-    one = Variant(**common, neurons=1, eta=0.4 / 3, readout=[1.5]).with_(start=start[:1, :2])
+    one = Setting(**common, neurons=1, eta=0.4 / 3, readout=[1.5], start=[[0.3]], start_Q=[[0.73]])
     many = simulate(three, "limit", seed=0, points=2**13)
     single = simulate(one, "limit", seed=0, points=2**13)
     np.testing.assert_allclose(many.M[:, 0], many.M[:, 2], atol=1e-12)
@@ -306,23 +312,22 @@ def test_identical_neurons_stay_identical_and_act_as_one(reuse):
     assert np.all(np.abs(many.M[:, 0].values - single.M[:, 0].values) <= 8 * bar + 1e-12)
 
 
-def test_repeats_of_one_are_fresh_batches_and_longer_than_the_run_are_one_batch():
+def test_batches_repeated_longer_than_the_run_are_one_batch():
     common = {"target": "tanh(2*z1)", "activation": "relu", "alpha": 2, "eta": 0.4, "steps": 4}
-    for repeats, reuse in ((1, False), (9, True)):
-        variant = simulate(Variant(**common).with_(repeats=repeats), "limit", seed=0, points=2**10)
-        plain = simulate(Setting(**common, reuse=reuse), "limit", seed=0, points=2**10)
-        np.testing.assert_array_equal(variant.M, plain.M)
+    repeated = simulate(Setting(**common, reuse=False, repeats=9), "limit", seed=0, points=2**10)
+    reused = simulate(Setting(**common), "limit", seed=0, points=2**10)
+    np.testing.assert_array_equal(repeated.M, reused.M)
 
 
 def test_a_batch_used_twice_continues_from_its_overlaps():
     common = {"target": "tanh(2*z1)", "activation": "tanh", "alpha": 2, "eta": 0.4}
-    twice = simulate(Variant(**common, steps=4).with_(repeats=2), "limit", seed=0, points=2**13)
+    twice = simulate(Setting(**common, steps=4, reuse=False, repeats=2), "limit", seed=0, points=2**13)
     first = simulate(Setting(**common, steps=2), "limit", seed=1, points=2**13)
     M, Q = twice.M.values[2], twice.Q.values[2]
-    again = Variant(**common, steps=2).with_(start=np.hstack([M, np.sqrt(Q - M**2)]))
-    second = simulate(again, "limit", seed=2, points=2**13)
+    second = simulate(Setting(**common, steps=2, start=M, start_Q=Q), "limit", seed=2, points=2**13)
     for part, other in ((slice(0, 3), first), (slice(2, 5), second)):
-        bar = np.hypot(twice.data.M_error[part], other.data.M_error.values)
+        bar = np.hypot(twice.data.M_error[part].values, other.data.M_error.values)
+        # 3 numbers at a t quantile of 15 degrees of freedom.
         assert np.all(np.abs(twice.M[part].values - other.M.values) <= 8 * bar + 1e-12)
 
 
@@ -373,6 +378,13 @@ def test_an_asked_accuracy_is_reached_or_the_answer_says_it_was_not():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(RebatchError, match=message):
         simulate(REFERENCE, "limit", seed=0, **options)
+
+
+@pytest.mark.parametrize("variant", [{"rho": 0.1}, {"normalize": True}, {"batch_size": 10}])
+def test_dynamics_outside_the_theory_is_refused(variant):
+    setting = Setting(target="z1", activation="relu", alpha=1, eta=0.1, steps=2, **variant)
+    with pytest.raises(RebatchError, match=next(iter(variant))):
+        simulate(setting, "limit", seed=0)
 
 
 def test_too_large_jobs_are_refused_before_they_start():
