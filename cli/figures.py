@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
+from ..symbolic.errors import RebatchError
 from ..symbolic.overlap import TwoStepOverlap
 from ..verify.agreement import Agreement
 from ..verify.convergence import Convergence
@@ -100,6 +102,20 @@ def convergence_figure(result: Convergence) -> Figure:
     )
     panel.legend(frameon=False, fontsize="small")
     return figure
+
+
+def require_format(path: Path) -> None:
+    """Refuse a figure whose format is not one that can be written, before anything is computed for it.
+
+    Raises
+    ------
+    RebatchError
+    """
+    known = FigureCanvasBase.filetypes
+    if path.suffix.removeprefix(".").lower() not in known:
+        raise RebatchError(
+            f"figure {str(path)!r}; allowed are names that end in .{', .'.join(sorted(known))}"
+        )
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:

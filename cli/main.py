@@ -1,7 +1,10 @@
 """The command `rebatch`: analyze a target, predict its overlaps, simulate, and see whether the two agree."""
 
 import json
+import math
+import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -74,41 +77,81 @@ def overlap(
     noise_std: NoiseStd = 0.0,
     readout: Readout = None,
     one_pass: OnePass = False,
+    series: Annotated[
+        int | None,
+        typer.Option(help="Expand M^2 to this power of eta; the only formula if sigma is no polynomial."),
+    ] = None,
     as_json: AsJson = False,
     as_latex: AsLatex = False,
+    as_python: Annotated[bool, typer.Option("--python", help="Print a NumPy function.")] = False,
 ) -> None:
-    """The overlap after one and two steps, as exact formulas in alpha, eta and lam."""
+    """The overlap after one and two steps: exact formulas, series in the step size, numbers."""
     from ..numeric.setting import Setting
+    from ..numeric.simulate import simulate as run_engine
+    from ..symbolic.activation import Activation
     from ..symbolic.overlap import two_step_overlap
+    from ..symbolic.series import overlap_series
     from ..symbolic.target import Target
     from .tables import overlaps_table
 
+    if as_json + as_latex + as_python > 1:
+        raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
     if (alpha is None) != (eta is None):
         raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
-    formula = two_step_overlap(
-        Target(target, noise_std=noise_std),
-        activation,
-        neurons=neurons,
-        loss=loss,
-        readout=_readout(readout),
-        reuse=not one_pass,
-    )
-    numbers = None
-    if alpha is not None and eta is not None:
-        checked = Setting(
-            target=target, activation=activation, alpha=alpha, eta=eta, weight_decay=weight_decay, steps=2
+    learned = Target(target, noise_std=noise_std)
+    options: dict[str, Any] = {
+        "neurons": neurons,
+        "readout": _readout(readout),
+        "loss": loss,
+        "reuse": not one_pass,
+    }
+    exact = Activation(activation).is_polynomial and series is None
+    if not exact and series is None and alpha is None:
+        raise RebatchError(
+            f"activation {activation} is not a polynomial, so there is no closed formula; give --series N for the "
+            "expansion in eta, or --alpha and --eta for numbers"
         )
-        numbers = formula.at(alpha=checked.alpha, eta=checked.eta, weight_decay=checked.weight_decay)
+    formula = two_step_overlap(learned, activation, **options) if exact else None
+    expansion = None if series is None else overlap_series(learned, activation, series, **options)
+    numbers = errors = None
+    if alpha is not None and eta is not None:
+        experiment = Setting(
+            target=learned,
+            activation=activation,
+            alpha=alpha,
+            eta=eta,
+            steps=2,
+            weight_decay=weight_decay,
+            **options,
+        )
+        if formula is not None:
+            numbers = formula.at(alpha=experiment.alpha, eta=experiment.eta, weight_decay=weight_decay)
+        else:
+            limit = run_engine(experiment, "limit", seed=0)
+            numbers, errors = limit.M.values, limit.data["M_error"].values
     if as_json:
-        _print_json({**formula.to_json(), "numbers": None if numbers is None else numbers.tolist()})
+        _print_json(
+            {
+                **({} if formula is None else formula.to_json()),
+                "series": None if expansion is None else expansion.to_json(),
+                "numbers": None if numbers is None else numbers.tolist(),
+                "standard_error": None if errors is None else errors.tolist(),
+            }
+        )
         return
-    if as_latex:
-        print(formula.latex())
+    if as_latex or as_python:
+        if formula is None:
+            raise RebatchError(
+                "--latex and --python print the exact formula, which needs a polynomial activation"
+            )
+        print(formula.latex() if as_latex else formula.to_python())
         return
-    print(formula)
+    for answer in (formula, expansion):
+        if answer is not None:
+            print(answer)
     if numbers is not None:
         title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
-        console.print(overlaps_table(numbers, title))
+        console.print(overlaps_table(numbers, title, errors))
 
 
 @app.command()
@@ -117,7 +160,9 @@ def simulate(
     activation: ActivationText,
     alpha: Alpha,
     eta: Eta,
-    d: Annotated[int, typer.Option("--d", "-d", help="Input dimension.")] = 100_000,
+    d: Annotated[
+        int | None, typer.Option("--d", "-d", help="Input dimension; lazy: 100,000 by default; limit: none.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Gradient steps.")] = 2,
     neurons: Neurons = 1,
     weight_decay: WeightDecay = 0.0,
@@ -126,19 +171,34 @@ def simulate(
     readout: Readout = None,
     start: Annotated[Literal["orthogonal", "random"], typer.Option(help="Starting weights.")] = "orthogonal",
     one_pass: OnePass = False,
+    batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
+    repeats: Annotated[int, typer.Option(help="Steps on each batch before the next one.")] = 1,
+    rho: Annotated[float, typer.Option(help="Look ahead on the same batch by this step first.")] = 0.0,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Rows back to norm sqrt(d) each step.")
+    ] = False,
+    record_every: Annotated[int, typer.Option(help="Keep every so-many-th step.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Runs, with seeds seed, seed + 1, …")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
-    engine: Annotated[Literal["lazy"], typer.Option(help="How it is run.")] = "lazy",
+    engine: Annotated[
+        Literal["lazy", "dense", "online", "flow", "limit"], typer.Option(help="How it is run.")
+    ] = "lazy",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Hold the runs against the infinite-dimensional limit.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="netCDF file for the trajectory of a single run.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run gradient descent in high dimension and show the overlaps step by step."""
     from ..numeric.setting import Setting
     from ..numeric.simulate import simulate as run_engine
-    from .tables import trajectories_table
+    from ..verify.agreement import agreement
+    from .tables import agreement_table, trajectories_table
 
     if out is not None and runs != 1:
         raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
+    if compare and (runs < 3 or engine not in ("lazy", "dense")):
+        raise RebatchError("--compare needs the lazy or dense engine and at least 3 runs; give --runs")
     setting = Setting(
         target=target,
         activation=activation,
@@ -152,13 +212,21 @@ def simulate(
         readout=_readout(readout),
         start=start,
         reuse=not one_pass,
+        batch_size=batch_size,
+        repeats=repeats,
+        rho=rho,
+        normalize=normalize,
+        record_every=record_every,
     )
+    if d is None and engine == "lazy":
+        d = 100_000
     results = [
         run_engine(setting, engine, d=d, seed=s)
         for s in _progress(range(seed, seed + runs), "simulating", show=not as_json)
     ]
     if out is not None:
         results[0].save(out)
+    held = agreement(run_engine(setting, "limit", seed=0).M, results) if compare else None
     if as_json:
         _print_json(
             {
@@ -168,17 +236,22 @@ def simulate(
                 "runs": [
                     {
                         "seed": run.data.attrs["seed"],
+                        "stopped": run.stopped,
+                        "step": run.data.step.values.tolist(),
                         "M": run.M.values.tolist(),
                         "Q": run.Q.values.tolist(),
                         "training_loss": run.training_loss.values.tolist(),
                     }
                     for run in results
                 ],
+                "agreement": None if held is None else held.to_json(),
             }
         )
         return
-    console.print(f"{setting}, d = {d}", highlight=False, markup=False)
+    console.print(f"{setting}, d = {'infinite' if d is None else d}", highlight=False, markup=False)
     console.print(trajectories_table(results))
+    if held is not None:
+        console.print(agreement_table(held))
     if out is not None:
         console.print(f"trajectory written to {out}", highlight=False)
 
@@ -192,7 +265,9 @@ def demo(
 ) -> None:
     """The main job on z1 + He(3, z2): analyze, predict two steps, simulate, compare, draw."""
     from . import demonstration
+    from .figures import require_format
 
+    require_format(figure)
     if not as_json:
         analyze(demonstration.TARGET)
     result = demonstration.run(d, runs, lambda jobs: _progress(jobs, "simulating", show=not as_json))
@@ -227,8 +302,9 @@ def converge(
     """How runs at dimension d come close to the limit: deviation like 1/d, spread like 1/sqrt(d)."""
     from ..numeric.setting import Setting
     from ..verify.convergence import convergence
-    from .figures import convergence_figure, save
+    from .figures import convergence_figure, require_format, save
 
+    require_format(figure)
     try:
         sizes = [int(part) for part in dimensions.split(",")]
     except ValueError:
@@ -276,22 +352,41 @@ def _progress(items: Any, description: str, *, show: bool) -> Any:
 
 
 def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2))
+    print(json.dumps(_finite(data), indent=2, allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    """Return JSON-ready data in which numbers that JSON does not know (infinite, not a number) are null."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def main() -> None:
     """Run the command; errors are one clear line and exit code 2, never a traceback."""
+    warnings.showwarning = _show_warning
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except RebatchError as error:
         _fail(str(error), 2)
     except typer.TyperException as error:
-        _fail(error.format_message() if hasattr(error, "format_message") else str(error), 2)
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if re.search(r"No such option: -[^-]", message):
+            message += ' (a target that begins with "-" stands after "--")'
+        _fail(message, 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}", 2)
+    except MemoryError:
+        _fail("the job does not fit in memory; a smaller d, alpha or number of neurons is needed", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> None:

@@ -40,12 +40,15 @@ def verdicts_table(analysis: Analysis) -> Table:
     return table
 
 
-def overlaps_table(M: np.ndarray, title: str) -> Table:
-    """Return overlaps M, shape (steps, p, k), a row per step and neuron."""
+def overlaps_table(M: np.ndarray, title: str, errors: np.ndarray | None = None) -> Table:
+    """Return overlaps M, shape (steps, p, k), a row per step and neuron, with standard errors where there are."""
     table = _table("step", "neuron", *(f"z{r + 1}" for r in range(M.shape[2])), title=title)
-    for step, rows in enumerate(M):
-        for j, row in enumerate(rows):
-            table.add_row(str(step), str(j + 1), *(f"{x:.6g}" for x in row))
+    for step, j in np.ndindex(*M.shape[:2]):
+        error = [None] * M.shape[2] if errors is None else errors[step, j]
+        cells = [
+            f"{x:.6g}" if e is None else _with_error(x, e) for x, e in zip(M[step, j], error, strict=True)
+        ]
+        table.add_row(str(step), str(j + 1), *cells)
     return table
 
 

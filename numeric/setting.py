@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.activation import KERNELS, Activation
 from ..symbolic.errors import RebatchError
-from ..symbolic.overlap import LOSSES, Loss, default_readout
+from ..symbolic.overlap import LOSSES, Loss, checked_readout
 from ..symbolic.target import Target
 
 T = TypeVar("T", bound=str)
 Matrix = tuple[tuple[float, ...], ...]
 Start = Literal["orthogonal", "random"] | Matrix
 STARTS: tuple[Literal["orthogonal", "random"], ...] = ("orthogonal", "random")
+MAX_NEURONS = 4096
 # A given Q^0 may be this far from symmetric or positive, relative to its size: the rounding of who computed it.
 _ROUNDING = 1e-10
 # A pivot this small against its diagonal entry is the rounding of a dependent row.
@@ -128,6 +129,10 @@ class Setting:
                 f"noise_std = {noise_std} here, {target.noise_std} in the target; give it once"
             )
         neurons = _count("neurons", neurons)
+        if neurons > MAX_NEURONS:
+            raise RebatchError(
+                f"neurons = {neurons}; allowed are at most {MAX_NEURONS}: p is small against d here"
+            )
         values = {
             "target": Target(target, noise_std=noise_std or target.noise_std),
             "activation": _with_kernel(Activation(activation)),
@@ -363,9 +368,6 @@ def _one_of(name: str, value: T, allowed: Sequence[T]) -> T:
 
 
 def _readout(readout: Sequence[float] | None, neurons: int) -> tuple[float, ...]:
-    if readout is None:
-        return tuple(float(a) for a in default_readout(neurons))
-    values = tuple(float(a) for a in readout)
-    if len(values) != neurons or not all(map(math.isfinite, values)):
-        raise RebatchError(f"readout = {values}; allowed are {neurons} finite numbers, one per neuron")
-    return values
+    if isinstance(readout, str):
+        raise RebatchError(f"readout = {readout!r}; allowed are {neurons} finite numbers, one per neuron")
+    return tuple(float(a) for a in checked_readout(readout, neurons))

@@ -9,7 +9,7 @@ parts against the Gaussian moves every derivative to the polynomial,
 and what remains is an expectation of sigma itself (`gaussian.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import sympy as sp
@@ -70,7 +70,7 @@ class Activation:
     """
 
     expr: sp.Expr
-    name: str
+    name: str = field(compare=False)
 
     def __init__(self, source: "str | sp.Expr | Activation") -> None:
         if isinstance(source, Activation):

@@ -256,7 +256,7 @@ def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: in
     RebatchError
         If there are not p of them, or one is no finite number.
     """
-    if not (isinstance(neurons, int) and neurons >= 1):
+    if isinstance(neurons, bool) or not (isinstance(neurons, int | np.integer) and neurons >= 1):
         raise RebatchError(f"neurons = {neurons!r}; allowed are integers >= 1")
     if readout is None:
         return default_readout(neurons)

@@ -4,8 +4,9 @@ Theory, 1 (Setting): z = W* x / sqrt(d) ~ N(0, I_k) are the latent coordinates, 
 """
 
 import math
+import numbers
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -45,7 +46,7 @@ class Target:
     expr: sp.Expr
     k: int
     noise_std: float
-    text: str
+    text: str = field(compare=False)
 
     def __init__(
         self, source: "str | sp.Expr | Target", *, k: int | None = None, noise_std: float | None = None
@@ -66,12 +67,14 @@ class Target:
             raise RebatchError(f"unknown symbols {names} in the target; allowed are the symbols of parse(…)")
         used = max((known[symbol] for symbol in expr.free_symbols), default=1)
         k = used if k is None else k
-        if not (isinstance(k, int) and used <= k <= MAX_COORDINATES):
+        if isinstance(k, bool) or not (isinstance(k, int | np.integer) and used <= k <= MAX_COORDINATES):
             raise RebatchError(f"k = {k!r} coordinates; allowed are {used} (used) to {MAX_COORDINATES}")
+        if noise_std is not None and (isinstance(noise_std, bool) or not isinstance(noise_std, numbers.Real)):
+            raise RebatchError(f"noise_std = {noise_std!r}; allowed are finite values >= 0")
         noise_std = 0.0 if noise_std is None else float(noise_std)
         if not (math.isfinite(noise_std) and noise_std >= 0):
             raise RebatchError(f"noise_std = {noise_std}; allowed are finite values >= 0")
-        for name, value in (("expr", expr), ("k", k), ("noise_std", noise_std), ("text", text)):
+        for name, value in (("expr", expr), ("k", int(k)), ("noise_std", noise_std), ("text", text)):
             object.__setattr__(self, name, value)
 
     @property
@@ -98,7 +101,10 @@ class Target:
         z = np.asarray(z, dtype=np.float64)
         if z.ndim != 2 or z.shape[1] != self.k:
             raise RebatchError(f"z has shape {z.shape}; allowed is (n, {self.k}), a row per sample")
-        return np.array(np.broadcast_to(self._compiled(*z.T), z.shape[:1]), dtype=np.float64)
+        try:
+            return np.array(np.broadcast_to(self._compiled(*z.T), z.shape[:1]), dtype=np.float64)
+        except OverflowError:
+            raise RebatchError(f"the target {self} holds a number beyond floating point (1.8e308)") from None
 
     @cached_property
     def _compiled(self) -> Callable[..., NDArray[np.float64]]:

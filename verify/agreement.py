@@ -75,9 +75,15 @@ def agreement(prediction: ArrayLike, trajectories: Sequence[Trajectory]) -> Agre
     ----------
     theory, 5.3.
     """
-    predicted = np.asarray(prediction, dtype=np.float64)
+    try:
+        predicted = np.asarray(prediction, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise RebatchError("the prediction is no array of numbers of shape (steps, p, k)") from None
+    if predicted.ndim != 3 or not np.isfinite(predicted).all():
+        raise RebatchError(f"the prediction has shape {predicted.shape}; allowed are finite (steps, p, k)")
     if len(trajectories) < 3:
         raise RebatchError(f"{len(trajectories)} run(s); at least 3 are needed for a standard error")
+    _require_one_experiment(trajectories)
     runs = np.stack([np.asarray(t.M) for t in trajectories])
     steps = len(predicted)
     if predicted.shape[1:] != runs.shape[2:] or steps > runs.shape[1]:
@@ -87,7 +93,20 @@ def agreement(prediction: ArrayLike, trajectories: Sequence[Trajectory]) -> Agre
     squares = (runs - mean) ** 2
     total = squares.sum(axis=0)
     standard_error = np.sqrt(total / (len(runs) - 1) / len(runs))
-    # A few runs always have one that leads: only a share far above 1/len(runs) says heavy tails.
+    # A few runs always have one that leads: only a share far above 1/len(runs) says heavy tails, so with fewer than
+    # six the tails cannot be judged.
     limit = max(_DOMINANT_SHARE, 3 / len(runs))
     trusted = squares.max(axis=0) <= limit * np.where(total > 0, total, 1.0)
     return Agreement(predicted, mean, standard_error, len(runs), trusted)
+
+
+def _require_one_experiment(trajectories: Sequence[Trajectory]) -> None:
+    """Refuse runs of different experiments, and runs that are one run twice."""
+    experiments = {(t.data.attrs["setting"], t.data.attrs.get("d"), t.M.shape) for t in trajectories}
+    if len(experiments) > 1:
+        raise RebatchError(
+            f"the runs are of {len(experiments)} experiments; allowed are runs that differ in the seed"
+        )
+    seeds = [t.data.attrs.get("seed") for t in trajectories]
+    if len(set(seeds)) < len(seeds):
+        raise RebatchError(f"seeds {seeds}; allowed are runs of different seeds")

@@ -62,6 +62,73 @@ def test_overlap_prints_latex(capsys):
     assert r"\alpha" in out
 
 
+def test_overlap_expands_where_there_is_no_closed_formula(capsys):
+    code, out, _ = rebatch(
+        capsys, "overlap", "He(3, z)", "-s", "erf", "--series", "3", "--loss", "correlation"
+    )
+    assert code == 0
+    assert "eta^3 (-12960*sqrt(7)*alpha/(49*pi**(3/2)))" in out
+
+
+def test_overlap_gives_numbers_with_errors_for_any_activation(capsys):
+    code, out, _ = rebatch(capsys, "overlap", "z1", "-s", "tanh", "--alpha", "2", "--eta", "0.1", "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert 0 < data["standard_error"][2][0][0] < 1e-3 * data["numbers"][2][0][0]
+
+
+def test_overlap_prints_a_function_that_runs(capsys):
+    _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^3", "--python")
+    namespace = {}
+    exec(out, namespace)
+    assert namespace["two_step_overlap"](2.0, 0.1)[1].shape == (1, 1)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_diverging_run_keeps_its_steps_and_warns(capsys):
+    arguments = [
+        "simulate",
+        "z1^3",
+        "-s",
+        "cubic",
+        "--alpha",
+        "2",
+        "--eta",
+        "100",
+        "-d",
+        "100",
+        "--steps",
+        "9",
+        "--json",
+    ]
+    code, out, err = rebatch(capsys, *arguments)
+    (run,) = json.loads(out)["runs"]
+    assert code == 0
+    assert 1 <= len(run["M"]) < 10
+    assert "diverged at step" in run["stopped"]
+    assert err.startswith("warning: the overlaps diverged")
+
+
+def test_simulate_compares_runs_with_the_limit(capsys):
+    arguments = [
+        "simulate",
+        "z1 + z2^2",
+        "-s",
+        "tanh",
+        "--alpha",
+        "2",
+        "--eta",
+        "0.3",
+        "-d",
+        "3000",
+        "--runs",
+        "4",
+    ]
+    code, out, _ = rebatch(capsys, *arguments, "--compare")
+    assert code == 0
+    assert "z-score" in out
+
+
 def test_simulate_shows_and_saves_a_trajectory(capsys, tmp_path):
     path = tmp_path / "run.nc"
     arguments = [
@@ -123,6 +190,20 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
         (["analyze", "z1", "--max-order", "0"], "max_order"),
         (["analyze"], "Missing argument"),
         (["overlap", "z1", "-s", "relu"], "not a polynomial"),
+        (["overlap", "z1", "-s", "h", "--json", "--latex"], "three forms"),
+        (["overlap", "z1", "-s", "h", "--readout", "inf"], "readout"),
+        (["overlap", "z1", "-s", "h", "--series", "99"], "order = 99"),
+        (["overlap", "z1", "-s", "relu", "--series", "2", "--python"], "polynomial activation"),
+        (["analyze", "-z1"], 'stands after "--"'),
+        (["analyze", "z1 #[/]"], "'#'"),
+        (["demo", "--figure", "x.xyz"], ".png"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "-p", "100000000"], "at most 4096"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "2", "--eta", "0.1", "-d", "100000000000"], "80%"),
+        (["simulate", "z1", "-s", "relu", "--alpha", "2", "--eta", "0.1", "--compare"], "--runs"),
+        (
+            ["simulate", "1e300*z1*1e300", "-s", "relu", "--alpha", "1", "--eta", "0.1", "-d", "100"],
+            "floating",
+        ),
         (["overlap", "z1", "-s", "swish"], "swish"),
         (["overlap", "z1", "-s", "h", "--alpha", "2"], "together"),
         (["overlap", "z1", "-s", "h", "--alpha", "-2", "--eta", "1"], "alpha = -2"),

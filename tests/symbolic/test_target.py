@@ -21,6 +21,7 @@ def test_a_constant_target_evaluates_to_one_value_per_row():
 def test_targets_are_immutable_and_compare_by_what_they_say():
     target = Target("z1 + z2")
     assert target == Target("z1 + z2")
+    assert target == Target("z2 + z1")
     assert target != Target("z1 + z2", noise_std=0.5)
     with pytest.raises(dataclasses.FrozenInstanceError):
         target.k = 3
@@ -36,6 +37,8 @@ def test_coordinates_are_counted_from_the_highest_used():
     [
         ({"source": "z3", "k": 2}, "k = 2"),
         ({"source": "z1", "k": 13}, "k = 13"),
+        ({"source": "z1", "k": True}, "k = True"),
+        ({"source": "z1", "noise_std": "a"}, "noise_std"),
         ({"source": "z1", "noise_std": -1.0}, "noise_std"),
         ({"source": "z1", "noise_std": float("nan")}, "noise_std"),
         ({"source": sp.Symbol("x")}, "unknown symbols x"),
@@ -61,3 +64,8 @@ def test_a_target_prints_itself():
 
 def test_expressions_are_targets_too():
     assert Target(coordinate(1) ** 2).expr == Target("z1^2").expr
+
+
+def test_a_number_beyond_floating_point_is_refused():
+    with pytest.raises(RebatchError, match="beyond floating point"):
+        Target("1e300*z1*1e300")(np.ones((3, 1)))

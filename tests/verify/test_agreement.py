@@ -9,7 +9,8 @@ SETTING = Setting(target="z1", activation="erf", neurons=1, alpha=1, eta=1, step
 def runs_with(values):
     """Trajectories whose M^1 are these numbers."""
     return [
-        Trajectory.build(SETTING, np.array([[[0.0]], [[v]]]), np.ones((2, 1, 1)), np.zeros(2)) for v in values
+        Trajectory.build(SETTING, np.array([[[0.0]], [[v]]]), np.ones((2, 1, 1)), np.zeros(2), seed=seed)
+        for seed, v in enumerate(values)
     ]
 
 
@@ -41,3 +42,22 @@ def test_too_few_runs_or_other_shapes_are_refused():
         agreement(np.zeros((2, 2, 1)), runs_with([1.0, 2.0, 3.0]))
     with pytest.raises(RebatchError, match="shape"):
         agreement(np.zeros((3, 1, 1)), runs_with([1.0, 2.0, 3.0]))
+
+
+def test_one_run_given_thrice_is_no_evidence():
+    (run,) = runs_with([1.0])
+    with pytest.raises(RebatchError, match="different seeds"):
+        agreement([[[0.0]], [[1.0]]], [run, run, run])
+
+
+def test_runs_of_different_experiments_are_not_pooled():
+    other = Setting(target="z1", activation="erf", neurons=1, alpha=2, eta=1, steps=1)
+    run = Trajectory.build(other, np.zeros((2, 1, 1)), np.ones((2, 1, 1)), np.zeros(2), seed=9)
+    with pytest.raises(RebatchError, match="2 experiments"):
+        agreement([[[0.0]], [[1.0]]], [*runs_with([1.0, 2.0]), run])
+
+
+@pytest.mark.parametrize("prediction", [3.0, [[[float("nan")]]], "M", [[0.0]]])
+def test_a_prediction_that_is_no_array_of_overlaps_is_refused(prediction):
+    with pytest.raises(RebatchError, match="prediction"):
+        agreement(prediction, runs_with([1.0, 2.0, 3.0]))
