@@ -4,19 +4,14 @@ Correlation loss and a small step keep the signal's fourth moment tame, so that 
 (theory, 5.3).
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from ..numeric.setting import Setting
-from ..numeric.simulate import simulate
-from ..symbolic.overlap import TwoStepOverlap, two_step_overlap
-from ..verify.agreement import Agreement, agreement
-from .figures import save, two_step_figure
+from . import study
 from .tables import agreement_table
 
 TARGET = "z1 + He(3, z2)"
@@ -25,16 +20,15 @@ ALPHA = 2.0
 ETA = 0.05
 ETAS = (0.02, 0.035, ETA, 0.065, 0.08)
 
-Formulas = dict[bool, TwoStepOverlap]
-Job = tuple[bool, float, int]
+EXPERIMENT = Setting(target=TARGET, activation=ACTIVATION, alpha=ALPHA, eta=ETA, steps=2, loss="correlation")
 
 
 @dataclass(frozen=True)
 class Demonstration:
     """The two formulas (by reuse) and their agreement with runs (by reuse and step size)."""
 
-    formulas: Formulas
-    agreements: dict[bool, dict[float, Agreement]]
+    formulas: study.Formulas
+    agreements: study.Agreements
     d: int
 
     def to_json(self) -> dict[str, Any]:
@@ -51,52 +45,15 @@ class Demonstration:
         }
 
 
-def run(d: int, runs: int, progress: Callable[[list[Job]], Iterable[Job]]) -> Demonstration:
+def run(d: int, runs: int, progress: study.Progress) -> Demonstration:
     """Predict and simulate with and without reuse, at every step size of the figure."""
-    formulas = {
-        reuse: two_step_overlap(TARGET, ACTIVATION, loss="correlation", reuse=reuse)
-        for reuse in (True, False)
-    }
-    settings = {
-        (reuse, eta): Setting(
-            target=TARGET,
-            activation=ACTIVATION,
-            alpha=ALPHA,
-            eta=eta,
-            steps=2,
-            loss="correlation",
-            reuse=reuse,
-        )
-        for reuse in formulas
-        for eta in ETAS
-    }
-    # Every run has its own seed: points that shared one would err together.
-    jobs = [(*key, i * runs + run) for i, key in enumerate(settings) for run in range(runs)]
-    trajectories: dict[tuple[bool, float], list[Any]] = {key: [] for key in settings}
-    for reuse, eta, seed in progress(jobs):
-        trajectories[reuse, eta].append(simulate(settings[reuse, eta], d=d, seed=seed))
-    return Demonstration(
-        formulas,
-        {
-            reuse: {
-                eta: agreement(formula.at(alpha=ALPHA, eta=eta), trajectories[reuse, eta]) for eta in ETAS
-            }
-            for reuse, formula in formulas.items()
-        },
-        d,
-    )
+    formulas = study.formulas_of(EXPERIMENT)
+    return Demonstration(formulas, study.held_against_runs(formulas, EXPERIMENT, ETAS, runs, d, progress), d)
 
 
 def draw(result: Demonstration, path: Path) -> Path:
     """Write the figure of M^2 against eta, formulas and runs, and return its path."""
-    figure = two_step_figure(
-        result.formulas[True],
-        result.formulas[False],
-        alpha=ALPHA,
-        etas=list(np.linspace(0, max(ETAS) * 1.05, 100)),
-        simulated=result.agreements,
-    )
-    return save(figure, path)
+    return study.draw_curves(result.formulas, EXPERIMENT, 1.05 * max(ETAS), result.agreements, path)
 
 
 def show(result: Demonstration, console: Console) -> None:

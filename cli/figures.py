@@ -21,6 +21,7 @@ def two_step_figure(
     alpha: float,
     etas: Sequence[float],
     simulated: Mapping[bool, Mapping[float, Agreement]],
+    weight_decay: float = 0.0,
 ) -> Figure:
     """Return M^2 against the step size, a panel per direction, with and without reuse.
 
@@ -39,7 +40,7 @@ def two_step_figure(
     panels = figure.subplots(1, k, squeeze=False)[0]
     curves = ((True, reused, "C0", "-", "reused batch"), (False, one_pass, "C1", "--", "fresh batches"))
     for reuse, formula, color, line, label in curves:
-        M2 = np.array([formula.at(alpha=alpha, eta=eta)[2, 0] for eta in etas])
+        M2 = formula.at(alpha=alpha, eta=np.asarray(etas), weight_decay=weight_decay)[2, 0].T
         points = simulated.get(reuse, {})
         for r, panel in enumerate(panels):
             panel.plot(etas, M2[:, r], line, color=color, label=f"{label}: formula")
@@ -101,6 +102,26 @@ def convergence_figure(result: Convergence) -> Figure:
         f"{result.setting.target.text}, {result.setting.activation}, step {result.setting.steps}", fontsize=9
     )
     panel.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def overlap_map_figure(
+    formula: TwoStepOverlap, *, alphas: Sequence[float], etas: Sequence[float], weight_decay: float = 0.0
+) -> Figure:
+    """Return M^2 of the first neuron over (alpha, eta) as a map, a panel per direction."""
+    k = formula.target.k
+    figure = Figure(figsize=(4.2 * k, 3.4), layout="constrained")
+    panels = figure.subplots(1, k, squeeze=False)[0]
+    grid = {"alpha": np.asarray(alphas)[:, None], "eta": np.asarray(etas), "weight_decay": weight_decay}
+    M2 = formula.at(**grid)[2, 0]
+    for r, panel in enumerate(panels):
+        largest = float(np.abs(M2[r]).max()) or 1.0
+        mesh = panel.pcolormesh(
+            etas, alphas, M2[r], cmap="RdBu_r", vmin=-largest, vmax=largest, shading="gouraud"
+        )
+        figure.colorbar(mesh, ax=panel, label=r"$M^2$")
+        panel.set(xlabel=r"step size $\eta$", title=f"direction $z_{{{r + 1}}}$")
+    panels[0].set_ylabel(r"samples per dimension $\alpha$")
     return figure
 
 

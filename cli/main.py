@@ -77,6 +77,9 @@ def overlap(
     noise_std: NoiseStd = 0.0,
     readout: Readout = None,
     one_pass: OnePass = False,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Rows back to norm sqrt(d) each step.")
+    ] = False,
     series: Annotated[
         int | None,
         typer.Option(help="Expand M^2 to this power of eta; the only formula if sigma is no polynomial."),
@@ -84,6 +87,14 @@ def overlap(
     as_json: AsJson = False,
     as_latex: AsLatex = False,
     as_python: Annotated[bool, typer.Option("--python", help="Print a NumPy function.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw M^2 against eta, with and without reuse, up to twice --eta.")
+    ] = None,
+    map_figure: Annotated[
+        Path | None, typer.Option("--map", help="Draw M^2 over (alpha, eta), up to twice --alpha and --eta.")
+    ] = None,
+    runs: Annotated[int, typer.Option(help="Simulated runs behind each point in --figure; 0: none.")] = 0,
+    d: Annotated[int, typer.Option("--d", "-d", help="Their input dimension.")] = 100_000,
 ) -> None:
     """The overlap after one and two steps: exact formulas, series in the step size, numbers."""
     from ..numeric.setting import Setting
@@ -92,12 +103,21 @@ def overlap(
     from ..symbolic.overlap import two_step_overlap
     from ..symbolic.series import overlap_series
     from ..symbolic.target import Target
+    from . import study
+    from .figures import require_format
     from .tables import overlaps_table
 
     if as_json + as_latex + as_python > 1:
         raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
     if (alpha is None) != (eta is None):
         raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
+    for path in (figure, map_figure):
+        if path is not None:
+            require_format(path)
+            if alpha is None:
+                raise RebatchError("a figure is drawn around --alpha and --eta; give both")
+    if normalize and series is not None:
+        raise RebatchError("--normalize makes M^2 no polynomial in eta; give it without --series")
     learned = Target(target, noise_std=noise_std)
     options: dict[str, Any] = {
         "neurons": neurons,
@@ -111,7 +131,7 @@ def overlap(
             f"activation {activation} is not a polynomial, so there is no closed formula; give --series N for the "
             "expansion in eta, or --alpha and --eta for numbers"
         )
-    formula = two_step_overlap(learned, activation, **options) if exact else None
+    formula = two_step_overlap(learned, activation, normalize=normalize, **options) if exact else None
     expansion = None if series is None else overlap_series(learned, activation, series, **options)
     numbers = errors = None
     if alpha is not None and eta is not None:
@@ -122,8 +142,15 @@ def overlap(
             eta=eta,
             steps=2,
             weight_decay=weight_decay,
+            normalize=normalize,
             **options,
         )
+        if formula is None and (figure or map_figure):
+            raise RebatchError("a figure draws the exact formula, which needs a polynomial activation")
+        if figure is not None:
+            _draw_curves(experiment, options["readout"], figure, runs, d, show=not as_json)
+        if formula is not None and map_figure is not None:
+            study.draw_map(formula, experiment, map_figure)
         if formula is not None:
             numbers = formula.at(alpha=experiment.alpha, eta=experiment.eta, weight_decay=weight_decay)
         else:
@@ -332,6 +359,20 @@ def converge(
     console.print(f"deviation of the mean: d^({result.deviation_slope}); theory -1", highlight=False)
     console.print(f"spread of the runs:    d^({result.spread_slope}); theory -1/2", highlight=False)
     console.print(f"figure: {written}", highlight=False)
+
+
+def _draw_curves(
+    experiment: Any, readout: list[float] | None, path: Path, runs: int, d: int, *, show: bool
+) -> None:
+    """Draw M^2 against eta up to twice the experiment's, with points from runs where they are asked for."""
+    from . import study
+
+    formulas = study.formulas_of(experiment, readout)
+    points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
+    held = study.held_against_runs(
+        formulas, experiment, points, runs, d, lambda jobs: _progress(jobs, "simulating", show=show)
+    )
+    study.draw_curves(formulas, experiment, 2 * experiment.eta, held, path)
 
 
 def _readout(text: str | None) -> list[float] | None:

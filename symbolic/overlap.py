@@ -12,7 +12,6 @@ The term eta g^0 is what reuse adds: the sample has already been seen. One pass 
 omega is averaged first, by the heat semigroup in the fields: E F(A + eta omega) = exp(eta^2 C / 2) F at A.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sympy.printing.pycode import pycode
 
 from .activation import Activation
@@ -66,6 +65,9 @@ class TwoStepOverlap:
         alpha E[g^0 g^0^T], the covariance of omega.
     Q1 : sympy.ImmutableMatrix, shape (p, p)
         Overlaps among neurons after one step, M^1 M^1^T + N^1 N^1^T + eta^2 alpha E[g^0 g^0^T].
+    normalize : bool
+        Whether rows are scaled back to norm sqrt(d) after each step: M^1, M^2 are then cosines, algebraic in the
+        parameters, and N^1 and the noise covariance stand for the first step before it is scaled.
     """
 
     target: Target
@@ -78,6 +80,7 @@ class TwoStepOverlap:
     N1: sp.ImmutableMatrix
     noise_covariance: sp.ImmutableMatrix
     Q1: sp.ImmutableMatrix
+    normalize: bool = False
 
     @cached_property
     def Q2(self) -> sp.ImmutableMatrix:
@@ -91,27 +94,68 @@ class TwoStepOverlap:
 
         Without reuse the terms with g^0 are absent: the second batch has not been seen. (theory, 4 and 4.1.)
         """
-        problem = _Problem(self.target, self.activation, self.readout, self.loss)
-        return problem.matrix(problem.second_gram(reuse=self.reuse))
+        problem = _Problem(self.target, self.activation, self.readout, self.loss, self.normalize)
+        Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
+        return _cosines(Q2, Q2, both=True) if self.normalize else Q2
 
-    def at(self, *, alpha: float, eta: float, weight_decay: float = 0.0) -> NDArray[np.float64]:
-        """Return the numbers M^0, M^1, M^2, shape (3, p, k), for a readout that is numeric.
+    def leading(self, neuron: int, direction: int) -> tuple[int, sp.Expr] | None:
+        """Return the least power of eta in an entry of M^2, and its coefficient; None if the entry is 0.
+
+        Where E[y z] = 0 the power is the least m with E[y^m z] != 0 in that direction (theory, 5.2).
+        """
+        if self.normalize:
+            raise RebatchError("a normalised overlap is no polynomial in eta; ask for normalize=False")
+        entry = self.M2[neuron, direction]
+        if entry == 0:
+            return None
+        (power,), coefficient = sp.Poly(entry, ETA).terms()[-1]
+        return int(power), coefficient
+
+    def gain(self) -> sp.ImmutableMatrix:
+        """Return what the second look at the batch adds to M^2, term by term: M^2 less the one-pass M^2."""
+        other = two_step_overlap(
+            self.target,
+            self.activation,
+            neurons=len(self.readout),
+            readout=self.readout,
+            loss=self.loss,
+            reuse=False,
+            normalize=self.normalize,
+        )
+        return sp.ImmutableMatrix((self.M2 - other.M2).applyfunc(sp.expand))
+
+    def at(self, *, alpha: ArrayLike, eta: ArrayLike, weight_decay: ArrayLike = 0.0) -> NDArray[np.float64]:
+        """Return the numbers M^0, M^1, M^2 for a readout that is numeric.
+
+        Parameters
+        ----------
+        alpha, eta, weight_decay : array_like
+            Numbers, or grids that broadcast to a shape S.
+
+        Returns
+        -------
+        ndarray, shape (3, p, k) + S
 
         Raises
         ------
         RebatchError
-            If the readout was left symbolic.
+            If the readout was left symbolic, or a number is negative or not finite.
         """
         if open_symbols := set().union(*(a.free_symbols for a in self.readout)):
             raise RebatchError(
                 f"the readout is symbolic in {', '.join(map(str, open_symbols))}; give it numbers"
             )
-        for name, value in (("alpha", alpha), ("eta", eta), ("weight_decay", weight_decay)):
-            if not (math.isfinite(value) and value >= 0):
-                raise RebatchError(f"{name} = {value}; allowed are finite numbers >= 0")
-        shape = (len(self.readout), self.target.k)
-        values = self._compiled(alpha, eta, weight_decay)
-        return np.array([np.zeros(shape), *(np.array(v, dtype=float).reshape(shape) for v in values)])
+        grids = {"alpha": alpha, "eta": eta, "weight_decay": weight_decay}
+        arrays = {name: np.asarray(value, dtype=np.float64) for name, value in grids.items()}
+        for name, array in arrays.items():
+            if not (np.isfinite(array) & (array >= 0)).all():
+                raise RebatchError(f"{name} = {array}; allowed are finite numbers >= 0")
+        grid = np.broadcast_shapes(*(array.shape for array in arrays.values()))
+        result = np.zeros((3, len(self.readout), self.target.k, *grid))
+        for step, entries in enumerate(self._compiled(*arrays.values()), start=1):
+            for (j, r), entry in zip(np.ndindex(result.shape[1:3]), entries, strict=True):
+                result[step, j, r] = entry
+        return result
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
@@ -204,6 +248,7 @@ def two_step_overlap(
     readout: Sequence[float | sp.Expr] | Literal["symbolic"] | None = None,
     loss: Loss = "squared",
     reuse: bool = True,
+    normalize: bool = False,
 ) -> TwoStepOverlap:
     """Return M^1 and M^2 as exact expressions in the symbols alpha, eta, lam.
 
@@ -220,6 +265,8 @@ def two_step_overlap(
     loss : {"squared", "correlation"}
     reuse : bool
         Whether the second step sees the first one's batch again.
+    normalize : bool
+        Scale rows back to norm sqrt(d) after each step (spherical descent): M is then the cosine M / sqrt(Q).
 
     Raises
     ------
@@ -241,11 +288,23 @@ def two_step_overlap(
         )
     a = checked_readout(readout, neurons)
     _refuse_too_large(target, activation, len(a), loss)
-    problem = _Problem(target, activation, a, loss)
-    M1, N1, C = problem.first_step()
-    M2 = problem.second_step(reuse=reuse)
-    matrices = (M1, M2, N1, C, problem.first_gram())
-    return TwoStepOverlap(target, activation, loss, reuse, a, *map(problem.matrix, matrices))
+    problem = _Problem(target, activation, a, loss, normalize)
+    M1, N1, C = map(problem.matrix, problem.first_step())
+    M2, Q1 = problem.matrix(problem.second_step(reuse=reuse)), problem.matrix(problem.first_gram())
+    if normalize:
+        Q2 = problem.matrix(problem.second_gram(reuse=reuse))
+        M1, M2, Q1 = _cosines(M1, Q1), _cosines(M2, Q2), _cosines(Q1, Q1, both=True)
+    return TwoStepOverlap(target, activation, loss, reuse, a, M1, M2, N1, C, Q1, normalize)
+
+
+def _cosines(overlaps: sp.Matrix, Q: sp.Matrix, *, both: bool = False) -> sp.ImmutableMatrix:
+    """Return overlaps with the rows, and if asked the columns, divided by the norms of the weights."""
+    norms = [sp.sqrt(Q[j, j]) for j in range(Q.rows)]
+    return sp.ImmutableMatrix(
+        overlaps.rows,
+        overlaps.cols,
+        lambda j, r: overlaps[j, r] / norms[j] / (norms[r] if both else 1),
+    )
 
 
 def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> tuple[sp.Expr, ...]:
@@ -312,7 +371,12 @@ class _Problem:
     """
 
     def __init__(
-        self, target: Target, activation: Activation, readout: tuple[sp.Expr, ...], loss: Loss
+        self,
+        target: Target,
+        activation: Activation,
+        readout: tuple[sp.Expr, ...],
+        loss: Loss,
+        normalize: bool = False,
     ) -> None:
         self.k, self.p, self.loss = target.k, len(readout), loss
         # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
@@ -321,12 +385,15 @@ class _Problem:
         fields = [f"h{j + 1}" for j in range(self.p)]
         latent = [str(z) for z in target.coordinates]
         scales = [f"a{i + 1}" for i in range(len(self._scales))]
-        self.ring = ring([*fields, *latent, "xi", "alpha", "eta", "lam", *scales])
+        norms = [f"norm{j + 1}" for j in range(self.p)] if normalize else []
+        self.ring = ring([*fields, *latent, "xi", "alpha", "eta", "lam", *scales, *norms])
         generators = self.ring.gens()
         self.h = generators[: self.p]
         self.z = generators[self.p : self.p + self.k]
         self.alpha, self.eta, self.lam = generators[self._gaussians : self._gaussians + 3]
         symbols = generators[self._gaussians + 3 :]
+        # 1 / |w^1_j|, put in as a symbol: the second step is a polynomial in it.
+        self.norm = symbols[len(scales) :] if normalize else [self.ring.constant(1)] * self.p
         self.a = [symbols[i] * ratio for i, ratio in ratios]
         g = to_polynomial(target.expr, target.coordinates).compose(*self.z, ctx=self.ring)
         noise = exact(target.noise_std)
@@ -334,6 +401,11 @@ class _Problem:
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
         self.zero = self.ring.constant(0)
         self.g0 = self.signals()
+        self._values: list[sp.Expr] = [ALPHA, ETA, LAM, *self._scales]
+        if normalize:
+            # Q^1 holds no norms itself: what they stand for is known once it is.
+            Q1 = self.first_gram()
+            self._values += [1 / sp.sqrt(self.to_expr(Q1[j][j])) for j in range(self.p)]
 
     def signals(self) -> list[fmpq_mpoly]:
         """Return g_j = a_j sigma'(h_j) r as polynomials in the fields, the latent z and the noise."""
@@ -377,23 +449,27 @@ class _Problem:
         g1 = [self.averaged(gj, reuse=reuse) for gj in self.g0]
         step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
         return [
-            [decay * M1[j][r] + step * self.expectation(g1[j] * self.z[r]) for r in range(self.k)]
+            [
+                decay * self.norm[j] * M1[j][r] + step * self.expectation(g1[j] * self.z[r])
+                for r in range(self.k)
+            ]
             for j in range(self.p)
         ]
 
     def averaged(self, f: fmpq_mpoly, *, reuse: bool) -> fmpq_mpoly:
         """Return E[f(h^1) | z, h^0, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
         M1, N1, C = self.first_step()
-        noise = [[self.eta**2 * c for c in row] for row in C]
+        s = self.norm
+        noise = [[self.eta**2 * s[i] * s[j] * C[i][j] for j in range(self.p)] for i in range(self.p)]
         fields = []
         for j in range(self.p):
             A = _dot(M1[j], self.z) + _dot(N1[j], self.h)
-            fields.append(A + self.eta * self.g0[j] if reuse else A)
+            fields.append(s[j] * (A + self.eta * self.g0[j] if reuse else A))
         return smoothed(f, noise).compose(*fields, *self.ring.gens()[self.p :])
 
     def second_gram(self, *, reuse: bool) -> Matrix:
         """Return Q^2 (p x p); the formula stands at :attr:`TwoStepOverlap.Q2`."""
-        p, everyone = self.p, range(self.p)
+        p, s, everyone = self.p, self.norm, range(self.p)
         C = self.first_step()[2]
         Q1 = self.first_gram()
         g1 = [self.averaged(gj, reuse=reuse) for gj in self.g0]
@@ -401,7 +477,7 @@ class _Problem:
         gh = [[self.expectation(g * h) for h in self.h] for g in g1]
         D = [
             [
-                self.eta * self.expectation(self.averaged(self.g0[i].derivative(j), reuse=reuse))
+                self.eta * s[j] * self.expectation(self.averaged(self.g0[i].derivative(j), reuse=reuse))
                 for j in everyone
             ]
             for i in everyone
@@ -419,7 +495,7 @@ class _Problem:
                 gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
                 squares = self.expectation(self.averaged(self.g0[i] * self.g0[j], reuse=reuse))
                 row.append(
-                    decay**2 * Q1[i][j]
+                    decay**2 * s[i] * s[j] * Q1[i][j]
                     + decay * self.eta * self.alpha * fields
                     + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
                 )
@@ -432,11 +508,10 @@ class _Problem:
 
     def to_expr(self, polynomial: fmpq_mpoly) -> sp.Expr:
         """Return a polynomial in the parameters as a SymPy expression, the readout put in."""
-        values = (ALPHA, ETA, LAM, *self._scales)
         return sp.Add(
             *(
                 rational(c)
-                * sp.Mul(*(v**e for v, e in zip(values, exponents[self._gaussians :], strict=True)))
+                * sp.Mul(*(v**e for v, e in zip(self._values, exponents[self._gaussians :], strict=False)))
                 for exponents, c in polynomial.to_dict().items()
             )
         )

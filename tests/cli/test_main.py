@@ -77,6 +77,26 @@ def test_overlap_gives_numbers_with_errors_for_any_activation(capsys):
     assert 0 < data["standard_error"][2][0][0] < 1e-3 * data["numbers"][2][0][0]
 
 
+def test_overlap_draws_curves_with_points_and_a_map(capsys, tmp_path):
+    curve, chart = tmp_path / "curve.png", tmp_path / "map.svg"
+    arguments = [
+        "overlap",
+        "z1 + z2^2",
+        "-s",
+        "h + h^2",
+        "--alpha",
+        "2",
+        "--eta",
+        "0.05",
+        "--figure",
+        str(curve),
+    ]
+    code, _, _ = rebatch(capsys, *arguments, "--map", str(chart), "--runs", "3", "-d", "500")
+    assert code == 0
+    assert curve.read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in chart.read_text()
+
+
 def test_overlap_prints_a_function_that_runs(capsys):
     _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^3", "--python")
     namespace = {}

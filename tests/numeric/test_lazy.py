@@ -182,6 +182,19 @@ def test_runs_agree_with_the_two_step_formula(loss, reuse):
     ).any()
 
 
+@pytest.mark.parametrize("reuse", [True, False])
+def test_normalised_runs_agree_with_the_formula_for_cosines(reuse):
+    setting = Setting(
+        target="z1 + He(2, z2)/2", activation="h + h^2/4", alpha=2, eta=0.2, steps=2, reuse=reuse,
+        weight_decay=0.5, normalize=True,
+    )  # fmt: skip
+    formula = two_step_overlap(setting.target, setting.activation, reuse=reuse, normalize=True)
+    runs = [simulate(setting, d=50_000, seed=s) for s in range(16)]
+    result = agreement(formula.at(alpha=2, eta=0.2, weight_decay=0.5), runs)
+    assert (np.abs(result.z) < 4.5).all()  # 16 runs: t with 15 degrees of freedom
+    assert (np.abs(agreement(1.03 * result.predicted, runs).z) > 4.5).any()
+
+
 def test_a_direction_that_needs_reuse_is_found_by_reuse():
     setting = {
         "target": "z1 + He(3, z2)", "activation": "h + h^2/2 + h^3/6", "alpha": 2, "eta": 0.05, "steps": 2,

@@ -197,3 +197,68 @@ def test_the_python_function_is_the_formula():
     expected = formula.at(alpha=1.5, eta=0.03, weight_decay=0.2)
     np.testing.assert_allclose(M1, expected[1], rtol=1e-12)
     np.testing.assert_allclose(M2, expected[2], rtol=1e-10, atol=1e-12)
+
+
+def test_the_leading_term_of_a_formula_is_its_lowest_power():
+    formula = two_step_overlap("z1 + He(3, z2)", RICH, loss="correlation")
+    assert formula.leading(0, 1) == (3, 1215 * ALPHA / 2)
+    assert two_step_overlap("He(2, z)", RICH).leading(0, 0) is None
+    with pytest.raises(RebatchError, match="normalize"):
+        two_step_overlap("z1", "h", normalize=True).leading(0, 0)
+
+
+def test_the_gain_is_what_the_second_look_adds():
+    formula = two_step_overlap("z1 + He(3, z2)", RICH, loss="correlation")
+    assert formula.gain()[0, 1] == formula.M2[0, 1]
+    assert two_step_overlap("z1", RICH, reuse=False).gain() == sp.zeros(1, 1)
+
+
+def test_grids_of_numbers_are_the_numbers_one_by_one():
+    formula = two_step_overlap("z1 + He(3, z2)", RICH, neurons=2)
+    alphas, etas = np.array([0.5, 2.0])[:, None], np.array([0.01, 0.05, 0.1])
+    grid = formula.at(alpha=alphas, eta=etas)
+    assert grid.shape == (3, 2, 2, 2, 3)
+    np.testing.assert_allclose(grid[..., 1, 2], formula.at(alpha=2.0, eta=0.1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("loss", ["squared", "correlation"])
+@pytest.mark.parametrize("reuse", [True, False])
+def test_both_steps_of_Q_are_what_quadrature_gives(loss, reuse, normalize):
+    # The innovation form of theory 4 by Gauss-Hermite over (z, h^0, zeta), one neuron; the rows scaled where asked.
+    target, alpha, eta, lam = Target("z1 + He(2, z1)/2"), 2.0, 0.2, 0.5
+    x, w = np.polynomial.hermite_e.hermegauss(14)
+    points = np.array(list(product(x, repeat=3)))
+    weights = np.prod(np.array(list(product(w / w.sum(), repeat=3))), axis=1)
+    z, h0, zeta = points[:, :1], points[:, 1], points[:, 2]
+    y = target(z)
+
+    def signal(h):
+        return (1 + h / 2) * (y - (h + h**2 / 4) * (loss == "squared"))
+
+    g0 = signal(h0)
+    scale = np.sqrt(weights @ g0**2)
+    v = zeta + reuse * g0 / scale / np.sqrt(alpha)
+    basis = np.stack([z[:, 0], h0, v])
+    first = np.array(
+        [
+            alpha * eta * weights @ (g0 * z[:, 0]),
+            1 - eta * lam + alpha * eta * weights @ (g0 * h0),
+            eta * np.sqrt(alpha) * scale,
+        ]
+    )
+    Q1 = first @ first
+    kept = first / np.sqrt(Q1) if normalize else first
+    g1 = signal(kept @ basis)
+    second = (1 - eta * lam) * kept + alpha * eta * (basis * g1) @ weights
+    seen = reuse * (weights @ (g1 * g0)) / scale
+    Q2 = second @ second + eta**2 * alpha * (weights @ g1**2 - seen**2)
+
+    formula = two_step_overlap(
+        target, "h + h^2/4", loss=loss, reuse=reuse, normalize=normalize, readout=[1.0]
+    )
+    values = {ALPHA: 2, ETA: sp.Rational(1, 5), LAM: sp.Rational(1, 2)}
+    M2 = second[0] / np.sqrt(Q2) if normalize else second[0]
+    assert float(formula.M2[0, 0].subs(values)) == pytest.approx(M2, rel=1e-10)
+    assert float(formula.Q2[0, 0].subs(values)) == pytest.approx(1 if normalize else Q2, rel=1e-10)
+    assert float(formula.Q1[0, 0].subs(values)) == pytest.approx(1 if normalize else Q1, rel=1e-10)
