@@ -120,6 +120,7 @@ class Average:
         exact, rest = self._closed_part(g)
         rest, symmetry = _symmetrised(self.reader, rest)
         terms: list[Separated] = []
+        open_part = rest
         if rest.parts:
             terms, rest = separated(self.reader, rest)
         if not terms and not rest.parts:
@@ -127,9 +128,13 @@ class Average:
         result = Expectation.exact(to_expr(exact))
         if terms:
             try:
-                result = Expectation.enclosed(enclosed(terms, exact, digits))
+                ball = enclosed(terms, exact, digits)
             except UnboundedError as error:
                 raise _growth_error(self.reader, g, error) from None
+            if ball.is_finite():
+                result = Expectation.enclosed(ball)
+            else:
+                rest = open_part
         if rest.parts:
             _require_decay(self.reader, rest)
             expr = to_expr(rest)
