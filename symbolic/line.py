@@ -65,6 +65,8 @@ class LineIntegral:
             If the tail could not be bounded.
         """
         if self._parity and self._parity * (-1) ** n < 0:
+            # Odd, and 0 if it exists at all.
+            self._reach(1, n, arb(1))
             return acb(0)
         known = self._known.get(n)
         if known is None or known[0] < digits:

@@ -21,7 +21,7 @@ from .ball import is_zero_constant
 from .errors import RebatchError, TooLargeError
 from .polynomial import rational
 
-_FIRST_SLOTS = 24
+_FIRST_SLOTS = 10
 _MAX_SLOTS = 400
 _KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
 _ODD_INCREASING = (sp.tanh, sp.sinh, sp.erf, sp.atan)

@@ -29,7 +29,7 @@ functions = st.builds(
 @settings(max_examples=40)
 def test_cells_cover_the_interval_and_their_signs_hold_inside(u):
     cells = signs(u, t, arb(-7), arb(5))
-    assert cells[0].a == -7 and cells[-1].b == 5
+    assert (cells[0].a, cells[-1].b) == (-7, 5)
     assert all(left.b == right.a for left, right in pairwise(cells))
     f = evaluator(u, [t])
     for cell in cells:
