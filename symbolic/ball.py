@@ -51,12 +51,13 @@ _ATOMS: dict[sp.Expr, Callable[[], arb | acb]] = {
 def evaluator(expr: sp.Expr, variables: Sequence[sp.Symbol]) -> Evaluator:
     """Return a function that evaluates an analytic expression on balls, at the precision of the moment.
 
-    On complex balls, and on real ones where the expression has no constant i and asks for no proof.
+    On complex balls, and on real ones where the expression has no constant i and asks for no proof. The sign of a
+    ball that holds 0 is [-1, 1], and not finite where a proof of analyticity is asked for.
 
     Raises
     ------
     RebatchError
-        If the expression holds a function that has no ball arithmetic here (kinks among them: abs, sign, Max).
+        If the expression holds a function that has no ball arithmetic here.
     """
     return _compiled(expr, {symbol: i for i, symbol in enumerate(variables)})
 
@@ -83,6 +84,11 @@ def _node(expr: sp.Expr, positions: dict[sp.Symbol, int]) -> Evaluator:
     if isinstance(expr, sp.log):
         inner = arguments[0]
         return lambda x, a: inner(x, a).log(analytic=True) if a else inner(x, a).log()
+    if isinstance(expr, sp.sign):
+        inner = arguments[0]
+        return lambda x, a: (
+            value.real_sgn(analytic=a) if isinstance(value := inner(x, a), acb) else value.sgn()
+        )
     if expr.func in _FUNCTIONS:
         function, inner = attrgetter(_FUNCTIONS[expr.func]), arguments[0]
         return lambda x, a: function(inner(x, a))()

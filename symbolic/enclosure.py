@@ -73,14 +73,20 @@ def separated(reader: Reader, g: Element) -> tuple[list[Separated], Element]:
 
 
 def enclosed(terms: Sequence[Separated], exact: Element, digits: int) -> arb:
-    """Return a ball around exact + the terms, to a relative accuracy of 10^-digits where the sum is not 0."""
-    ball = acb(0)
+    """Return a ball around exact + the terms, to a relative accuracy of 10^-digits where the sum is not 0.
+
+    It is wider where a term cannot be had to that accuracy, and not finite where a term has no bound.
+    """
+    ball = arb(0, float("inf"))
     for attempt in (digits, 2 * digits, 4 * digits):
         with ctx.workprec(int(3.4 * attempt) + 96):
-            ball = reduce(add, (term.ball(attempt) for term in terms), element_ball(exact))
-        if ball.real.rel_accuracy_bits() >= 3.32 * digits:
+            narrower = reduce(add, (term.ball(attempt) for term in terms), element_ball(exact)).real
+        if not narrower.rad() < ball.rad() / 2:
             break
-    return ball.real
+        ball = narrower
+        if ball.rel_accuracy_bits() >= 3.32 * digits:
+            break
+    return ball
 
 
 def element_ball(f: Element) -> acb:

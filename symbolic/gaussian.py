@@ -118,8 +118,11 @@ class Average:
         """Return E[g(z)] of an element of this algebra."""
         to_expr = self.reader.algebra.to_expr
         exact, rest = self._closed_part(g)
-        rest, symmetry = _symmetrised(self.reader, rest)
+        symmetry = ""
+        if _is_bounded_by_gaussians(self.reader, rest):
+            rest, symmetry = _symmetrised(self.reader, rest)
         terms: list[Separated] = []
+        open_part = rest
         if rest.parts:
             terms, rest = separated(self.reader, rest)
         if not terms and not rest.parts:
@@ -127,9 +130,13 @@ class Average:
         result = Expectation.exact(to_expr(exact))
         if terms:
             try:
-                result = Expectation.enclosed(enclosed(terms, exact, digits))
+                ball = enclosed(terms, exact, digits)
             except UnboundedError as error:
                 raise _growth_error(self.reader, g, error) from None
+            if ball.is_finite():
+                result = Expectation.enclosed(ball)
+            else:
+                rest = open_part
         if rest.parts:
             _require_decay(self.reader, rest)
             expr = to_expr(rest)
@@ -143,11 +150,20 @@ class Average:
         exact, rest = [algebra.constant(0)], [algebra.constant(0)]
         for key, (E, P) in g.parts.items():
             law = self._laws.setdefault(key, Tilt(self.reader, E))
-            for group in _groups(self.reader, P):
-                try:
-                    exact.append(law.expectation(group))
-                except NoClosedFormError:
-                    rest.append(Element(algebra, [(E, group)]))
+            known, unknown = [], []
+            try:
+                for group in _groups(self.reader, P):
+                    try:
+                        known.append(law.expectation(group))
+                    except NoClosedFormError:
+                        unknown.append(Element(algebra, [(E, group)]))
+            except DivergentError:
+                # A group without steps grows, but steps in the others may cancel it: exp(z^2/2 - |z|).
+                if not any(algebra.slots[j].kind == "step" for j in algebra.used(algebra.of(P))):
+                    raise
+                known, unknown = [], [Element(algebra, [(E, P)])]
+            exact += known
+            rest += unknown
         return reduce(add, exact), reduce(add, rest)
 
 
@@ -167,6 +183,16 @@ def _groups(reader: Reader, P: fmpq_mpoly) -> Iterator[fmpq_mpoly]:
         grouped.setdefault(tuple(exponents[j] for j in names), {})[exponents] = c
     for terms in grouped.values():
         yield algebra.ring.from_dict(terms)
+
+
+def _is_bounded_by_gaussians(reader: Reader, g: Element) -> bool:
+    """Whether every exponential of g has a finite Gaussian mean: an odd function without one has no expectation."""
+    try:
+        for E, _ in g.parts.values():
+            Tilt(reader, E).check()
+    except (DivergentError, NoClosedFormError):
+        return False
+    return True
 
 
 def _symmetrised(reader: Reader, g: Element) -> tuple[Element, str]:
@@ -301,7 +327,7 @@ def _outgrows(reader: Reader, E: fmpq_mpoly, functions: Sequence[int], P: fmpq_m
         images = list(algebra.generators)
         for j in functions:
             images[j] = algebra.one * int(side > 0)
-        positive = float(leading.LC()) * side ** leading.degree() > 0
-        if positive and leading.degree() >= 2 and P.compose(*images, ctx=algebra.ring) != 0:
+        decays = leading.degree() > 0 and float(leading.LC()) * side ** leading.degree() < 0
+        if not decays and P.compose(*images, ctx=algebra.ring) != 0:
             return True
     return False

@@ -2,18 +2,21 @@
 
 [a, b], cut to [-R, R], is integrated with Arb's adaptive Gauss-Legendre quadrature (`acb.integral`, Petras'
 algorithm), whose error bounds are proved from the values on complex balls; what lies beyond R is bounded by a
-majorant (`tail.py`).
+majorant (`tail.py`). Kinks are signs sign(u(t)) in F: between proved zeros of u (`zeros.py`) they are constants; the
+narrow cells around the zeros contribute a ball of values times the width.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from math import factorial
 
 import sympy as sp
-from flint import acb, arb, ctx, fmpz_poly
+from flint import acb, arb, ctx, fmpq, fmpz_poly
 
-from .ball import constant_ball, evaluator
+from .ball import Evaluator, constant_ball, evaluator
 from .tail import Majorant, T, UnboundedError, majorant
+from .zeros import signs
 
 # A real symbol: on it odd and even functions show.
 LINE = sp.Symbol("t", real=True)
@@ -44,7 +47,7 @@ class LineIntegral:
         self, F: sp.Expr, growth: sp.Expr, phase: sp.Expr, a: sp.Expr | None, b: sp.Expr | None
     ) -> None:
         self.F, self.growth, self.phase, self.a, self.b = F, growth, phase, a, b
-        self._evaluate = evaluator(F, [LINE])
+        self._evaluators = {F: evaluator(F, [LINE])}
         self._exponent = evaluator(growth + sp.I * phase - LINE**2 / 2, [LINE])
         self._parity = _parity(F, growth) if a is None and b is None and phase == 0 else 0
         self._majorants: dict[int, Majorant] = {}
@@ -54,6 +57,7 @@ class LineIntegral:
         """Return the ball of the n-th entry, to a relative accuracy of 10^-digits where it is not 0.
 
         A value that cannot be told from 0 comes as a ball around 0 that is 10^(-2 digits) sqrt(n!) wide or less.
+        Where more zeros of a kink's argument crowd than can be separated, the ball is wider.
 
         Raises
         ------
@@ -61,6 +65,8 @@ class LineIntegral:
             If the tail could not be bounded.
         """
         if self._parity and self._parity * (-1) ** n < 0:
+            # Odd, and 0 if it exists at all.
+            self._reach(1, n, arb(1))
             return acb(0)
         known = self._known.get(n)
         if known is None or known[0] < digits:
@@ -78,7 +84,10 @@ class LineIntegral:
                 return ball
             goal = arb(size.mid()) if size > width else arb(2) ** -deeper * scale
             tolerance = (goal * arb(2) ** -(bits + 4)).mid()
-            ball = self._integral(n, tolerance, bits + deeper)
+            narrower = self._integral(n, tolerance, bits + deeper)
+            if not arb(narrower.real.rad()) + arb(narrower.imag.rad()) < width / 2:
+                break
+            ball = narrower
         return ball
 
     def _integral(self, n: int, tolerance: arb, bits: int) -> acb:
@@ -89,22 +98,30 @@ class LineIntegral:
             He = fmpz_poly(list(coefficients))
             norm = 1 / (2 * arb.pi()).sqrt()
 
-            def f(t: acb, analytic: bool) -> acb:
-                return self._evaluate((t,), analytic) * self._exponent((t,), False).exp() * He(t) * norm
+            def integral(F: sp.Expr, a: arb, b: arb) -> acb:
+                evaluate, width = self._evaluator(F), b - a
+
+                def f(x: acb, analytic: bool) -> acb:
+                    t = a + width * x
+                    weight = self._exponent((t,), False).exp() * He(t) * norm * width
+                    return evaluate((t,), analytic) * weight
+
+                if F.has(sp.sign):
+                    return f(acb(arb(fmpq(1, 2), 0.5)), False)
+                return acb.integral(
+                    f, 0, 1, abs_tol=tolerance / 4, rel_tol=arb(2) ** -working, eval_limit=_MAX_EVALUATIONS
+                )
 
             total = acb(0)
             for a, b, left_out in self._pieces(n, tolerance):
-                width = b - a
-                total += acb.integral(
-                    lambda x, analytic, a=a, width=width: f(a + width * x, analytic) * width,
-                    0,
-                    1,
-                    abs_tol=tolerance / 4,
-                    rel_tol=arb(2) ** -working,
-                    eval_limit=_MAX_EVALUATIONS,
-                )
+                total += sum((integral(*cell) for cell in _between_zeros(self.F, a, b)), acb(0))
                 total += acb(arb(0, left_out.upper()), arb(0, left_out.upper() if self.phase != 0 else 0))
             return total if self.phase != 0 else acb(total.real)
+
+    def _evaluator(self, F: sp.Expr) -> Evaluator:
+        if F not in self._evaluators:
+            self._evaluators[F] = evaluator(F, [LINE])
+        return self._evaluators[F]
 
     def _pieces(self, n: int, tolerance: arb) -> list[tuple[arb, arb, arb]]:
         """Return (from, to, bound of what is left out beyond), the whole line in two pieces."""
@@ -129,6 +146,22 @@ class LineIntegral:
             self._majorants[side] = majorant(self.F.xreplace({LINE: side * T})) * majorant(sp.exp(growth))
         hermite = Majorant(arb(sum(map(abs, _hermite_coefficients(n)))), n=Fraction(n))
         return _reach(self._majorants[side] * hermite, tolerance / 8)
+
+
+def _between_zeros(F: sp.Expr, a: arb, b: arb) -> Iterator[tuple[sp.Expr, arb, arb]]:
+    """Yield (F with its signs as constants, from, to) over [a, b]; signs that are not known there stay in F."""
+    innermost = (s for s in F.atoms(sp.sign) if not s.args[0].has(sp.sign))
+    sign = min(innermost, key=str, default=None)
+    if sign is None:
+        yield F, a, b
+        return
+    cells = signs(sign.args[0], LINE, a, b)
+    for i, cell in enumerate(cells):
+        start, end = a if i == 0 else cell.a, b if i == len(cells) - 1 else cell.b
+        if cell.sign:
+            yield from _between_zeros(F.xreplace({sign: sp.Integer(cell.sign)}), start, end)
+        else:
+            yield F, start, end
 
 
 @lru_cache(maxsize=512)

@@ -21,8 +21,9 @@ from .ball import is_zero_constant
 from .errors import RebatchError, TooLargeError
 from .polynomial import rational
 
-_FIRST_SLOTS = 24
+_FIRST_SLOTS = 10
 _MAX_SLOTS = 400
+_KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
 _ODD_INCREASING = (sp.tanh, sp.sinh, sp.erf, sp.atan)
 
 T = TypeVar("T")
@@ -114,9 +115,12 @@ class Reader:
 
     def _function(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:
         """Return a function that stands for itself, its argument written in one way."""
-        argument = self.algebra.to_expr(f) if f.polynomial() is not None else expr
-        value = function(argument)
+        value = function(self._written(f, expr))
         return self._itself(value) if value.func is function else self.element(value)
+
+    def _written(self, f: Element, expr: sp.Expr) -> sp.Expr:
+        """Return the argument of a function in one way, with the sign as the only kink."""
+        return self.algebra.to_expr(f) if f.polynomial() is not None or expr.has(*_KINKS) else expr
 
     def _itself(self, expr: sp.Expr) -> Element:
         """Return a function of z or a constant as a generator; an odd function has given up its sign."""
@@ -154,7 +158,7 @@ class Reader:
     def _exponential(self, f: Element, expr: sp.Expr) -> Element:
         E = f.polynomial()
         if E is None or any(self.algebra.slots[j].kind != "constant" for j in self.algebra.used(f)):
-            return self._itself(sp.exp(expr))
+            return self._itself(sp.exp(self._written(f, expr)))
         return Element(self.algebra, [(E, self.algebra.one)])
 
     def _pi(self, sign: int) -> fmpq_mpoly:
@@ -184,8 +188,7 @@ class Reader:
                     return Element(algebra, [(E * -1, algebra.one * (1 / P.leading_coefficient()))])
             if (u := _logistic_argument(expr)) is not None:
                 return (algebra.constant(1) - self.element(sp.tanh(u / 2))).scaled(algebra.one * fmpq(1, 2))
-        argument = algebra.to_expr(f) if f.polynomial() is not None else expr
-        value = argument**exponent
+        value = self._written(f, expr) ** exponent
         return self._itself(value) if value.is_Pow and value.exp == exponent else self.element(value)
 
     def _circular(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:

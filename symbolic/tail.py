@@ -173,7 +173,7 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
         return reduce(lambda a, b: (a[0] * b[0], a[1].max(b[1])), bounds)
     if u.is_Add:
         for terms in (u.args, tuple(-a for a in u.args)):
-            if all(a.is_nonnegative for a in terms):
+            if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
                 for a in terms:
                     try:
                         return least(a)
@@ -186,6 +186,13 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
             if bottom - bounded > 0:
                 return bottom - bounded, start
     raise UnboundedError(f"no lower bound is known for {u}")
+
+
+def _is_absolute_value(u: sp.Expr) -> bool:
+    """Whether u is c v sign(v), c >= 0."""
+    c, product = u.as_coeff_Mul()
+    signs = [factor for factor in sp.Mul.make_args(product) if isinstance(factor, sp.sign)]
+    return bool(c >= 0) and any(product == s * s.args[0] for s in signs)
 
 
 def _larger(a: arb, b: arb) -> arb:
