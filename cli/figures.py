@@ -112,8 +112,8 @@ def overlap_map_figure(
     k = formula.target.k
     figure = Figure(figsize=(4.2 * k, 3.4), layout="constrained")
     panels = figure.subplots(1, k, squeeze=False)[0]
-    grid = {"alpha": np.asarray(alphas)[:, None], "eta": np.asarray(etas), "weight_decay": weight_decay}
-    M2 = formula.at(**grid)[2, 0]
+    alpha, eta = np.asarray(alphas)[:, None], np.asarray(etas)
+    M2 = formula.at(alpha=alpha, eta=eta, weight_decay=weight_decay)[2, 0]
     for r, panel in enumerate(panels):
         largest = float(np.abs(M2[r]).max()) or 1.0
         mesh = panel.pcolormesh(
