@@ -8,12 +8,14 @@ the verdict is "undecided", never "hidden".
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from flint import fmpq
+
+from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .any_target import search_of
+from .averages import Coefficient
 from .errors import RebatchError
+from .expectation import Expectation
 from .exponents import (
-    Exponent,
-    GenerativeLeap,
-    IsotropicLeap,
-    ReuseStaircase,
     generative_exponent,
     generative_leap,
     information_exponent,
@@ -24,15 +26,18 @@ from .exponents import (
 )
 from .gaussian import first_moments
 from .known import How
-from .polynomial import powers, to_polynomial
+from .polynomial import is_polynomial, powers, to_polynomial
+from .search import full_rank, rational_direction
 from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive, projected
-from .symmetry import Symmetry, hidden_directions
+from .symmetry import PolynomialFixer, Symmetry, hidden_directions
 from .target import Target
 
+Witness = tuple[fmpq | Expectation, ...]
 Verdict = Literal["learned", "hidden", "undecided"]
 
 MAX_WITNESS_ORDER = 8
 _MAX_WITNESS_TERMS = 300_000
+_SHORT = 24
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class DirectionVerdict:
     how : How
     order : int or None
         Learned: the least m at which E[y^m z] leaves the span of the lower ones. Undecided: the highest m searched.
-    witness : vector or None
+    witness : vector of rationals or of Expectation, or None
         Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
         lower mu_j.
     certificate : tuple of Symmetry or None
@@ -58,7 +63,7 @@ class DirectionVerdict:
     verdict: Verdict
     how: How
     order: int | None = None
-    witness: Vector | None = None
+    witness: Witness | None = None
     certificate: tuple[Symmetry, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +73,7 @@ class DirectionVerdict:
             "verdict": self.verdict,
             "how": str(self.how),
             "order": self.order,
-            "witness": None if self.witness is None else as_text(self.witness),
+            "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
             "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
 
@@ -76,12 +81,23 @@ class DirectionVerdict:
         """Return the proof, or what was searched, in one line."""
         if self.witness is not None:
             power = "y" if self.order == 1 else f"y^{self.order}"
-            return f"E[{power} z] = ({', '.join(as_text(self.witness))})"
+            return f"E[{power} z] = ({', '.join(map(_in_short, self.witness))})"
         if self.certificate is not None:
             return "; ".join(map(str, self.certificate))
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
         return f"no witness E[y^m z] for m <= {self.order} and no symmetry found"
+
+
+def _in_full(x: fmpq | Expectation) -> str:
+    return str(x) if isinstance(x, Expectation) else as_text([x])[0]
+
+
+def _in_short(x: fmpq | Expectation) -> str:
+    """Return an exact number as it is where it is short, else six digits."""
+    if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
+        return f"{float(x):.6g}"
+    return _in_full(x)
 
 
 def two_step_verdict(
@@ -92,16 +108,13 @@ def two_step_verdict(
     Parameters
     ----------
     target : Target or str
-        A polynomial.
     max_order : int
         The highest power m of the label whose moment E[y^m z] is computed; fewer where y^m has over 300,000 terms.
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
     RebatchError
-        If max_order is not a positive integer.
+        If max_order is not a positive integer; UndefinedFunctionError if g is not defined everywhere.
 
     References
     ----------
@@ -118,11 +131,19 @@ def two_step_verdict(
     relevant = relevant_subspace(target)
     if relevant.dimension == 0:
         return ()
-    learned, searched = _witnessed(target, relevant, max_order)
-    reached = Subspace.span((v.direction for v in learned), target.k)
-    hidden = _certified(target, relevant, reached)
+    polynomial = is_polynomial(target.expr, target.coordinates)
+    if polynomial:
+        learned, searched = _witnessed(target, relevant, max_order)
+        reached = Subspace.span((v.direction for v in learned), target.k)
+        g = PolynomialFixer(to_polynomial(target.expr, target.coordinates))
+        symmetries = hidden_directions(g, relevant, reached)[0]
+    else:
+        symmetries = search_of(target).certified[0]
+        learned, searched = _measured(target, max_order)
+        reached = Subspace.span((v.direction for v in learned), target.k)
+    hidden = _certified(symmetries, relevant)
     rest = (reached + Subspace.span((v.direction for v in hidden), target.k)).within(relevant)
-    if relevant.dimension == 1 and rest.dimension:
+    if polynomial and relevant.dimension == 1 and rest.dimension:
         # Not even, or the inversion of V would have been found: learned, by the theorem.
         return tuple(
             DirectionVerdict(v, "learned", How.THEOREM, order=searched) for v in rest.orthogonal_basis()
@@ -133,14 +154,12 @@ def two_step_verdict(
     return (*learned, *hidden, *undecided)
 
 
-def _certified(target: Target, relevant: Subspace, learned: Subspace) -> tuple[DirectionVerdict, ...]:
+def _certified(symmetries: tuple[Symmetry, ...], relevant: Subspace) -> tuple[DirectionVerdict, ...]:
     """Return an orthogonal basis of the directions that symmetries prove hidden, each with those that prove it."""
-    polynomial = to_polynomial(target.expr, target.coordinates)
-    symmetries, _, _ = hidden_directions(polynomial, relevant, learned)
     found: list[DirectionVerdict] = []
     moved: list[Subspace] = []
     for i, symmetry in enumerate(symmetries):
-        moved.append(Subspace.span((projected(v, relevant) for v in symmetry.moved), target.k))
+        moved.append(Subspace.span((projected(v, relevant) for v in symmetry.moved), relevant.ambient))
         for v in moved[-1].orthogonal_basis():
             new = orthogonalised(v, (known.direction for known in found))
             if any(new):
@@ -163,6 +182,39 @@ def _witnessed(
         if any(new):
             found.append(DirectionVerdict(primitive(new), "learned", How.EXACT, order=m, witness=mu))
         if len(found) == relevant.dimension:
+            break
+    return tuple(found), m
+
+
+def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
+    """Return the directions that moments E[y^m z] of any target reach, each at its least m, and the last m searched.
+
+    Moments along directions that are not rational count together: once they span all that no symmetry hides, all of
+    it is learned.
+    """
+    search = search_of(target)
+    axes = [tuple(fmpq(int(i == j)) for j in range(target.k)) for i in range(target.k)]
+    basis = search.fixed.orthogonal_basis()
+    found: list[DirectionVerdict] = []
+    rows: list[tuple[Coefficient, ...]] = []
+    m = 0
+    if not basis:
+        return (), max_order
+    for m in search.powers(max_order):
+        row = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+        if all(c.zero for c in row):
+            continue
+        rows.append(row)
+        mu = tuple(search.averages.coefficient(m, ((axis, 1),)).value for axis in axes)
+        direction, how = rational_direction(search, m, basis, row)
+        new = [] if direction is None else [(direction, how)]
+        if (rank := full_rank(rows)) is not None:
+            new += [(b, rank) for b in basis]
+        for v, known in new:
+            rest = orthogonalised(v, (verdict.direction for verdict in found))
+            if any(rest):
+                found.append(DirectionVerdict(primitive(rest), "learned", known, order=m, witness=mu))
+        if len(found) == len(basis):
             break
     return tuple(found), m
 
@@ -262,14 +314,13 @@ def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Anal
     Parameters
     ----------
     target : Target or str
-        A polynomial with rational coefficients.
     max_order : int
         The highest m for which a witness E[y^m z] is sought.
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If max_order is not a positive integer, or g is not a real function with an expectation.
 
     References
     ----------

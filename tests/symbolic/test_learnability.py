@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_step_verdict
 from rebatch.symbolic.polynomial import to_polynomial
 from rebatch.symbolic.subspace import Subspace, dot
-from rebatch.symbolic.symmetry import hidden_directions
+from rebatch.symbolic.symmetry import PolynomialFixer, hidden_directions
 from rebatch.verify.strategies import polynomial_targets, rotations, transformed
 
 
@@ -111,7 +111,7 @@ def test_a_learned_direction_is_never_certified_hidden(target):
     # Both searches run on the whole of V here, whatever the other found.
     g = to_polynomial(target.expr, target.coordinates)
     relevant, nothing = relevant_subspace(target), Subspace.zero(target.k)
-    _, hidden, _ = hidden_directions(g, relevant, nothing)
+    _, hidden, _ = hidden_directions(PolynomialFixer(g), relevant, nothing)
     for verdict in two_step_verdict(target):
         if verdict.witness:
             assert all(dot(verdict.witness, h) == 0 for h in hidden.rows)
