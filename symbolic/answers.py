@@ -4,6 +4,7 @@ Theory, 3.1-3.3, 3.5 and 3.6. How they are found is written in `exponents.py` fo
 every other target.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,14 +62,9 @@ class IsotropicLeap(Exponent):
 
     sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
 
-    def order_of(self, direction: Vector) -> int:
-        """Return the largest order met until the sequence of subspaces contains `direction`, a vector of V."""
-        reached, largest = Subspace.zero(len(direction)), 0
-        for order, added in self.sequence:
-            reached, largest = reached + Subspace.span(added, len(direction)), max(largest, order)
-            if direction in reached:
-                break
-        return largest
+    def order_of(self, direction: Vector) -> int | None:
+        """Return the largest order met until the subspaces contain `direction`; None if they never do."""
+        return order_reached(self.sequence, direction)
 
     def to_json(self) -> dict[str, Any]:
         """Return the exponent with its sequence, directions as exact text."""
@@ -94,6 +90,10 @@ class GenerativeLeap(Exponent):
     lower: int | None = None
     upper: int | None = None
     sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
+
+    def order_of(self, direction: Vector) -> int | None:
+        """Return the largest order met until the subspaces contain `direction`; None if they never do."""
+        return order_reached(self.sequence, direction)
 
     def to_json(self) -> dict[str, Any]:
         """Return the exponent with its bounds."""
@@ -131,6 +131,16 @@ class ReuseStaircase:
     def to_json(self) -> dict[str, Any]:
         """Return the dimensions, how they are known and the highest power used."""
         return {"dimensions": list(self.dimensions), "how": str(self.how), "max_power": self.max_power}
+
+
+def order_reached(sequence: Sequence[tuple[int, tuple[Vector, ...]]], direction: Vector) -> int | None:
+    """Return the largest order of the stages until their sum contains a direction; None if it never does."""
+    reached, largest = Subspace.zero(len(direction)), 0
+    for order, added in sequence:
+        reached, largest = reached + Subspace.span(added, len(direction)), max(largest, order)
+        if direction in reached:
+            return largest
+    return None
 
 
 def hermite_in_words(S: MultiIndex) -> str:

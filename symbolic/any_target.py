@@ -88,7 +88,7 @@ def generative_leap(target: Target, max_order: int = 8) -> GenerativeLeap:
         return GenerativeLeap(known.value, known.how, False, reason, lower, known.value, known.sequence)
     if search.relevant.dimension == 1:
         return _along_one_direction(target, search, max_order)
-    stages, reason = search.leap(tuple(search.powers(max_order)))
+    stages, reason = search.leap(range(1, max_order + 1))
     _, upper, how = _bounds(stages, reason)
     lower = max([1, *(stage.bound for stage in stages)])
     if search.hidden.dimension:
@@ -105,16 +105,16 @@ def _along_one_direction(target: Target, search: Search, max_order: int) -> Gene
     direction = search.relevant.rows[0]
     basis = search.relevant.orthogonal_basis()
     lower = 2 if search.hidden.dimension else 1
-    for m in search.powers(max_order):
+    for m in range(1, max_order + 1):
+        label = "y" if m == 1 else f"y^{m}"
         found = search.averages.coefficient(m, ((direction, lower),))
         if not found.zero:
-            label = "y" if m == 1 else f"y^{m}"
             text = f"E[{label} He{lower}] = {float(found.value):.6g} is not 0"
             if lower == 2:
                 text += ", and g is even"
             return GenerativeLeap(lower, found.how, False, text, lower, lower, ((lower, basis),))
     of_labels = information_exponent(target)
-    upper, searched = of_labels.value, f"E[y^m He{lower}] = 0 for m <= {m}"
+    upper, searched = of_labels.value, f"no E[y^m He{lower}] with m <= {max_order} is known not to vanish"
     order = first_order_on_level_sets(_along(target, search), min(upper or CAP, CAP))
     if order is not None and order >= lower:
         text = f"E[He_l | y] vanishes on level sets for l < {order}, not for l = {order}; {searched}"
@@ -130,7 +130,7 @@ def reuse_staircase(target: Target, max_order: int = 8) -> ReuseStaircase:
     search = search_of(target)
     if not search.relevant.dimension:
         return ReuseStaircase((), 0)
-    powers = tuple(search.powers(max_order))
+    powers = range(1, max_order + 1)
     spaces: list[Subspace] = []
     hows = []
     learned = Subspace.zero(target.k)

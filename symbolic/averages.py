@@ -15,6 +15,7 @@ import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
 from .algebra import Element, OutOfSlotsError
+from .errors import RebatchError
 from .expectation import Expectation
 from .gaussian import Average, reading
 from .hermite import MultiIndex
@@ -60,6 +61,8 @@ class Coefficient:
 
 
 VANISHES = Coefficient(Expectation.exact(0), True, True)
+# An average of a power that does not exist, or is too large to write out, shows nothing.
+UNKNOWN = Coefficient(Expectation.exact(0), True, False)
 
 
 class Averages:
@@ -89,10 +92,21 @@ class Averages:
             return answer
 
     def coefficient(self, power: int, factors: Factors) -> Coefficient:
-        """Return E[g^power :prod_i (b_i.z)^n_i:], decided."""
+        """Return E[g^power :prod_i (b_i.z)^n_i:], decided; `UNKNOWN` for a higher power without expectation.
+
+        Raises
+        ------
+        RebatchError
+            If the expectation of g itself, times a polynomial, does not exist.
+        """
         key = (power, factors)
         if key not in self._known:
-            self._known[key] = self._decided(power, wick(factors, self.target.k))
+            try:
+                self._known[key] = self._decided(power, wick(factors, self.target.k))
+            except RebatchError:
+                if power == 1:
+                    raise
+                self._known[key] = UNKNOWN
         return self._known[key]
 
     def combination(self, power: int, terms: Sequence[tuple[fmpq, Factors]]) -> Coefficient:

@@ -5,7 +5,9 @@ E[y^m z] proves that a direction is learned; a symmetry of the target proves tha
 the verdict is "undecided", never "hidden".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 from flint import fmpq
@@ -27,6 +29,7 @@ from .exponents import (
 from .gaussian import first_moments
 from .known import How
 from .polynomial import is_polynomial, powers, to_polynomial
+from .samples import SampleComplexity, sample_complexities
 from .search import full_rank, rational_direction
 from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive, projected
 from .symmetry import PolynomialFixer, Symmetry, hidden_directions
@@ -200,7 +203,7 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
     m = 0
     if not basis:
         return (), max_order
-    for m in search.powers(max_order):
+    for m in range(1, max_order + 1):
         row = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
         if all(c.zero for c in row):
             continue
@@ -260,6 +263,39 @@ class Analysis:
             "generative leap": self.generative_leap,
         }
 
+    @property
+    def samples(self) -> dict[str, SampleComplexity]:
+        """What each algorithm needs, by its name in the JSON."""
+        verdicts = [v.verdict for v in self.two_step]
+        return sample_complexities(
+            self.information_exponent,
+            self.isotropic_leap,
+            self.generative_leap,
+            verdicts.count("learned"),
+            verdicts.count("undecided"),
+            self.dimension,
+        )
+
+    def fates(self) -> list[tuple[str, str, str, str, str]]:
+        """Return, for each direction: its name, and how online SGD, two steps, more steps and queries see it."""
+        return [self._fate(verdict) for verdict in self.two_step]
+
+    def _fate(self, verdict: DirectionVerdict) -> tuple[str, str, str, str, str]:
+        v = verdict.direction
+        online, generative = self.isotropic_leap.order_of(v), self.generative_leap.order_of(v)
+        steps = [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]
+        # What a symmetry hides from two steps it hides from any number: it fixes all that they reach.
+        never = "hidden" if verdict.verdict == "hidden" else "not found"
+        later = f"round {steps[0]}" if steps else never
+        two_steps = f"{verdict.verdict} (m = {verdict.order})" if verdict.witness else str(verdict.verdict)
+        return (
+            in_words(v),
+            "undecided" if online is None else f"order {online}",
+            two_steps,
+            later,
+            "undecided" if generative is None else f"order {generative}",
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the analysis as JSON-ready data; exact numbers are text."""
         return {
@@ -273,6 +309,7 @@ class Analysis:
             "generative_leap": self.generative_leap.to_json(),
             "reuse_staircase": self.reuse_staircase.to_json(),
             "staircase": self.staircase,
+            "samples": {name: need.to_json() for name, need in self.samples.items()},
             "two_step": [verdict.to_json() for verdict in self.two_step],
         }
 
@@ -286,10 +323,31 @@ class Analysis:
         for verdict in self.two_step:
             words = in_words(verdict.direction)
             lines.append(f"two steps, {words:11}{verdict.verdict:10} {verdict.how}: {verdict.reason()}")
+        for need in self.samples.values():
+            lines.append(
+                f"{need.algorithm}, {need.learns}: {need} {need.unit} ({need.how}) [{need.reference}]"
+            )
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """Return the tables of the analysis for a notebook."""
+        exponents = [(n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()]
+        needs = [
+            (n.algorithm, n.learns, f"{n} {n.unit}", str(n.how), n.reference) for n in self.samples.values()
+        ]
+        proofs = [(in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step]
+        return "".join(
+            (
+                f"<p><b>g(z) = {escape(self.target.text)}</b>, {self.dimension} direction(s)</p>",
+                _html(FATES, self.fates()),
+                _html(("exponent", "value", "how known", "witness"), exponents),
+                _html(("direction", "two steps", "how known", "proof"), proofs),
+                _html(("algorithm", "learns", "needs", "how known", "reference"), needs),
+            )
+        )
+
     def latex(self) -> str:
-        """Return the table of exponents and verdicts in LaTeX."""
+        """Return the table of exponents, verdicts and sample complexities in LaTeX."""
         rows = [
             rf"{name} & {_in_latex(exponent)} & {exponent.how} \\"
             for name, exponent in self.exponents().items()
@@ -300,8 +358,22 @@ class Analysis:
             + rf" & {v.how} \\"
             for v in self.two_step
         ]
+        rows += [
+            rf"{need.algorithm}, {need.learns} & ${need.latex()}$ {need.unit} & {need.how} \\"
+            for need in self.samples.values()
+        ]
         head = rf"\multicolumn{{3}}{{l}}{{${self.target.latex()}$}} \\ \hline"
         return "\n".join([r"\begin{tabular}{lll}", head, *rows, r"\end{tabular}"])
+
+
+FATES = ("direction", "online SGD", "two steps, one batch", "more steps, one batch", "statistical queries")
+
+
+def _html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, everything in it escaped."""
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _in_latex(exponent: Exponent) -> str:

@@ -26,7 +26,6 @@ from .answers import (
     hermite_in_words,
 )
 from .averages import VANISHES, Averages, Coefficient, Factors
-from .errors import DivergentError, RebatchError
 from .expectation import Expectation
 from .hermite import MultiIndex
 from .known import How
@@ -122,21 +121,6 @@ class Search:
         """What is left of the relevant subspace: every E[F(y) z] lies in it."""
         return self.hidden.within(self.relevant)
 
-    def powers(self, highest: int) -> Iterator[int]:
-        """Yield the powers of the label whose averages exist."""
-        for m in range(1, highest + 1):
-            try:
-                self.averages.coefficient(m, ((self.relevant.rows[0], 1),))
-            except DivergentError:
-                if m == 1:
-                    raise
-                return
-            except RebatchError:
-                if m == 1:
-                    raise
-                return
-            yield m
-
     def basis(self, learned: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
         """Return orthogonal bases of U and of what is left, the latter adapted to the symmetries."""
         known = learned.orthogonal_basis()
@@ -199,6 +183,8 @@ class Search:
             ]
             for level in range(CAP - order + 1 if known else 1):
                 for m, A in product(powers or (1,), _compositions(len(known), level)):
+                    if found.full:
+                        break
                     tensor = {}
                     for index in _compositions(len(rest), order):
                         if not parity.allows((*A, *index), m) or (
