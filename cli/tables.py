@@ -52,9 +52,7 @@ def samples_table(analysis: Analysis) -> Table:
     """Return what each algorithm needs."""
     table = _table("algorithm", "learns", "needs", "how known", "reference")
     for need in analysis.samples.values():
-        table.add_row(
-            need.algorithm, need.learns, f"[bold]{need}[/] {need.unit}", str(need.how), need.reference
-        )
+        table.add_row(need.algorithm, need.learns, f"[bold]{need}[/]", str(need.how), need.reference)
     return table
 
 
@@ -65,7 +63,9 @@ def catalog_table(rows: list[tuple[Entry, Analysis]]) -> Table:
         verdicts = [v.verdict for v in analysis.two_step]
         learned = f"{verdicts.count('learned')} of {analysis.dimension}"
         exponents = map(str, analysis.exponents().values())
-        table.add_row(f"@{entry.name}", escape(entry.text), *exponents, learned, entry.paper, entry.note)
+        table.add_row(
+            f"@{entry.name}", escape(entry.text), *exponents, learned, entry.paper, escape(entry.note)
+        )
     return table
 
 

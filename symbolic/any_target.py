@@ -11,10 +11,10 @@ import sympy as sp
 from flint import fmpq
 
 from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
-from .known import How
+from .known import How, worst
 from .level_sets import first_order_on_level_sets
 from .parse import coordinate
-from .search import CAP, Search, Stage, UndecidedError, worst
+from .search import CAP, Search, Stage, UndecidedError
 from .subspace import Subspace, in_words
 from .target import Target
 
@@ -22,6 +22,11 @@ from .target import Target
 def search_of(target: Target) -> Search:
     """Return the search about a target; the last few are kept, with all that they found."""
     return _search(target.expr, target.k)
+
+
+def forget() -> None:
+    """Drop what was kept, as before the first question."""
+    _search.cache_clear()
 
 
 @lru_cache(maxsize=8)

@@ -30,7 +30,7 @@ from .gaussian import first_moments
 from .known import How
 from .polynomial import is_polynomial, powers, to_polynomial
 from .samples import SampleComplexity, sample_complexities
-from .search import full_rank, rational_direction
+from .search import full_rank, pivots, rational_direction
 from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive, projected
 from .symmetry import PolynomialFixer, Symmetry, hidden_directions
 from .target import Target
@@ -200,23 +200,34 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
     basis = search.fixed.orthogonal_basis()
     found: list[DirectionVerdict] = []
     rows: list[tuple[Coefficient, ...]] = []
+    moments: list[tuple[int, Witness]] = []
+    along: set[int] = set()  # the rows that point along a rational direction
     m = 0
     if not basis:
         return (), max_order
     for m in range(1, max_order + 1):
-        row = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
-        if all(c.zero for c in row):
+        entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+        if all(c.zero for c in entries):
             continue
-        rows.append(row)
+        rows.append(entries)
         mu = tuple(search.averages.coefficient(m, ((axis, 1),)).value for axis in axes)
-        direction, how = rational_direction(search, m, basis, row)
-        new = [] if direction is None else [(direction, how)]
+        direction, how = rational_direction(search, m, basis, entries)
+        moments.append((m, mu))
+        new = []
+        if direction is not None:
+            along.add(len(rows) - 1)
+            new.append((direction, how, len(rows) - 1))
         if (rank := full_rank(rows)) is not None:
-            new += [(b, rank) for b in basis]
-        for v, known in new:
+            spare = [(row, column) for row, column in pivots(rows) if row not in along]
+            new += [(basis[column], rank, row) for row, column in spare]
+            new += [(b, rank, len(rows) - 1) for b in basis]
+        for v, known, row in new:
             rest = orthogonalised(v, (verdict.direction for verdict in found))
             if any(rest):
-                found.append(DirectionVerdict(primitive(rest), "learned", known, order=m, witness=mu))
+                order, witness = moments[row]
+                found.append(
+                    DirectionVerdict(primitive(rest), "learned", known, order=order, witness=witness)
+                )
         if len(found) == len(basis):
             break
     return tuple(found), m
@@ -266,13 +277,14 @@ class Analysis:
     @property
     def samples(self) -> dict[str, SampleComplexity]:
         """What each algorithm needs, by its name in the JSON."""
-        verdicts = [v.verdict for v in self.two_step]
+        reached = [v.how for v in self.two_step if v.verdict == "learned"]
+        undecided = sum(v.verdict == "undecided" for v in self.two_step)
         return sample_complexities(
             self.information_exponent,
             self.isotropic_leap,
             self.generative_leap,
-            verdicts.count("learned"),
-            verdicts.count("undecided"),
+            reached,
+            undecided,
             self.dimension,
         )
 
@@ -324,17 +336,13 @@ class Analysis:
             words = in_words(verdict.direction)
             lines.append(f"two steps, {words:11}{verdict.verdict:10} {verdict.how}: {verdict.reason()}")
         for need in self.samples.values():
-            lines.append(
-                f"{need.algorithm}, {need.learns}: {need} {need.unit} ({need.how}) [{need.reference}]"
-            )
+            lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) [{need.reference}]")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Return the tables of the analysis for a notebook."""
         exponents = [(n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()]
-        needs = [
-            (n.algorithm, n.learns, f"{n} {n.unit}", str(n.how), n.reference) for n in self.samples.values()
-        ]
+        needs = [(n.algorithm, n.learns, str(n), str(n.how), n.reference) for n in self.samples.values()]
         proofs = [(in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step]
         return "".join(
             (
@@ -359,14 +367,14 @@ class Analysis:
             for v in self.two_step
         ]
         rows += [
-            rf"{need.algorithm}, {need.learns} & ${need.latex()}$ {need.unit} & {need.how} \\"
+            rf"{need.algorithm}, {need.learns} & ${need.latex()}$ & {need.how} \\"
             for need in self.samples.values()
         ]
         head = rf"\multicolumn{{3}}{{l}}{{${self.target.latex()}$}} \\ \hline"
         return "\n".join([r"\begin{tabular}{lll}", head, *rows, r"\end{tabular}"])
 
 
-FATES = ("direction", "online SGD", "two steps, one batch", "more steps, one batch", "statistical queries")
+FATES = ("direction", "online SGD", "reuse, two steps", "reuse, more steps", "queries")
 
 
 def _html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -14,13 +14,13 @@ The flow starts at an overlap m of order d^(-1/2) and leaves it in a time that t
 Theory, 3.7.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from .answers import Exponent, GenerativeLeap
-from .known import How
+from .known import How, worst
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class SampleComplexity:
     how : How
     reference : str
     unit : {"samples", "time"}
+        The flow on the population has no samples; it takes time.
     """
 
     algorithm: str
@@ -50,7 +51,8 @@ class SampleComplexity:
     def __str__(self) -> str:
         if self.power is None:
             return "undecided" if self.how is How.UNDECIDED else "never"
-        return _product(
+        prefix = "time " if self.unit == "time" else ""
+        return prefix + _product(
             self.power, "d^{}" if self.power.denominator == 1 else "d^({})", "log d", self.logarithm
         )
 
@@ -58,7 +60,8 @@ class SampleComplexity:
         """Return it in LaTeX."""
         if self.power is None:
             return rf"\text{{{self}}}"
-        return _product(self.power, "d^{{{}}}", r"\log d", self.logarithm)
+        prefix = r"\text{time } " if self.unit == "time" else ""
+        return prefix + _product(self.power, "d^{{{}}}", r"\log d", self.logarithm)
 
     def to_json(self) -> dict[str, Any]:
         """Return text, LaTeX, power, warrant and reference."""
@@ -83,7 +86,7 @@ def sample_complexities(
     information_exponent: Exponent,
     isotropic_leap: Exponent,
     generative_leap: GenerativeLeap,
-    learned: int,
+    reached: Sequence[How],
     undecided: int,
     dimension: int,
 ) -> dict[str, SampleComplexity]:
@@ -93,8 +96,10 @@ def sample_complexities(
     ----------
     information_exponent, isotropic_leap, generative_leap
         Of the target.
-    learned, undecided, dimension : int
-        How many of the directions two steps learn, how many are not decided, and how many there are.
+    reached : sequence of How
+        How each direction that two steps learn is known to be learned.
+    undecided, dimension : int
+        How many directions two steps leave undecided, and how many there are.
 
     Examples
     --------
@@ -105,16 +110,16 @@ def sample_complexities(
     if information_exponent.infinite:
         return {}
     IE, L = information_exponent, isotropic_leap
-    order = f"the directions of order {IE.value}" if IE.value else "the first directions"
+    order = f"order {IE.value}" if IE.value else "first directions"
     return {
-        "online_sgd": _needs("online SGD", "a first direction", IE, _online, "BA21", square_log=True),
+        "online_sgd": _needs("online SGD", "first direction", IE, _online, "BA21", square_log=True),
         "online_sgd_all": _needs("online SGD", "all directions", L, _online, "A23", square_log=True),
-        "giant_step": _needs("one step, giant batch", order, IE, Fraction, "D23"),
-        "giant_steps": _needs("giant steps, fresh batches", "all directions", L, Fraction, "D23"),
-        "reuse": _reuse(learned, undecided, dimension),
+        "giant_step": _needs("giant batch, one step", order, IE, Fraction, "D23"),
+        "giant_steps": _needs("giant batches, steps", "all directions", L, Fraction, "D23"),
+        "reuse": _reuse(reached, undecided, dimension),
         "gradient_flow": _needs(
-            "population gradient flow",
-            "a first direction",
+            "gradient flow",
+            "first direction",
             IE,
             lambda n: max(Fraction(n - 2, 2), Fraction(0)),
             "BA21",
@@ -148,12 +153,13 @@ def _needs(
     )
 
 
-def _reuse(learned: int, undecided: int, dimension: int) -> SampleComplexity:
-    name = "two steps, one batch"
-    if learned:
-        return SampleComplexity(name, f"{learned} of {dimension} directions", Fraction(1), How.THEOREM, "D24")
-    how = How.UNDECIDED if undecided else How.THEOREM
-    return SampleComplexity(name, f"0 of {dimension} directions", None, how, "D24")
+def _reuse(reached: Sequence[How], undecided: int, dimension: int) -> SampleComplexity:
+    name, learns = "two steps, one batch", f"{len(reached)} of {dimension}"
+    if reached:
+        # Theorem [D24] on top of a witness, which may be known in floating point only.
+        how = worst([How.THEOREM, *reached])
+        return SampleComplexity(name, learns, Fraction(1), how, "D24")
+    return SampleComplexity(name, learns, None, How.UNDECIDED if undecided else How.THEOREM, "D24")
 
 
 def _queries(leap: GenerativeLeap) -> SampleComplexity:

@@ -28,7 +28,7 @@ from .answers import (
 from .averages import VANISHES, Averages, Coefficient, Factors
 from .expectation import Expectation
 from .hermite import MultiIndex
-from .known import How
+from .known import How, worst
 from .subspace import Subspace, Vector, dot, in_words, orthogonalised, primitive
 from .symmetry import ExpressionFixer, Symmetry, hidden_directions
 from .target import Target
@@ -48,12 +48,6 @@ Row = tuple[Coefficient, ...]
 
 class UndecidedError(Exception):
     """The search ended without an answer; the message says what was searched."""
-
-
-def worst(hows: Sequence[How]) -> How:
-    """Return the weakest warrant: what follows from several answers is known as the weakest of them."""
-    order = (How.EXACT, How.THEOREM, How.ENCLOSURE, How.NUMERIC, How.UNDECIDED)
-    return max(hows, key=order.index, default=How.EXACT)
 
 
 @dataclass(frozen=True)
@@ -359,24 +353,28 @@ def rational_direction(
 
 def full_rank(rows: Sequence[Row]) -> How | None:
     """Return how it is known that rows of n numbers have rank n, by one of their minors; None if they have not."""
-    n = len(rows[0])
-    chosen: list[Row] = []
-    reduced: list[np.ndarray] = []
-    for row in rows:
-        vector = np.array([0.0 if c.zero else float(c.value) for c in row])
-        vector = vector / np.linalg.norm(vector)
-        for b in reduced:
-            vector = vector - (vector @ b) * b
-        if np.linalg.norm(vector) > _RANK_TOLERANCE:
-            chosen.append(row)
-            reduced.append(vector / np.linalg.norm(vector))
-        if len(chosen) == n:
-            break
-    else:
+    chosen = [rows[i] for i, _ in pivots(rows)]
+    if len(chosen) < len(rows[0]):
         return None
     minor = _determinant([[Expectation.exact(0) if c.zero else c.value for c in row] for row in chosen])
     decided = Coefficient.decided(minor)
     return worst([decided.how if not decided.zero else How.NUMERIC, *(c.how for row in chosen for c in row)])
+
+
+def pivots(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """Return (row, column) of the pivots, each row the first that is independent of those before, in floats."""
+    found: list[tuple[int, int]] = []
+    reduced: list[np.ndarray] = []
+    for i, row in enumerate(rows):
+        vector = np.array([0.0 if c.zero else float(c.value) for c in row])
+        size = np.abs(vector).max()
+        for (_, column), b in zip(found, reduced, strict=True):
+            vector = vector - vector[column] * b
+        column = int(np.argmax(np.abs(vector)))
+        if abs(vector[column]) > _RANK_TOLERANCE * size:
+            found.append((i, column))
+            reduced.append(vector / vector[column])
+    return found
 
 
 def _determinant(rows: list[list[Expectation]]) -> Expectation:

@@ -61,7 +61,17 @@ def test_a_polynomial_of_one_direction_is_always_decided(target):
         assert verdict.verdict in ("learned", "hidden")
 
 
-@pytest.mark.parametrize("text", ["z1 + He(3, z2)", "He(3, z1)*He(2, z2)", "z1 + z1*z2 + z1*z2*z3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "z1 + He(3, z2)",
+        "He(3, z1)*He(2, z2)",
+        "z1 + z1*z2 + z1*z2*z3",
+        "relu(z1) + relu(z2)",
+        "tanh(z1 + He(3, z2))",
+        "exp(z1/4) + abs(z2 - 1)",
+    ],
+)
 def test_witnesses_are_what_monte_carlo_sees(text):
     # Five standard errors of a million samples, fixed seed.
     target = Target(text)
@@ -71,7 +81,9 @@ def test_witnesses_are_what_monte_carlo_sees(text):
         if verdict.witness:
             values = (y**verdict.order)[:, None] * z
             error = values.std(axis=0) / np.sqrt(len(z))
-            witness = np.array([float(x.p) / float(x.q) for x in verdict.witness])
+            witness = np.array(
+                [float(sp.Rational(str(x))) if isinstance(x, fmpq) else float(x) for x in verdict.witness]
+            )
             assert (np.abs(values.mean(axis=0) - witness) < 5 * error).all()
 
 
@@ -141,6 +153,21 @@ def test_the_analysis_is_json_of_the_promised_shape():
 def test_the_analysis_prints_itself():
     assert "E[y^3 z] = (21, 324)" in str(analyze("z1 + He(3, z2)"))
     assert analyze("z1 + He(3, z2)").latex().startswith(r"\begin{tabular}")
+
+
+def test_the_analysis_writes_itself_in_html_with_everything_escaped():
+    html = analyze("Piecewise((z1, z1 < 0), (0, True)) + z2")._repr_html_()
+    assert "z1 &lt; 0" in html
+    assert "z1 < 0" not in html
+    assert html.count("<table>") == html.count("</table>") == 4
+
+
+def test_directions_that_are_not_rational_each_get_the_order_at_which_the_rank_grows():
+    # E[y z] and E[y^3 z] are independent, neither is rational; the values are those of a quadrature of 300^2 points.
+    first, second = two_step_verdict("tanh(z1 + He(3, z2))")
+    assert (first.order, second.order) == (1, 3)
+    assert float(first.witness[0]) == pytest.approx(0.35766, abs=1e-5)
+    assert float(first.witness[1]) == pytest.approx(-0.29842, abs=1e-5)
 
 
 @pytest.mark.parametrize("order", [0, -1, 1.5])
