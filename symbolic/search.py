@@ -5,6 +5,8 @@ E[g^m :u^A t^T:] (`averages.py`) by |T|, then |A|. A nonzero one of order j = |T
 That nothing grows below j is proved by
 
 - zeros of every coefficient, where U = {0} and they are finitely many;
+- the same, where g is a function of U plus a function of the rest, so that only A = 0 counts;
+- symmetry: where U is all that the symmetries of g fix, order 1 adds nothing;
 - parity: a reflection of basis vectors with g(Rz) = s g(z) leaves only multi-indices with (-1)^(flipped part) = s^m,
   and the least |T| > 0 among those bounds every stage from U on (later subspaces only grow, so the bound holds for
   the whole leap).
@@ -30,7 +32,7 @@ from .expectation import Expectation
 from .hermite import MultiIndex
 from .known import How, worst
 from .subspace import Subspace, Vector, dot, in_words, orthogonalised, primitive
-from .symmetry import ExpressionFixer, Symmetry, hidden_directions
+from .symmetry import ExpressionFixer, Symmetry, hidden_directions, moved
 from .target import Target
 
 CAP = 12
@@ -169,13 +171,17 @@ class Search:
         known, rest = self.basis(learned) if isotropic else self.axes(learned)
         parity = self.parity((*known, *rest))
         bound = parity.least(range(len(known), parity.size), labels=powers is None)
+        if isotropic and all(self._stays(learned, b) for b in rest):
+            bound = max(bound, 2)
+        # Of g itself there are finitely many coefficients of each order then.
+        finite = powers is None and (not known or self._is_sum(known))
         spent, lowered = 0, []
         for order in range(bound, highest + 1):
             found = _Growth(self, known, rest, isotropic=isotropic)
             movable = [
                 i for i, b in enumerate(rest) if order > 1 or not isotropic or not self._stays(learned, b)
             ]
-            for level in range(CAP - order + 1 if known else 1):
+            for level in range(1 if finite or not known else CAP - order + 1):
                 for m, A in product(powers or (1,), _compositions(len(known), level)):
                     if found.full:
                         break
@@ -200,12 +206,26 @@ class Search:
                     break
             if found.rows:
                 space, how = found.directions()
-                if not known and powers is None:
-                    # Finitely many coefficients of lower order: all of them are decided.
+                if finite:
                     bound = order
                     how = worst([how, *(How.NUMERIC for h in lowered if h is How.NUMERIC)])
                 return Stage(order, space, how, bound, found.witness)
         raise UndecidedError(f"every contraction up to order {highest} vanishes: greater than {highest}")
+
+    def _is_sum(self, known: Sequence[Vector]) -> bool:
+        """Whether g is a function of the coordinates along `known` plus a function of the others, exactly.
+
+        g(u, t) - g(u, 0) - g(0, t) + g(0, 0) = 0, almost everywhere.
+        """
+        P = _projection(known, self.k)
+        Q = [[fmpq(int(i == j)) - P[i][j] for j in range(self.k)] for i in range(self.k)]
+        g, z = self.target, self.fixer.points
+        apart = g(z) - g(z @ _array(P).T) - g(z @ _array(Q).T) + g(0 * z)
+        if not np.allclose(apart, 0, atol=1e-7 * (1 + np.abs(g(z)).max())):
+            return False
+        u, t = (moved(g, matrix) for matrix in (P, Q))
+        origin = g.expr.xreplace(dict.fromkeys(g.coordinates, sp.Integer(0)))
+        return self.averages.is_identity(g.expr - u - t + origin)
 
     def _stays(self, learned: Subspace, direction: Vector) -> bool:
         """Whether no order 1 reaches a direction: a symmetry that moves it also fixes all that order 1 reached."""
@@ -387,15 +407,21 @@ def _determinant(rows: list[list[Expectation]]) -> Expectation:
     return total
 
 
+def _projection(vectors: Sequence[Vector], k: int) -> list[list[fmpq]]:
+    return [[sum((b[i] * b[j] / dot(b, b) for b in vectors), fmpq(0)) for j in range(k)] for i in range(k)]
+
+
+def _array(matrix: Sequence[Sequence[fmpq]]) -> np.ndarray:
+    return np.array([_floats(tuple(row)) for row in matrix])
+
+
 def _floats(vector: Vector) -> np.ndarray:
     return np.array([int(x.p) / int(x.q) for x in vector])
 
 
 def _reflection(vectors: Sequence[Vector], k: int) -> list[list[fmpq]]:
-    return [
-        [fmpq(int(i == j)) - sum((2 * b[i] * b[j] / dot(b, b) for b in vectors), fmpq(0)) for j in range(k)]
-        for i in range(k)
-    ]
+    P = _projection(vectors, k)
+    return [[fmpq(int(i == j)) - 2 * P[i][j] for j in range(k)] for i in range(k)]
 
 
 def _compositions(n: int, degree: int) -> Iterator[MultiIndex]:

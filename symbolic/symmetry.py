@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from .averages import Averages
 from .polynomial import rational, ring
 from .subspace import Subspace, Vector, dot, in_words, projected
+from .target import Target
 
 MAX_COORDINATES_SEARCHED = 12
 MAX_EXPRESSION_COORDINATES_SEARCHED = 5
@@ -114,21 +115,16 @@ class ExpressionFixer:
     def __init__(self, averages: Averages) -> None:
         self.averages, self.k = averages, averages.target.k
         # Any points will do: they only spare exact work.
-        self._points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
-        self._values = averages.target(self._points)
+        self.points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
+        self._values = averages.target(self.points)
 
     def fixes(self, matrix: Sequence[Sequence[fmpq]], sign: int = 1) -> bool:
         """Whether g(R z) = sign g(z) is proved."""
         R = np.array([[float(int(x.p) / int(x.q)) for x in row] for row in matrix])
-        if not self._agrees(self._points @ R.T, sign):
+        if not self._agrees(self.points @ R.T, sign):
             return False
         target = self.averages.target
-        z = target.coordinates
-        images = {
-            zi: sp.Add(*(rational(x) * zj for x, zj in zip(row, z, strict=True)))
-            for zi, row in zip(z, matrix, strict=True)
-        }
-        return self.averages.is_identity(target.expr.xreplace(images) - sign * target.expr)
+        return self.averages.is_identity(moved(target, matrix) - sign * target.expr)
 
     def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
         with np.errstate(all="ignore"):
@@ -150,7 +146,7 @@ class ExpressionFixer:
                 for m, (image, sign) in enumerate(zip(order, signs, strict=True)):
                     images[used[m]] = (used[image], sign)
                 where, flips = zip(*images, strict=True)
-                if not self._agrees(self._points[:, where] * np.array(flips), 1):
+                if not self._agrees(self.points[:, where] * np.array(flips), 1):
                     continue
                 symmetry = _signed_permutation(images)
                 larger = hidden + Subspace.span(symmetry.moved, self.k)
@@ -174,6 +170,16 @@ class ExpressionFixer:
                 scaled = [x * fmpq(int(ratio.p), int(ratio.q)) for x in v]
                 found += [tuple(a + s * b for a, b in zip(u, scaled, strict=True)) for s in (-1, 1)]
         return found
+
+
+def moved(target: Target, matrix: Sequence[Sequence[fmpq]]) -> sp.Expr:
+    """Return g(R z) as an expression."""
+    z = target.coordinates
+    images = {
+        zi: sp.Add(*(rational(x) * zj for x, zj in zip(row, z, strict=True)))
+        for zi, row in zip(z, matrix, strict=True)
+    }
+    return target.expr.xreplace(images)
 
 
 def _swaps(n: int) -> Iterator[tuple[int, ...]]:
