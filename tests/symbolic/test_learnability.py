@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_step_verdict
+from rebatch.symbolic.parse import coordinate
 from rebatch.symbolic.polynomial import to_polynomial
 from rebatch.symbolic.subspace import Subspace, dot
 from rebatch.symbolic.symmetry import PolynomialFixer, hidden_directions
@@ -156,7 +157,8 @@ def test_the_analysis_prints_itself():
 
 
 def test_the_analysis_writes_itself_in_html_with_everything_escaped():
-    html = analyze("Piecewise((z1, z1 < 0), (0, True)) + z2")._repr_html_()
+    z1, z2 = coordinate(1), coordinate(2)
+    html = analyze(Target(sp.Piecewise((z1, z1 < 0), (0, True)) + z2))._repr_html_()
     assert "z1 &lt; 0" in html
     assert "z1 < 0" not in html
     assert html.count("<table>") == html.count("</table>") == 4
