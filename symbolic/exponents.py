@@ -1,6 +1,7 @@
 """Information exponent, leap, isotropic leap and generative exponent of a target: value, witness, how known.
 
-Theory, 3.1-3.3 and 3.6. Everything is read off the Hermite form G(x) = E[g(x + z)] = sum_S c_S x^S / S!.
+Theory, 3.1-3.3 and 3.6. For polynomials everything is read off the Hermite form G(x) = E[g(x + z)] = sum_S c_S x^S / S!,
+exactly; every other target is searched by increasing order (`any_target.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,8 +30,8 @@ def information_exponent(target: Target | str) -> Exponent:
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
@@ -60,8 +61,8 @@ def leap(target: Target | str) -> Exponent:
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
@@ -99,8 +100,8 @@ def isotropic_leap(target: Target | str) -> IsotropicLeap:
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
@@ -147,7 +148,8 @@ def relevant_subspace(target: Target | str) -> Subspace:
 def generative_exponent(target: Target | str) -> Exponent:
     """Return GE(g) = min{l >= 1 : E[He_l(z) | y] is not identically 0} of a target with one direction.
 
-    For a polynomial it is 1 if g is not even along its direction, else 2.
+    For a polynomial it is 1 if g is not even along its direction, else 2. For other targets a witness that meets the
+    bound by symmetry decides, else the level sets of g, as evidence.
 
     References
     ----------
@@ -171,12 +173,13 @@ def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
 
     F runs over y^m p(u), m <= max_order (fewer where y^m would be too large). What they reach bounds the leap from
     above. Below: with one direction, the theorem for polynomials; else it is at least 2 if a symmetry of the target
-    moves a direction, since no F then gives that direction at order 1.
+    moves a direction, since no F then gives that direction at order 1. For other targets parity bounds it too, and
+    a label of two values has the isotropic leap.
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------

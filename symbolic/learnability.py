@@ -89,7 +89,7 @@ class DirectionVerdict:
             return "; ".join(map(str, self.certificate))
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
-        return f"no witness E[y^m z] for m <= {self.order} and no symmetry found"
+        return f"no witness E[y^m z] for m <= {self.order}, no symmetry among those tried"
 
 
 def _in_full(x: fmpq | Expectation) -> str:
