@@ -1,7 +1,10 @@
 """Information exponent, leap, isotropic leap and generative exponent of a target: value, witness, how known.
 
-Theory, 3.1-3.3 and 3.6. For polynomials everything is read off the Hermite form G(x) = E[g(x + z)] = sum_S c_S x^S / S!,
-exactly; every other target is searched by increasing order (`any_target.py`).
+Theory, 3.1-3.3 and 3.6. For polynomials everything is read off the Hermite form, exactly,
+
+    G(x) = E[g(x + z)] = sum_S c_S x^S / S!;
+
+every other target is searched by increasing order (`any_target.py`).
 """
 
 from collections.abc import Iterable, Sequence

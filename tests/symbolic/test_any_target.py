@@ -17,8 +17,9 @@ from rebatch import (
     reuse_staircase,
     two_step_verdict,
 )
+from rebatch.symbolic import any_target, exponents
 from rebatch.symbolic.parse import parse
-from rebatch.verify.strategies import rotations, signed_permutations, transformed
+from rebatch.verify.strategies import polynomial_targets, rotations, signed_permutations, transformed
 
 SEVERAL = [
     "relu(z1) + relu(z2)",
@@ -60,6 +61,31 @@ def test_reference_verdicts(other_reference):
     expected = other_reference.get("two_step_learned_dimension", verdicts.count("learned"))
     assert verdicts.count("learned") == expected
     assert "undecided" not in verdicts
+
+
+@given(polynomial_targets(max_coordinates=3, max_degree=3, max_terms=3))
+@settings(max_examples=40)
+def test_the_search_never_contradicts_the_exact_answers_of_polynomials(target):
+    for name in ("information_exponent", "leap", "isotropic_leap"):
+        exact, searched = getattr(exponents, name)(target), getattr(any_target, name)(target)
+        assert searched.how is How.UNDECIDED or (searched.value, searched.infinite) == (
+            exact.value,
+            exact.infinite,
+        )
+    exact, searched = generative_leap(target, 4), any_target.generative_leap(target, 4)
+    if not exact.infinite:
+        # A polynomial of one direction is decided by a theorem that the search does not use.
+        assert searched.lower <= (exact.value or exact.upper)
+        assert searched.upper is None or searched.upper >= exact.lower
+        if exact.value and searched.value:
+            assert searched.value == exact.value
+
+
+@given(polynomial_targets(max_coordinates=3, max_degree=3, max_terms=3))
+@settings(max_examples=30)
+def test_the_search_finds_the_information_exponent_of_polynomials(target):
+    exact = information_exponent(target)
+    assert any_target.information_exponent(target).value == exact.value
 
 
 def test_what_integrals_in_floating_point_show_is_never_called_proved(other_reference):
