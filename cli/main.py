@@ -23,6 +23,12 @@ app = typer.Typer(
 console = Console()
 
 TargetText = Annotated[str, typer.Argument(metavar="TARGET", help='Link function, such as "z1 + He(3, z2)".')]
+TargetOrName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help='Link function, such as "z1 + He(3, z2)", or @name of the catalog.'
+    ),
+]
 ActivationText = Annotated[str, typer.Option("--activation", "-s", help="A name, or a polynomial in h.")]
 Neurons = Annotated[int, typer.Option("--neurons", "-p", help="Number of neurons.")]
 Alpha = Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")]
@@ -40,16 +46,18 @@ Readout = Annotated[
 
 @app.command()
 def analyze(
-    target: TargetText,
+    target: TargetOrName,
     max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
     as_json: AsJson = False,
     as_latex: AsLatex = False,
 ) -> None:
-    """Exponents and what two steps can learn, each line with its proof."""
+    """What each algorithm can learn of a target and how many samples it needs, each line with its proof."""
+    from ..symbolic.catalog import named
     from ..symbolic.learnability import analyze as analyze_target
-    from .tables import exponents_table, verdicts_table
+    from .tables import directions_table, exponents_table, proofs_table, samples_table
 
-    analysis = analyze_target(target, max_order=max_order)
+    text = named(target).text if target.startswith("@") else target
+    analysis = analyze_target(text, max_order=max_order)
     if as_json:
         _print_json(analysis.to_json())
         return
@@ -57,10 +65,31 @@ def analyze(
         print(analysis.latex())
         return
     plural = "direction" if analysis.dimension == 1 else "directions"
-    console.print(f"[bold]g(z) = {escape(target)}[/], {analysis.dimension} {plural}", highlight=False)
-    console.print(exponents_table(analysis))
-    if analysis.two_step:
-        console.print(verdicts_table(analysis))
+    console.print(f"[bold]g(z) = {escape(text)}[/], {analysis.dimension} {plural}", highlight=False)
+    tables = (directions_table, exponents_table, proofs_table, samples_table)
+    for table in tables if analysis.two_step else (exponents_table,):
+        console.print(table(analysis))
+
+
+@app.command()
+def catalog(as_json: AsJson = False) -> None:
+    """The named targets of the literature with their exponents."""
+    from ..symbolic.catalog import catalog as entries
+    from ..symbolic.learnability import analyze as analyze_target
+    from .tables import catalog_table
+
+    rows = [
+        (entry, analyze_target(entry.target)) for entry in _progress(entries(), "analyzing", show=not as_json)
+    ]
+    if as_json:
+        _print_json(
+            [
+                {"name": entry.name, "paper": entry.paper, "note": entry.note, **analysis.to_json()}
+                for entry, analysis in rows
+            ]
+        )
+        return
+    console.print(catalog_table(rows))
 
 
 @app.command()

@@ -6,11 +6,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..numeric.trajectory import Trajectory
-from ..symbolic.learnability import Analysis
+from ..symbolic.catalog import Entry
+from ..symbolic.learnability import FATES, Analysis
 from ..symbolic.subspace import in_words
 from ..verify.agreement import Agreement
 
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
+
+
+def directions_table(analysis: Analysis) -> Table:
+    """Return what becomes of every direction under each algorithm."""
+    table = _table(*FATES)
+    for name, online, two_steps, later, queries in analysis.fates():
+        style = _VERDICT_STYLE[two_steps.split()[0]]
+        table.add_row(f"[bold]{name}[/]", online, f"[{style}]{two_steps}[/]", later, queries)
+    return table
 
 
 def exponents_table(analysis: Analysis) -> Table:
@@ -19,23 +29,42 @@ def exponents_table(analysis: Analysis) -> Table:
     for name, exponent in analysis.exponents().items():
         table.add_row(name, f"[bold]{exponent}[/]", str(exponent.how), escape(exponent.witness))
     if analysis.staircase is not None:
-        table.add_row("staircase property", "yes" if analysis.staircase else "no", "exact", "leap = 1")
+        how = str(analysis.leap.how)
+        table.add_row("staircase property", "yes" if analysis.staircase else "no", how, "leap = 1")
     return table
 
 
-def verdicts_table(analysis: Analysis) -> Table:
-    """Return the two-step verdict of every direction, each with its proof."""
-    table = _table("direction", "one pass", "two steps, reused batch", "how known", "proof")
+def proofs_table(analysis: Analysis) -> Table:
+    """Return the two-step verdict of every direction with its proof."""
+    table = _table("direction", "two steps", "how known", "proof")
     for verdict in analysis.two_step:
-        order = f" (m = {verdict.order})" if verdict.witness else ""
         style = _VERDICT_STYLE[verdict.verdict]
-        reached = analysis.isotropic_leap.order_of(verdict.direction)
         table.add_row(
             in_words(verdict.direction),
-            f"leap {reached}",
-            f"[{style}]{verdict.verdict}{order}[/]",
+            f"[{style}]{verdict.verdict}[/]",
             str(verdict.how),
             escape(verdict.reason()),
+        )
+    return table
+
+
+def samples_table(analysis: Analysis) -> Table:
+    """Return what each algorithm needs."""
+    table = _table("algorithm", "learns", "needs", "how known", "reference")
+    for need in analysis.samples.values():
+        table.add_row(need.algorithm, need.learns, f"[bold]{need}[/]", str(need.how), need.reference)
+    return table
+
+
+def catalog_table(rows: list[tuple[Entry, Analysis]]) -> Table:
+    """Return the named targets with their exponents as computed, and where they are studied."""
+    table = _table("name", "target", "IE", "leap", "isotropic", "generative", "two steps", "paper", "note")
+    for entry, analysis in rows:
+        verdicts = [v.verdict for v in analysis.two_step]
+        learned = f"{verdicts.count('learned')} of {analysis.dimension}"
+        exponents = map(str, analysis.exponents().values())
+        table.add_row(
+            f"@{entry.name}", escape(entry.text), *exponents, learned, entry.paper, escape(entry.note)
         )
     return table
 

@@ -1,88 +1,31 @@
 """Information exponent, leap, isotropic leap and generative exponent of a target: value, witness, how known.
 
-Theory, 3.1-3.3 and 3.6. Everything is read off the Hermite form G(x) = E[g(x + z)] = sum_S c_S x^S / S!.
+Theory, 3.1-3.3 and 3.6. For polynomials everything is read off the Hermite form, exactly,
+
+    G(x) = E[g(x + z)] = sum_S c_S x^S / S!;
+
+every other target is searched by increasing order (`any_target.py`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from flint import fmpq, fmpq_mpoly
 
+from . import any_target
+from .answers import (
+    NO_DIRECTION,
+    Exponent,
+    GenerativeLeap,
+    IsotropicLeap,
+    ReuseStaircase,
+    hermite_in_words,
+)
 from .hermite import MultiIndex, hermite_coefficients, hermite_form, rotated_form
 from .known import How
-from .polynomial import powers, to_polynomial
-from .subspace import Subspace, Vector, as_text, dot, in_words
-from .symmetry import hidden_directions
+from .polynomial import is_polynomial, powers, to_polynomial
+from .subspace import Subspace, dot, in_words
+from .symmetry import PolynomialFixer, hidden_directions
 from .target import Target
-
-
-@dataclass(frozen=True)
-class Exponent:
-    """An exponent of a target.
-
-    Attributes
-    ----------
-    value : int or None
-        None if it is infinite or undecided.
-    how : How
-    infinite : bool
-        True where the target has no direction at all, so that nothing is to be learned.
-    witness : str
-        What proves the value, in one line that can be checked by hand.
-    """
-
-    value: int | None
-    how: How
-    infinite: bool = False
-    witness: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return value and warrant; an infinite exponent has value None and says "infinite"."""
-        known: dict[str, Any] = {"value": self.value, "how": str(self.how)}
-        if self.infinite:
-            known["infinite"] = True
-        if self.witness:
-            known["witness"] = self.witness
-        return known
-
-    def __str__(self) -> str:
-        if self.infinite:
-            return "infinite"
-        return "undecided" if self.value is None else str(self.value)
-
-
-@dataclass(frozen=True)
-class IsotropicLeap(Exponent):
-    """The isotropic leap, with the subspaces by which it was reached.
-
-    Attributes
-    ----------
-    sequence : tuple of (order, directions)
-        At each stage the least order j with D_j(U) nonzero and an orthogonal basis of what it adds to U.
-    """
-
-    sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
-
-    def order_of(self, direction: Vector) -> int:
-        """Return the largest order met until the sequence of subspaces contains `direction`, a vector of V."""
-        reached, largest = Subspace.zero(len(direction)), 0
-        for order, added in self.sequence:
-            reached, largest = reached + Subspace.span(added, len(direction)), max(largest, order)
-            if direction in reached:
-                break
-        return largest
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the exponent with its sequence, directions as exact text."""
-        stages = [
-            {"order": order, "directions": [as_text(v) for v in directions]}
-            for order, directions in self.sequence
-        ]
-        return {**super().to_json(), "sequence": stages}
-
-
-_NO_DIRECTION = "the target is constant: it has no direction to learn"
 
 
 def information_exponent(target: Target | str) -> Exponent:
@@ -90,8 +33,8 @@ def information_exponent(target: Target | str) -> Exponent:
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
@@ -102,9 +45,12 @@ def information_exponent(target: Target | str) -> Exponent:
     >>> information_exponent("He(3, z1)*He(2, z2)").value
     5
     """
-    coefficients = _nonconstant(_form(Target(target)))
+    target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.information_exponent(target)
+    coefficients = _nonconstant(_form(target))
     if not coefficients:
-        return Exponent(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
+        return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     S = min(coefficients, key=lambda S: (sum(S), tuple(-n for n in S)))
     return Exponent(sum(S), How.EXACT, witness=_coefficient_in_words(S, coefficients[S]))
 
@@ -118,16 +64,19 @@ def leap(target: Target | str) -> Exponent:
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
     [A23]; theory, 3.2. Leap 1 is the merged-staircase property of [A21].
     """
-    waiting = list(_nonconstant(_form(Target(target))))
+    target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.leap(target)
+    waiting = list(_nonconstant(_form(target)))
     if not waiting:
-        return Exponent(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
+        return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     covered: set[int] = set()
     largest, steps = 0, []
     while True:
@@ -136,7 +85,7 @@ def leap(target: Target | str) -> Exponent:
         if not waiting:
             break
         S = min(waiting, key=lambda S: (uncovered[S], sum(S), tuple(-n for n in S)))
-        steps.append(f"{_hermite_in_words(S)} (+{uncovered[S]})")
+        steps.append(f"{hermite_in_words(S)} (+{uncovered[S]})")
         largest = max(largest, uncovered[S])
         covered |= {j for j, n in enumerate(S) if n}
     return Exponent(largest, How.EXACT, witness="absorb " + ", then ".join(steps))
@@ -154,8 +103,8 @@ def isotropic_leap(target: Target | str) -> IsotropicLeap:
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
@@ -167,6 +116,8 @@ def isotropic_leap(target: Target | str) -> IsotropicLeap:
     2
     """
     target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.isotropic_leap(target)
     form = _form(target)
     total = _gradient_span(form, range(target.k), None)
     learned = Subspace.zero(target.k)
@@ -176,7 +127,7 @@ def isotropic_leap(target: Target | str) -> IsotropicLeap:
         sequence.append((order, added.orthogonal_basis()))
         learned = learned + added
     if not sequence:
-        return IsotropicLeap(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
+        return IsotropicLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     steps = (f"{', '.join(map(in_words, directions))} (order {order})" for order, directions in sequence)
     largest = max(order for order, _ in sequence)
     return IsotropicLeap(largest, How.EXACT, witness=", then ".join(steps), sequence=tuple(sequence))
@@ -192,22 +143,27 @@ def relevant_subspace(target: Target | str) -> Subspace:
     theory, 2.
     """
     target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.search_of(target).relevant
     return _gradient_span(_form(target), range(target.k), None)
 
 
 def generative_exponent(target: Target | str) -> Exponent:
     """Return GE(g) = min{l >= 1 : E[He_l(z) | y] is not identically 0} of a target with one direction.
 
-    For a polynomial it is 1 if g is not even along its direction, else 2.
+    For a polynomial it is 1 if g is not even along its direction, else 2. For other targets a witness that meets the
+    bound by symmetry decides, else the level sets of g, as evidence.
 
     References
     ----------
     [DPLB24], [L24] for polynomials; theory, 3.6.
     """
     target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.generative_exponent(target)
     dimension = relevant_subspace(target).dimension
     if dimension == 0:
-        return Exponent(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
+        return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     if dimension > 1:
         return Exponent(None, How.UNDECIDED, witness="several directions: see the generative leap")
     if is_even(target):
@@ -215,43 +171,18 @@ def generative_exponent(target: Target | str) -> Exponent:
     return Exponent(1, How.THEOREM, witness="a polynomial of one direction that is not even")
 
 
-@dataclass(frozen=True)
-class GenerativeLeap(Exponent):
-    """The generative leap, as an interval.
-
-    Attributes
-    ----------
-    lower, upper : int or None
-        Bounds: the upper one by witnesses E[y^m p(z_U) He_j], the lower one by symmetry or theorem; None is open.
-    sequence : tuple of (order, directions)
-        The stages by which the upper bound was reached.
-    """
-
-    lower: int | None = None
-    upper: int | None = None
-    sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the exponent with its bounds."""
-        return {**super().to_json(), "lower": self.lower, "upper": self.upper}
-
-    def __str__(self) -> str:
-        if self.infinite or self.value is not None:
-            return super().__str__()
-        return f"{self.lower} to {self.upper}" if self.upper is not None else f"at least {self.lower}"
-
-
 def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
     """Return the generative leap: the isotropic iteration with E[F(y, u) H_j(z_perp)] in place of E[g H_j].
 
     F runs over y^m p(u), m <= max_order (fewer where y^m would be too large). What they reach bounds the leap from
     above. Below: with one direction, the theorem for polynomials; else it is at least 2 if a symmetry of the target
-    moves a direction, since no F then gives that direction at order 1.
+    moves a direction, since no F then gives that direction at order 1. For other targets parity bounds it too, and
+    a label of two values has the isotropic leap.
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If g is not a real function with an expectation: UndefinedFunctionError, DivergentError.
 
     References
     ----------
@@ -263,9 +194,11 @@ def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
     2
     """
     target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.generative_leap(target, max_order)
     relevant = relevant_subspace(target)
     if relevant.dimension == 0:
-        return GenerativeLeap(None, How.EXACT, infinite=True, witness=_NO_DIRECTION)
+        return GenerativeLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     if relevant.dimension == 1:
         exponent = generative_exponent(target)
         value, basis = exponent.value, relevant.orthogonal_basis()
@@ -282,7 +215,7 @@ def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
     if upper > 1:
         polynomial = to_polynomial(target.expr, target.coordinates)
         reached = _sum((Subspace.span(v, target.k) for order, v in stages if order == 1), target.k)
-        lower = 2 if hidden_directions(polynomial, relevant, reached)[1].dimension else 1
+        lower = 2 if hidden_directions(PolynomialFixer(polynomial), relevant, reached)[1].dimension else 1
     steps = (f"{', '.join(map(in_words, v))} (order {order})" for order, v in stages)
     value, how = (upper, How.EXACT) if lower == upper else (None, How.UNDECIDED)
     return GenerativeLeap(value, how, False, ", then ".join(steps), lower, upper, tuple(stages))
@@ -297,31 +230,6 @@ def power_forms(target: Target, max_order: int) -> list[fmpq_mpoly]:
     return [hermite_form(power) for power in powers(polynomial, max_order, _MAX_POWER_TERMS)]
 
 
-@dataclass(frozen=True)
-class ReuseStaircase:
-    """The subspaces that more and more steps on one batch reach: U_1, U_2, … up to the fixed point.
-
-    Attributes
-    ----------
-    spaces : tuple of Subspace
-        Strictly increasing; the last is the reuse-learnable subspace as far as witnesses show.
-    max_power : int
-        The highest power of the label that was used.
-    """
-
-    spaces: tuple[Subspace, ...]
-    max_power: int
-
-    @property
-    def dimensions(self) -> tuple[int, ...]:
-        """The dimensions of U_1, U_2, …."""
-        return tuple(space.dimension for space in self.spaces)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the dimensions and the highest power used."""
-        return {"dimensions": list(self.dimensions), "max_power": self.max_power}
-
-
 def reuse_staircase(target: Target | str, max_order: int = 8) -> ReuseStaircase:
     """Return the subspaces learned by any finite number of steps on a reused batch.
 
@@ -333,6 +241,8 @@ def reuse_staircase(target: Target | str, max_order: int = 8) -> ReuseStaircase:
     [D24], [T24]; theory, 3.5.
     """
     target = Target(target)
+    if not _is_polynomial(target):
+        return any_target.reuse_staircase(target, max_order)
     forms = power_forms(target, max_order)
     spaces: list[Subspace] = []
     learned = Subspace.zero(target.k)
@@ -349,6 +259,10 @@ def is_even(target: Target | str) -> bool:
     target = Target(target)
     polynomial = to_polynomial(target.expr, target.coordinates)
     return all(sum(exponents) % 2 == 0 for exponents in polynomial.monoms())
+
+
+def _is_polynomial(target: Target) -> bool:
+    return is_polynomial(target.expr, target.coordinates)
 
 
 def _form(target: Target) -> fmpq_mpoly:
@@ -430,9 +344,5 @@ def _distinct(vectors: Iterable[Sequence[fmpq]]) -> list[Sequence[fmpq]]:
     return [*axes.values(), *others]
 
 
-def _hermite_in_words(S: MultiIndex) -> str:
-    return "".join(f"He{n}(z{j})" for j, n in enumerate(S, start=1) if n)
-
-
 def _coefficient_in_words(S: MultiIndex, c: fmpq) -> str:
-    return f"E[g {_hermite_in_words(S)}] = {c}"
+    return f"E[g {hermite_in_words(S)}] = {c}"

@@ -1,5 +1,6 @@
 """How an answer is known: the closed list that every result of rebatch carries."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -20,3 +21,8 @@ class How(StrEnum):
     ENCLOSURE = "enclosure"
     NUMERIC = "numeric"
     UNDECIDED = "undecided"
+
+
+def worst(hows: Iterable[How]) -> How:
+    """Return the weakest warrant: what follows from several answers is known as the weakest of them."""
+    return max(hows, key=list(How).index, default=How.EXACT)

@@ -5,15 +5,19 @@ E[y^m z] proves that a direction is learned; a symmetry of the target proves tha
 the verdict is "undecided", never "hidden".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
+from flint import fmpq
+
+from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .any_target import search_of
+from .averages import Coefficient
 from .errors import RebatchError
+from .expectation import Expectation
 from .exponents import (
-    Exponent,
-    GenerativeLeap,
-    IsotropicLeap,
-    ReuseStaircase,
     generative_exponent,
     generative_leap,
     information_exponent,
@@ -24,15 +28,19 @@ from .exponents import (
 )
 from .gaussian import first_moments
 from .known import How
-from .polynomial import powers, to_polynomial
+from .polynomial import is_polynomial, powers, to_polynomial
+from .samples import SampleComplexity, sample_complexities
+from .search import full_rank, pivots, rational_direction
 from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive, projected
-from .symmetry import Symmetry, hidden_directions
+from .symmetry import PolynomialFixer, Symmetry, hidden_directions
 from .target import Target
 
+Witness = tuple[fmpq | Expectation, ...]
 Verdict = Literal["learned", "hidden", "undecided"]
 
 MAX_WITNESS_ORDER = 8
 _MAX_WITNESS_TERMS = 300_000
+_SHORT = 24
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class DirectionVerdict:
     how : How
     order : int or None
         Learned: the least m at which E[y^m z] leaves the span of the lower ones. Undecided: the highest m searched.
-    witness : vector or None
+    witness : vector of rationals or of Expectation, or None
         Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
         lower mu_j.
     certificate : tuple of Symmetry or None
@@ -58,7 +66,7 @@ class DirectionVerdict:
     verdict: Verdict
     how: How
     order: int | None = None
-    witness: Vector | None = None
+    witness: Witness | None = None
     certificate: tuple[Symmetry, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +76,7 @@ class DirectionVerdict:
             "verdict": self.verdict,
             "how": str(self.how),
             "order": self.order,
-            "witness": None if self.witness is None else as_text(self.witness),
+            "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
             "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
 
@@ -76,12 +84,23 @@ class DirectionVerdict:
         """Return the proof, or what was searched, in one line."""
         if self.witness is not None:
             power = "y" if self.order == 1 else f"y^{self.order}"
-            return f"E[{power} z] = ({', '.join(as_text(self.witness))})"
+            return f"E[{power} z] = ({', '.join(map(_in_short, self.witness))})"
         if self.certificate is not None:
             return "; ".join(map(str, self.certificate))
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
-        return f"no witness E[y^m z] for m <= {self.order} and no symmetry found"
+        return f"no witness E[y^m z] for m <= {self.order}, no symmetry among those tried"
+
+
+def _in_full(x: fmpq | Expectation) -> str:
+    return str(x) if isinstance(x, Expectation) else as_text([x])[0]
+
+
+def _in_short(x: fmpq | Expectation) -> str:
+    """Return an exact number as it is where it is short, else six digits."""
+    if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
+        return f"{float(x):.6g}"
+    return _in_full(x)
 
 
 def two_step_verdict(
@@ -92,16 +111,13 @@ def two_step_verdict(
     Parameters
     ----------
     target : Target or str
-        A polynomial.
     max_order : int
         The highest power m of the label whose moment E[y^m z] is computed; fewer where y^m has over 300,000 terms.
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
     RebatchError
-        If max_order is not a positive integer.
+        If max_order is not a positive integer; UndefinedFunctionError if g is not defined everywhere.
 
     References
     ----------
@@ -118,11 +134,19 @@ def two_step_verdict(
     relevant = relevant_subspace(target)
     if relevant.dimension == 0:
         return ()
-    learned, searched = _witnessed(target, relevant, max_order)
-    reached = Subspace.span((v.direction for v in learned), target.k)
-    hidden = _certified(target, relevant, reached)
+    polynomial = is_polynomial(target.expr, target.coordinates)
+    if polynomial:
+        learned, searched = _witnessed(target, relevant, max_order)
+        reached = Subspace.span((v.direction for v in learned), target.k)
+        g = PolynomialFixer(to_polynomial(target.expr, target.coordinates))
+        symmetries = hidden_directions(g, relevant, reached)[0]
+    else:
+        symmetries = search_of(target).certified[0]
+        learned, searched = _measured(target, max_order)
+        reached = Subspace.span((v.direction for v in learned), target.k)
+    hidden = _certified(symmetries, relevant)
     rest = (reached + Subspace.span((v.direction for v in hidden), target.k)).within(relevant)
-    if relevant.dimension == 1 and rest.dimension:
+    if polynomial and relevant.dimension == 1 and rest.dimension:
         # Not even, or the inversion of V would have been found: learned, by the theorem.
         return tuple(
             DirectionVerdict(v, "learned", How.THEOREM, order=searched) for v in rest.orthogonal_basis()
@@ -133,14 +157,12 @@ def two_step_verdict(
     return (*learned, *hidden, *undecided)
 
 
-def _certified(target: Target, relevant: Subspace, learned: Subspace) -> tuple[DirectionVerdict, ...]:
+def _certified(symmetries: tuple[Symmetry, ...], relevant: Subspace) -> tuple[DirectionVerdict, ...]:
     """Return an orthogonal basis of the directions that symmetries prove hidden, each with those that prove it."""
-    polynomial = to_polynomial(target.expr, target.coordinates)
-    symmetries, _, _ = hidden_directions(polynomial, relevant, learned)
     found: list[DirectionVerdict] = []
     moved: list[Subspace] = []
     for i, symmetry in enumerate(symmetries):
-        moved.append(Subspace.span((projected(v, relevant) for v in symmetry.moved), target.k))
+        moved.append(Subspace.span((projected(v, relevant) for v in symmetry.moved), relevant.ambient))
         for v in moved[-1].orthogonal_basis():
             new = orthogonalised(v, (known.direction for known in found))
             if any(new):
@@ -163,6 +185,50 @@ def _witnessed(
         if any(new):
             found.append(DirectionVerdict(primitive(new), "learned", How.EXACT, order=m, witness=mu))
         if len(found) == relevant.dimension:
+            break
+    return tuple(found), m
+
+
+def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
+    """Return the directions that moments E[y^m z] of any target reach, each at its least m, and the last m searched.
+
+    Moments along directions that are not rational count together: once they span all that no symmetry hides, all of
+    it is learned.
+    """
+    search = search_of(target)
+    axes = [tuple(fmpq(int(i == j)) for j in range(target.k)) for i in range(target.k)]
+    basis = search.fixed.orthogonal_basis()
+    found: list[DirectionVerdict] = []
+    rows: list[tuple[Coefficient, ...]] = []
+    moments: list[tuple[int, Witness]] = []
+    along: set[int] = set()  # the rows that point along a rational direction
+    m = 0
+    if not basis:
+        return (), max_order
+    for m in range(1, max_order + 1):
+        entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+        if all(c.zero for c in entries):
+            continue
+        rows.append(entries)
+        mu = tuple(search.averages.coefficient(m, ((axis, 1),)).value for axis in axes)
+        direction, how = rational_direction(search, m, basis, entries)
+        moments.append((m, mu))
+        new = []
+        if direction is not None:
+            along.add(len(rows) - 1)
+            new.append((direction, how, len(rows) - 1))
+        if (rank := full_rank(rows)) is not None:
+            spare = [(row, column) for row, column in pivots(rows) if row not in along]
+            new += [(basis[column], rank, row) for row, column in spare]
+            new += [(b, rank, len(rows) - 1) for b in basis]
+        for v, known, row in new:
+            rest = orthogonalised(v, (verdict.direction for verdict in found))
+            if any(rest):
+                order, witness = moments[row]
+                found.append(
+                    DirectionVerdict(primitive(rest), "learned", known, order=order, witness=witness)
+                )
+        if len(found) == len(basis):
             break
     return tuple(found), m
 
@@ -208,6 +274,40 @@ class Analysis:
             "generative leap": self.generative_leap,
         }
 
+    @property
+    def samples(self) -> dict[str, SampleComplexity]:
+        """What each algorithm needs, by its name in the JSON."""
+        reached = [v.how for v in self.two_step if v.verdict == "learned"]
+        undecided = sum(v.verdict == "undecided" for v in self.two_step)
+        return sample_complexities(
+            self.information_exponent,
+            self.isotropic_leap,
+            self.generative_leap,
+            reached,
+            undecided,
+            self.dimension,
+        )
+
+    def fates(self) -> list[tuple[str, str, str, str, str]]:
+        """Return, for each direction: its name, and how online SGD, two steps, more steps and queries see it."""
+        return [self._fate(verdict) for verdict in self.two_step]
+
+    def _fate(self, verdict: DirectionVerdict) -> tuple[str, str, str, str, str]:
+        v = verdict.direction
+        online, generative = self.isotropic_leap.order_of(v), self.generative_leap.order_of(v)
+        steps = [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]
+        # What a symmetry hides from two steps it hides from any number: it fixes all that they reach.
+        never = "hidden" if verdict.verdict == "hidden" else "not found"
+        later = f"round {steps[0]}" if steps else never
+        two_steps = f"{verdict.verdict} (m = {verdict.order})" if verdict.witness else str(verdict.verdict)
+        return (
+            in_words(v),
+            "undecided" if online is None else f"order {online}",
+            two_steps,
+            later,
+            "undecided" if generative is None else f"order {generative}",
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the analysis as JSON-ready data; exact numbers are text."""
         return {
@@ -221,6 +321,7 @@ class Analysis:
             "generative_leap": self.generative_leap.to_json(),
             "reuse_staircase": self.reuse_staircase.to_json(),
             "staircase": self.staircase,
+            "samples": {name: need.to_json() for name, need in self.samples.items()},
             "two_step": [verdict.to_json() for verdict in self.two_step],
         }
 
@@ -234,10 +335,27 @@ class Analysis:
         for verdict in self.two_step:
             words = in_words(verdict.direction)
             lines.append(f"two steps, {words:11}{verdict.verdict:10} {verdict.how}: {verdict.reason()}")
+        for need in self.samples.values():
+            lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) [{need.reference}]")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """Return the tables of the analysis for a notebook."""
+        exponents = [(n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()]
+        needs = [(n.algorithm, n.learns, str(n), str(n.how), n.reference) for n in self.samples.values()]
+        proofs = [(in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step]
+        return "".join(
+            (
+                f"<p><b>g(z) = {escape(self.target.text)}</b>, {self.dimension} direction(s)</p>",
+                _html(FATES, self.fates()),
+                _html(("exponent", "value", "how known", "witness"), exponents),
+                _html(("direction", "two steps", "how known", "proof"), proofs),
+                _html(("algorithm", "learns", "needs", "how known", "reference"), needs),
+            )
+        )
+
     def latex(self) -> str:
-        """Return the table of exponents and verdicts in LaTeX."""
+        """Return the table of exponents, verdicts and sample complexities in LaTeX."""
         rows = [
             rf"{name} & {_in_latex(exponent)} & {exponent.how} \\"
             for name, exponent in self.exponents().items()
@@ -248,8 +366,22 @@ class Analysis:
             + rf" & {v.how} \\"
             for v in self.two_step
         ]
+        rows += [
+            rf"{need.algorithm}, {need.learns} & ${need.latex()}$ & {need.how} \\"
+            for need in self.samples.values()
+        ]
         head = rf"\multicolumn{{3}}{{l}}{{${self.target.latex()}$}} \\ \hline"
         return "\n".join([r"\begin{tabular}{lll}", head, *rows, r"\end{tabular}"])
+
+
+FATES = ("direction", "online SGD", "reuse, two steps", "reuse, more steps", "queries")
+
+
+def _html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, everything in it escaped."""
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _in_latex(exponent: Exponent) -> str:
@@ -262,14 +394,13 @@ def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Anal
     Parameters
     ----------
     target : Target or str
-        A polynomial with rational coefficients.
     max_order : int
         The highest m for which a witness E[y^m z] is sought.
 
     Raises
     ------
-    NotPolynomialError
-        If the target is not a polynomial with rational coefficients.
+    RebatchError
+        If max_order is not a positive integer, or g is not a real function with an expectation.
 
     References
     ----------

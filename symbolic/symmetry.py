@@ -1,27 +1,39 @@
 """Orthogonal maps R with g(Rz) = g(z): the certificates that a direction stays hidden (theory, 3.4).
 
 If R fixes the target, E[F(y) z] = R E[F(y) z] for every F, so every direction in the image of I - R is hidden. With
-a group of them, the hidden directions are the orthogonal complement of its fixed space. Each map is checked exactly
-on the polynomial; the search covers
+a group of them, the hidden directions are the orthogonal complement of its fixed space. Each map is checked exactly,
+on the polynomial or in the normal form of any other target; the search covers
 
-1. all signed permutations of the coordinates (complete up to `MAX_COORDINATES_SEARCHED` coordinates);
-2. the reflection along any direction that is asked about, and minus the identity on V;
+1. all signed permutations of the coordinates (complete up to `MAX_COORDINATES_SEARCHED` coordinates of a polynomial,
+   `MAX_EXPRESSION_COORDINATES_SEARCHED` of another target);
+2. the reflection along any direction that is asked about, and minus the identity on V; for ridge sums also the
+   reflections that swap two of their directions;
 3. rotations by 2 pi / m of a plane on which nothing was learned, read off the polynomial in w = t1 + i t2: its
-   terms w^a conj(w)^b turn by (a - b) angles, so m is their greatest common divisor (complete for a plane).
+   terms w^a conj(w)^b turn by (a - b) angles, so m is their greatest common divisor (complete for a plane;
+   polynomials only).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, permutations, product
 from math import gcd
+from typing import Protocol
 
+import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
+from numpy.typing import NDArray
 
+from .averages import Averages
 from .polynomial import rational, ring
 from .subspace import Subspace, Vector, dot, in_words, projected
+from .target import Target
 
 MAX_COORDINATES_SEARCHED = 12
+MAX_EXPRESSION_COORDINATES_SEARCHED = 5
+_FINGERPRINT_POINTS = 8
+# Far above rounding: a map that fixes the target must pass, the normal form decides on those that pass.
+_FINGERPRINT_TOLERANCE = 1e-7
 # Partial maps tried for one pair of coordinates before the search for that pair is given up.
 _MAX_PARTIAL_MAPS = 20_000
 
@@ -50,6 +62,139 @@ class Symmetry:
     def to_json(self) -> dict[str, object]:
         """Return the matrix as exact text, and what it is in words."""
         return {"matrix": [[str(x) for x in row] for row in self.matrix], "kind": self.kind}
+
+
+class Fixer(Protocol):
+    """What the search asks about a target: whether a map fixes it, exactly."""
+
+    k: int
+
+    def fixes(self, matrix: Sequence[Sequence[fmpq]]) -> bool:
+        """Whether g(R z) = g(z) is proved."""
+        ...
+
+    def signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        """Return signed permutations that fix g and have the fixed space of all, and whether all were tried."""
+        ...
+
+    def rotation(self, plane: Subspace) -> Symmetry | None:
+        """Return a rotation of a plane that fixes g, where one is looked for."""
+        ...
+
+    def mirrors(self) -> list[Vector]:
+        """Return directions along which a reflection may fix g."""
+        ...
+
+
+class PolynomialFixer:
+    """Decides on a polynomial by expanding both sides."""
+
+    def __init__(self, g: fmpq_mpoly) -> None:
+        self.g, self.k = g, int(g.context().nvars())
+
+    def fixes(self, matrix: Sequence[Sequence[fmpq]]) -> bool:
+        """Whether g(R z) = g(z)."""
+        return fixes(self.g, matrix)
+
+    def signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        """Return signed permutations that fix g; complete up to `MAX_COORDINATES_SEARCHED` coordinates."""
+        return signed_permutation_symmetries(self.g)
+
+    def rotation(self, plane: Subspace) -> Symmetry | None:
+        """Return the rotation of a plane by the least angle that fixes g."""
+        return rotation_symmetry(self.g, plane)
+
+    def mirrors(self) -> list[Vector]:
+        """Return no direction: those that are asked about are tried anyway."""
+        return []
+
+
+class ExpressionFixer:
+    """Decides on any target: points in floating point sort out most maps, the normal form proves the others."""
+
+    def __init__(self, averages: Averages) -> None:
+        self.averages, self.k = averages, averages.target.k
+        # Any points will do: they only spare exact work.
+        self.points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
+        self._values = averages.target(self.points)
+
+    def fixes(self, matrix: Sequence[Sequence[fmpq]], sign: int = 1) -> bool:
+        """Whether g(R z) = sign g(z) is proved."""
+        R = np.array([[float(int(x.p) / int(x.q)) for x in row] for row in matrix])
+        if not self._agrees(self.points @ R.T, sign):
+            return False
+        target = self.averages.target
+        return self.averages.is_identity(moved(target, matrix) - sign * target.expr)
+
+    def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
+        with np.errstate(all="ignore"):
+            difference = np.abs(self.averages.target(points) - sign * self._values)
+        return bool(np.all(difference <= _FINGERPRINT_TOLERANCE * (1 + np.abs(self._values))))
+
+    def signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        """Return signed permutations of the coordinates that fix g.
+
+        Complete up to `MAX_EXPRESSION_COORDINATES_SEARCHED` coordinates that occur; beyond, swaps and single flips.
+        """
+        used = self.averages.used
+        complete = len(used) <= MAX_EXPRESSION_COORDINATES_SEARCHED
+        found: list[Symmetry] = []
+        hidden = Subspace.zero(self.k)
+        for order in permutations(range(len(used))) if complete else _swaps(len(used)):
+            for signs in product((1, -1), repeat=len(used)) if complete else _single_flips(len(used)):
+                images = [(m, 1) for m in range(self.k)]
+                for m, (image, sign) in enumerate(zip(order, signs, strict=True)):
+                    images[used[m]] = (used[image], sign)
+                where, flips = zip(*images, strict=True)
+                if not self._agrees(self.points[:, where] * np.array(flips), 1):
+                    continue
+                symmetry = _signed_permutation(images)
+                larger = hidden + Subspace.span(symmetry.moved, self.k)
+                matrix = [[fmpq(sign * int(j == image)) for j in range(self.k)] for image, sign in images]
+                if larger != hidden and self.fixes(matrix):
+                    found.append(symmetry)
+                    hidden = larger
+        return tuple(found), complete
+
+    def rotation(self, plane: Subspace) -> Symmetry | None:
+        """Return None: rotations by other angles are looked for in polynomials only."""
+        return None
+
+    def mirrors(self) -> list[Vector]:
+        """Return the linear forms u of the target, and u - u' and u + u' scaled to one length, which swap two."""
+        forms = self.averages.directions()
+        found = [*forms]
+        for u, v in combinations(forms, 2):
+            ratio = sp.sqrt(rational(dot(u, u) / dot(v, v)))
+            if ratio.is_Rational:
+                scaled = [x * fmpq(int(ratio.p), int(ratio.q)) for x in v]
+                found += [tuple(a + s * b for a, b in zip(u, scaled, strict=True)) for s in (-1, 1)]
+        return found
+
+
+def moved(target: Target, matrix: Sequence[Sequence[fmpq]]) -> sp.Expr:
+    """Return g(R z) as an expression."""
+    z = target.coordinates
+    images = {
+        zi: sp.Add(*(rational(x) * zj for x, zj in zip(row, z, strict=True)))
+        for zi, row in zip(z, matrix, strict=True)
+    }
+    return target.expr.xreplace(images)
+
+
+def _swaps(n: int) -> Iterator[tuple[int, ...]]:
+    """Yield the identity and the transpositions of n things."""
+    yield tuple(range(n))
+    for i, j in combinations(range(n), 2):
+        yield tuple(j if m == i else i if m == j else m for m in range(n))
+
+
+def _single_flips(n: int) -> Iterator[tuple[int, ...]]:
+    """Yield no sign flip, all together and each alone."""
+    yield (1,) * n
+    yield (-1,) * n
+    for i in range(n):
+        yield tuple(-1 if m == i else 1 for m in range(n))
 
 
 def signed_permutation_symmetries(g: fmpq_mpoly) -> tuple[tuple[Symmetry, ...], bool]:
@@ -169,16 +314,16 @@ def _signed_permutation(images: Sequence[tuple[int, int]]) -> Symmetry:
     )
 
 
-def reflection_symmetry(g: fmpq_mpoly, v: Vector) -> Symmetry | None:
+def reflection_symmetry(g: Fixer, v: Vector) -> Symmetry | None:
     """Return the reflection z -> z - 2 <v,z> v / <v,v> if it fixes g, else None."""
     size = dot(v, v)
     matrix = [[fmpq(int(i == j)) - 2 * v[i] * v[j] / size for j in range(len(v))] for i in range(len(v))]
-    if not fixes(g, matrix):
+    if not g.fixes(matrix):
         return None
     return Symmetry(_exact(matrix), (v,), f"reflects along {in_words(v)}")
 
 
-def inversion_symmetry(g: fmpq_mpoly, space: Subspace) -> Symmetry | None:
+def inversion_symmetry(g: Fixer, space: Subspace) -> Symmetry | None:
     """Return the map that is -1 on `space` and 1 on its complement if it fixes g, else None."""
     k = space.ambient
     basis = space.orthogonal_basis()
@@ -186,7 +331,7 @@ def inversion_symmetry(g: fmpq_mpoly, space: Subspace) -> Symmetry | None:
         [fmpq(int(i == j)) - sum((2 * b[i] * b[j] / dot(b, b) for b in basis), fmpq(0)) for j in range(k)]
         for i in range(k)
     ]
-    if not fixes(g, matrix):
+    if not g.fixes(matrix):
         return None
     return Symmetry(_exact(matrix), basis, f"is -1 on the span of {', '.join(map(in_words, basis))}")
 
@@ -258,7 +403,7 @@ def fixes(g: fmpq_mpoly, matrix: Sequence[Sequence[fmpq]]) -> bool:
 
 
 def hidden_directions(
-    g: fmpq_mpoly, relevant: Subspace, learned: Subspace
+    g: Fixer, relevant: Subspace, learned: Subspace
 ) -> tuple[tuple[Symmetry, ...], Subspace, bool]:
     """Return symmetries of g, the directions of V that they prove hidden, and whether all were searched.
 
@@ -284,14 +429,16 @@ def hidden_directions(
 
     add([inversion_symmetry(g, relevant)])
     if rest().dimension:
-        add(signed_permutation_symmetries(g)[0])
+        add(g.signed_permutations()[0])
+    for v in g.mirrors() if rest().dimension else ():
+        add([reflection_symmetry(g, v)])
     if rest().dimension:
         add([inversion_symmetry(g, rest())])
     for v in rest().orthogonal_basis():
         add([reflection_symmetry(g, v)])
     for space in (rest(), learned.within(relevant)):
         if rest().dimension and space.dimension == 2:
-            add([rotation_symmetry(g, space)])
+            add([g.rotation(space)])
     return tuple(symmetries), hidden, rest().dimension == 0
 
 

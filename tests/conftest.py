@@ -13,8 +13,9 @@ REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "targets.json"
 
 
 def pytest_generate_tests(metafunc):
-    """Give every test with an argument `reference` one row of the reference values; its name says which kind."""
-    if "reference" in metafunc.fixturenames:
-        rows = json.loads(REFERENCE.read_text())["targets"] if REFERENCE.exists() else []
-        wanted = [row for row in rows if row["polynomial"]]
-        metafunc.parametrize("reference", wanted, ids=[row["name"] for row in wanted])
+    """Give a test one row of the reference values: `reference` a polynomial, `other_reference` any other target."""
+    rows = json.loads(REFERENCE.read_text())["targets"] if REFERENCE.exists() else []
+    for argument, polynomial in (("reference", True), ("other_reference", False)):
+        if argument in metafunc.fixturenames:
+            wanted = [row for row in rows if row["polynomial"] is polynomial]
+            metafunc.parametrize(argument, wanted, ids=[row["name"] for row in wanted])

@@ -46,6 +46,33 @@ def test_analyze_gives_json_with_the_promised_keys(capsys):
     ]
 
 
+def test_analyze_says_what_each_algorithm_needs_in_json(capsys):
+    code, out, _ = rebatch(capsys, "analyze", "@parity-3", "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert data["target"] == "sign(z1*z2*z3)"
+    assert data["generative_leap"]["value"] == data["generative_leap"]["lower"] == 3
+    assert data["reuse_staircase"]["dimensions"] == []
+    assert data["samples"]["statistical_queries"]["text"] == "d^(3/2)"
+    assert data["samples"]["reuse"]["text"] == "never"
+
+
+def test_analyze_shows_directions_by_algorithm(capsys):
+    code, out, _ = rebatch(capsys, "analyze", "@relu-committee")
+    assert code == 0
+    assert "e1 - e2" in out
+    assert "statistical queries" in out
+    assert "d log d" in out
+
+
+def test_the_catalog_lists_its_targets_with_exponents(capsys):
+    code, out, _ = rebatch(capsys, "catalog", "--json")
+    data = {entry["name"]: entry for entry in json.loads(out)}
+    assert code == 0
+    assert len(data) >= 40
+    assert data["generative-four"]["generative_leap"]["value"] == 4
+
+
 def test_overlap_gives_formula_and_numbers(capsys):
     code, out, _ = rebatch(
         capsys, "overlap", "He(3, z)", "-s", "h + h^2/2 + h^3/6", "--alpha", "2", "--eta", "0.05", "--json"
@@ -206,7 +233,8 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
         (["analyze", "z1 + foo"], "foo"),
         (["analyze", "z1 + (z2"], "never closed"),
         (["analyze", ""], "empty"),
-        (["analyze", "tanh(z1)"], "not a polynomial"),
+        (["analyze", "log(z1)"], "not defined"),
+        (["analyze", "@nobody"], "rebatch catalog"),
         (["analyze", "z1", "--max-order", "0"], "max_order"),
         (["analyze"], "Missing argument"),
         (["overlap", "z1", "-s", "relu"], "not a polynomial"),

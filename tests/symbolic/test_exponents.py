@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from rebatch import (
     How,
-    NotPolynomialError,
     Target,
     TooLargeError,
     generative_exponent,
@@ -154,11 +153,6 @@ def test_constants_have_infinite_exponents_and_say_so(text):
         assert exponent.infinite
         assert exponent.value is None
         assert exponent.to_json()["infinite"] is True
-
-
-def test_a_target_that_is_not_polynomial_is_refused_by_name():
-    with pytest.raises(NotPolynomialError, match=r"tanh\(z1\)"):
-        information_exponent("tanh(z1) + z2")
 
 
 def test_a_polynomial_too_large_is_refused_with_its_size():

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_step_verdict
+from rebatch.symbolic.parse import coordinate
 from rebatch.symbolic.polynomial import to_polynomial
 from rebatch.symbolic.subspace import Subspace, dot
-from rebatch.symbolic.symmetry import hidden_directions
+from rebatch.symbolic.symmetry import PolynomialFixer, hidden_directions
 from rebatch.verify.strategies import polynomial_targets, rotations, transformed
 
 
@@ -61,7 +62,17 @@ def test_a_polynomial_of_one_direction_is_always_decided(target):
         assert verdict.verdict in ("learned", "hidden")
 
 
-@pytest.mark.parametrize("text", ["z1 + He(3, z2)", "He(3, z1)*He(2, z2)", "z1 + z1*z2 + z1*z2*z3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "z1 + He(3, z2)",
+        "He(3, z1)*He(2, z2)",
+        "z1 + z1*z2 + z1*z2*z3",
+        "relu(z1) + relu(z2)",
+        "tanh(z1 + He(3, z2))",
+        "exp(z1/4) + abs(z2 - 1)",
+    ],
+)
 def test_witnesses_are_what_monte_carlo_sees(text):
     # Five standard errors of a million samples, fixed seed.
     target = Target(text)
@@ -71,7 +82,9 @@ def test_witnesses_are_what_monte_carlo_sees(text):
         if verdict.witness:
             values = (y**verdict.order)[:, None] * z
             error = values.std(axis=0) / np.sqrt(len(z))
-            witness = np.array([float(x.p) / float(x.q) for x in verdict.witness])
+            witness = np.array(
+                [float(sp.Rational(str(x))) if isinstance(x, fmpq) else float(x) for x in verdict.witness]
+            )
             assert (np.abs(values.mean(axis=0) - witness) < 5 * error).all()
 
 
@@ -111,7 +124,7 @@ def test_a_learned_direction_is_never_certified_hidden(target):
     # Both searches run on the whole of V here, whatever the other found.
     g = to_polynomial(target.expr, target.coordinates)
     relevant, nothing = relevant_subspace(target), Subspace.zero(target.k)
-    _, hidden, _ = hidden_directions(g, relevant, nothing)
+    _, hidden, _ = hidden_directions(PolynomialFixer(g), relevant, nothing)
     for verdict in two_step_verdict(target):
         if verdict.witness:
             assert all(dot(verdict.witness, h) == 0 for h in hidden.rows)
@@ -141,6 +154,22 @@ def test_the_analysis_is_json_of_the_promised_shape():
 def test_the_analysis_prints_itself():
     assert "E[y^3 z] = (21, 324)" in str(analyze("z1 + He(3, z2)"))
     assert analyze("z1 + He(3, z2)").latex().startswith(r"\begin{tabular}")
+
+
+def test_the_analysis_writes_itself_in_html_with_everything_escaped():
+    z1, z2 = coordinate(1), coordinate(2)
+    html = analyze(Target(sp.Piecewise((z1, z1 < 0), (0, True)) + z2))._repr_html_()
+    assert "z1 &lt; 0" in html
+    assert "z1 < 0" not in html
+    assert html.count("<table>") == html.count("</table>") == 4
+
+
+def test_directions_that_are_not_rational_each_get_the_order_at_which_the_rank_grows():
+    # E[y z] and E[y^3 z] are independent, neither is rational; the values are those of a quadrature of 300^2 points.
+    first, second = two_step_verdict("tanh(z1 + He(3, z2))")
+    assert (first.order, second.order) == (1, 3)
+    assert float(first.witness[0]) == pytest.approx(0.35766, abs=1e-5)
+    assert float(first.witness[1]) == pytest.approx(-0.29842, abs=1e-5)
 
 
 @pytest.mark.parametrize("order", [0, -1, 1.5])

@@ -9,6 +9,7 @@ from rebatch import Target
 from rebatch.symbolic.polynomial import to_polynomial
 from rebatch.symbolic.subspace import Subspace
 from rebatch.symbolic.symmetry import (
+    PolynomialFixer,
     inversion_symmetry,
     reflection_symmetry,
     rotation_symmetry,
@@ -54,8 +55,8 @@ def test_twelve_coordinates_are_searched_without_trying_every_map():
 def test_a_reflection_along_an_oblique_direction_is_found():
     g = polynomial("3*z1 - 4*z2 + (4*z1 + 3*z2)^2")
     (v,) = Subspace.span([_vector(4, 3)], 2).orthogonal_basis()
-    assert reflection_symmetry(g, v).moved == (v,)
-    assert reflection_symmetry(g, _vector(3, -4)) is None
+    assert reflection_symmetry(PolynomialFixer(g), v).moved == (v,)
+    assert reflection_symmetry(PolynomialFixer(g), _vector(3, -4)) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_rotations_of_a_plane_are_read_off_its_harmonics(text, kind):
 def test_a_plane_without_rotations_has_none():
     plane = Subspace.span([_vector(1, 0), _vector(0, 1)], 2)
     assert rotation_symmetry(polynomial("z1 + z2^2"), plane) is None
-    assert inversion_symmetry(polynomial("z1 + z2^2"), plane) is None
+    assert inversion_symmetry(PolynomialFixer(polynomial("z1 + z2^2")), plane) is None
 
 
 def _vector(*entries):

@@ -1,0 +1,193 @@
+"""E[g^m :(b_1.z)^n_1 ... (b_r.z)^n_r:] of any target, decided: zero or not, and whether that is proved.
+
+The colons are the Wick product: sum_S w_S He_S, where sum_S w_S x^S is the product of the (b_i.x)^n_i. It is the
+Hermite tensor C_n of g^m contracted with the b_i (theory, 2), taken as one expectation rather than as a sum, so
+that what a symmetry cancels is exactly 0.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add, mul
+from typing import TypeVar
+
+import sympy as sp
+from flint import fmpq, fmpq_mpoly
+
+from .algebra import Element, OutOfSlotsError
+from .errors import RebatchError
+from .expectation import Expectation
+from .gaussian import Average, reading
+from .hermite import MultiIndex
+from .known import How
+from .polynomial import ring
+from .subspace import Vector
+from .target import Target
+
+# A float counts as nonzero beyond this many times its estimated error, and as evidence only.
+_SIGNIFICANT = 8
+
+T = TypeVar("T")
+Factors = tuple[tuple[Vector, int], ...]
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """An expectation with the decision whether it vanishes.
+
+    Attributes
+    ----------
+    value : Expectation
+    zero, proved : bool
+        Not proved: the float is within, or beyond, eight times its estimated error.
+    """
+
+    value: Expectation
+    zero: bool
+    proved: bool
+
+    @classmethod
+    def decided(cls, value: Expectation) -> "Coefficient":
+        """Return the decision on an expectation."""
+        known = value.is_zero()
+        if known is not None:
+            return cls(value, known, True)
+        return cls(value, abs(float(value)) <= _SIGNIFICANT * value.error, False)
+
+    @property
+    def how(self) -> How:
+        """How the decision is known."""
+        return self.value.how if self.proved else How.NUMERIC
+
+
+VANISHES = Coefficient(Expectation.exact(0), True, True)
+# An average of a power that does not exist, or is too large to write out, shows nothing.
+UNKNOWN = Coefficient(Expectation.exact(0), True, False)
+
+
+class Averages:
+    """The averages of one target: one normal form, powers and integrals shared.
+
+    Attributes
+    ----------
+    target : Target
+    used : tuple of int
+        The coordinates, counted from 0, that occur in the target.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.used = tuple(i for i, z in enumerate(target.coordinates) if z in target.expr.free_symbols)
+        self._average = reading(target.expr, lambda average: average)
+        self._powers: dict[int, Element] = {}
+        self._known: dict[tuple[int, Factors], Coefficient] = {}
+
+    def ask(self, question: Callable[[Average], T]) -> T:
+        """Return question(average), in a larger algebra where this one runs out of generators."""
+        try:
+            return question(self._average)
+        except OutOfSlotsError:
+            self._powers.clear()
+            self._average, answer = reading(self.target.expr, lambda average: (average, question(average)))
+            return answer
+
+    def coefficient(self, power: int, factors: Factors) -> Coefficient:
+        """Return E[g^power :prod_i (b_i.z)^n_i:], decided; `UNKNOWN` for a higher power without expectation.
+
+        Raises
+        ------
+        RebatchError
+            If the expectation of g itself, times a polynomial, does not exist.
+        """
+        key = (power, factors)
+        if key not in self._known:
+            try:
+                self._known[key] = self._decided(power, wick(factors, self.target.k))
+            except RebatchError:
+                if power == 1:
+                    raise
+                self._known[key] = UNKNOWN
+        return self._known[key]
+
+    def combination(self, power: int, terms: Sequence[tuple[fmpq, Factors]]) -> Coefficient:
+        """Return a linear combination of such averages as one expectation, decided."""
+        total: dict[MultiIndex, fmpq] = {}
+        for weight, factors in terms:
+            for S, w in wick(factors, self.target.k).items():
+                total[S] = total.get(S, fmpq(0)) + weight * w
+        return self._decided(power, total)
+
+    def _decided(self, power: int, weights: dict[MultiIndex, fmpq]) -> Coefficient:
+        # Coordinates that do not occur average to 0.
+        kept = {
+            S: w for S, w in weights.items() if w != 0 and all(i in self.used for i, n in enumerate(S) if n)
+        }
+        if not kept:
+            return VANISHES
+        return Coefficient.decided(
+            self.ask(lambda average: average.of(self._integrand(average, power, kept)))
+        )
+
+    def _integrand(self, average: Average, power: int, weights: dict[MultiIndex, fmpq]) -> Element:
+        z = dict(zip(self.used, average.reader.algebra.z, strict=True))
+        terms = []
+        for S, w in weights.items():
+            factors = (_hermite(n, z[i]) for i, n in enumerate(S) if n)
+            terms.append(reduce(mul, factors, average.reader.algebra.one * w))
+        return self._power(average, power).scaled(reduce(add, terms))
+
+    def _power(self, average: Average, power: int) -> Element:
+        if average is not self._average:
+            return average.g**power
+        if power not in self._powers:
+            lower = self._powers.get(power - 1)
+            self._powers[power] = average.g**power if lower is None else lower * average.g
+        return self._powers[power]
+
+    def is_identity(self, expr: sp.Expr) -> bool:
+        """Whether an expression in the coordinates vanishes in the normal form, which proves that it is 0."""
+        return self.ask(lambda average: average.reader.element(expr).is_zero())
+
+    def directions(self) -> list[Vector]:
+        """Return rational directions whose span contains all on which the target depends.
+
+        A direction that is not rational is replaced by the coordinate axes that occur in it.
+        """
+
+        def found(average: Average) -> list[Vector]:
+            vectors = []
+            for direction in average.reader.algebra.directions(average.g):
+                entries = [x if x.is_constant() else None for x in direction]
+                if None in entries:
+                    support = [i for i, x in zip(self.used, direction, strict=True) if x != 0]
+                    vectors += [_axis(i, self.target.k) for i in support]
+                else:
+                    vector = [fmpq(0)] * self.target.k
+                    for i, x in zip(self.used, direction, strict=True):
+                        vector[i] = x.leading_coefficient() if x != 0 else fmpq(0)
+                    vectors.append(tuple(vector))
+            return vectors
+
+        return self.ask(found)
+
+
+def wick(factors: Factors, k: int) -> dict[MultiIndex, fmpq]:
+    """Return S -> w_S of the Wick product sum_S w_S He_S of (b_i.z)^n_i."""
+    context = ring([f"x{i + 1}" for i in range(k)])
+    product = context.constant(1)
+    for direction, n in factors:
+        linear = reduce(add, map(mul, context.gens(), direction))
+        product = product * linear**n
+    return {tuple(map(int, S)): w for S, w in product.to_dict().items()}
+
+
+def _hermite(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
+    """Return He_n(z), by He_{n+1} = z He_n - n He_{n-1}."""
+    before, here = z * 0, z * 0 + 1
+    for m in range(n):
+        before, here = here, z * here - before * m
+    return here
+
+
+def _axis(i: int, k: int) -> Vector:
+    return tuple(fmpq(int(i == j)) for j in range(k))
