@@ -1,15 +1,19 @@
 """Results as Rich tables: what the commands print to a terminal."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..numeric.trajectory import Trajectory
 from ..symbolic.catalog import Entry
 from ..symbolic.learnability import FATES, Analysis
 from ..symbolic.subspace import in_words
-from ..verify.agreement import Agreement
+
+if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
+    from ..numeric.trajectory import Trajectory
+    from ..verify.agreement import Agreement
 
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
 
@@ -81,7 +85,7 @@ def overlaps_table(M: np.ndarray, title: str, errors: np.ndarray | None = None) 
     return table
 
 
-def trajectories_table(runs: list[Trajectory]) -> Table:
+def trajectories_table(runs: "list[Trajectory]") -> Table:
     """Return the mean overlaps over runs with their standard errors, and the training loss."""
     M = np.stack([np.asarray(run.M) for run in runs])
     mean, error = M.mean(axis=0), M.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else None
@@ -94,7 +98,7 @@ def trajectories_table(runs: list[Trajectory]) -> Table:
     return table
 
 
-def agreement_table(result: Agreement) -> Table:
+def agreement_table(result: "Agreement") -> Table:
     """Return prediction and simulation side by side, steps from 1 on."""
     table = _table("step", "neuron", "direction", "predicted", f"mean of {result.runs} runs", "z-score")
     z = result.z

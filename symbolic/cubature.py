@@ -13,8 +13,6 @@ from math import pi, sqrt
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from .errors import RebatchError
 from .target import compiled
@@ -127,6 +125,10 @@ def _grid(axis: NDArray[np.floating], r: int) -> Iterator[Array]:
 
 def _sobol(g: Callable[..., Array], r: int) -> tuple[float, float]:
     """Return the mean over independent scrambles, and four of its standard errors."""
+    # Loading scipy.stats takes longer than most answers: only this rule waits for it.
+    from scipy.special import ndtri  # noqa: PLC0415
+    from scipy.stats import qmc  # noqa: PLC0415
+
     means = []
     for seed in np.random.SeedSequence(_SEED).spawn(_SCRAMBLES):
         u = qmc.Sobol(r, scramble=True, rng=np.random.default_rng(seed)).random(_SOBOL_POINTS)
