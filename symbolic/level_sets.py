@@ -12,7 +12,6 @@ import numpy as np
 import sympy as sp
 from numpy.polynomial import hermite_e
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from .parse import coordinate
 from .target import compiled
@@ -69,6 +68,8 @@ def _levels(value, slope) -> list[float]:  # type: ignore[no-untyped-def]
 
 def _conditional(value, slope, y: float, highest: int) -> Array | None:  # type: ignore[no-untyped-def]
     """Return E[He_l | y] for l = 0 … highest, scaled by E[|He_l| | y] where that exceeds 1; None near an extremum."""
+    from scipy.optimize import brentq  # noqa: PLC0415 - slow to load, and few targets need level sets
+
     grid = np.linspace(-_REACH, _REACH, _GRID) + 1e-4 * np.pi
     difference = np.broadcast_to(value(grid), grid.shape) - y
     if not np.all(np.isfinite(difference)):
