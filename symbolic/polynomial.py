@@ -29,11 +29,7 @@ def rational(value: fmpq | Fraction | int) -> sp.Rational:
 
 def is_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> bool:
     """Whether `expr` is written as a polynomial in `symbols` with rational coefficients."""
-    try:
-        _check(expr, frozenset(symbols))
-    except NotPolynomialError:
-        return False
-    return True
+    return _offender(expr, frozenset(symbols)) is None
 
 
 def to_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> fmpq_mpoly:
@@ -46,7 +42,10 @@ def to_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> fmpq_mpoly:
     TooLargeError
         If the expanded polynomial may have more than 1,000,000 terms.
     """
-    _check(expr, frozenset(symbols))
+    if (part := _offender(expr, frozenset(symbols))) is not None:
+        raise NotPolynomialError(
+            f"{part} is not a polynomial with rational coefficients; only polynomials are supported here"
+        )
     terms, degrees = _size(expr)
     refuse_beyond(
         terms, f"degree up to {max(degrees.values(), default=0)} in each of {len(degrees)} variables"
@@ -68,20 +67,15 @@ def powers(polynomial: fmpq_mpoly, highest: int, max_terms: int) -> Iterator[fmp
         yield power
 
 
-def _check(expr: sp.Expr, symbols: frozenset[sp.Symbol]) -> None:
-    """Raise NotPolynomialError at the first part that is not polynomial over the rationals."""
+def _offender(expr: sp.Expr, symbols: frozenset[sp.Symbol]) -> sp.Expr | None:
+    """Return the first part that is not polynomial over the rationals, or None."""
     if expr.is_Rational or expr in symbols:
-        return
+        return None
     if expr.is_Add or expr.is_Mul:
-        for part in expr.args:
-            _check(part, symbols)
-        return
+        return next((bad for part in expr.args if (bad := _offender(part, symbols)) is not None), None)
     if expr.is_Pow and expr.exp.is_Integer and expr.exp >= 0:
-        _check(expr.base, symbols)
-        return
-    raise NotPolynomialError(
-        f"{expr} is not a polynomial with rational coefficients; only polynomials are supported here"
-    )
+        return _offender(expr.base, symbols)
+    return expr
 
 
 def refuse_beyond(terms: int, what: str) -> None:
