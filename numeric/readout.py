@@ -215,7 +215,7 @@ class _Features:
         def triangle(_: int, at: slice) -> Array:
             return np.asarray(np.linalg.qr(np.column_stack([self.block(at), self.y[at]]), mode="r"))
 
-        R = np.linalg.qr(self.blocks.stacked(triangle), mode="r")
+        R = np.asarray(np.linalg.qr(self.blocks.stacked(triangle), mode="r"))
         U, size, Vt = np.linalg.svd(R[:, :-1], full_matrices=False)
         if not np.isfinite(size).all() or not size[0] > 0:
             raise RebatchError("the features are all zero, or not finite: nothing to fit on")

@@ -72,8 +72,8 @@ def plain(setting, d, runs, rng):
         {**BASE, "activation": "erf"},
         {**BASE, "activation": "relu", "batch_size": 3, "weight_decay": 0.01},
         {**BASE, "activation": "tanh", "repeats": 3, "loss": "correlation", "normalize": True},
-        {**BASE, "activation": "erf", "rho": 5.0},
-        {**BASE, "activation": "erf", "rho": -5.0, "batch_size": 2, "repeats": 2, "noise_std": 0.5},
+        {**BASE, "activation": "erf", "rho": 1.0},
+        {**BASE, "activation": "erf", "rho": -1.0, "batch_size": 2, "repeats": 2, "noise_std": 0.5},
         {**SCALAR, "activation": "erf", "start": "random"},
         {**SCALAR, "activation": "relu", "loss": "correlation", "normalize": True},
     ],
@@ -88,11 +88,11 @@ def test_the_chain_has_the_law_of_descent_on_real_samples(options, d):
     for step in (4, 8, 12):
         for ours, theirs in ((chain.M, M), (chain.Q, Q)):
             for at in np.ndindex(theirs[step].shape[1:]):
-                sample = ours.sel(step=step).values[:, *at]
-                if np.ptp(theirs[step][:, *at]) > 1e-9:  # normalised rows have Q = 1
-                    assert ks_2samp(sample, theirs[step][:, *at], method="asymp").pvalue > 1e-5
-                else:
-                    np.testing.assert_allclose(sample, theirs[step][:, *at], atol=1e-9)
+                # Rounded: where a run has not moved, or rows are normalised, the law has atoms, equal up to rounding.
+                sample, expected = (
+                    np.round(v, 9) for v in (ours.sel(step=step).values[:, *at], theirs[step][:, *at])
+                )
+                assert ks_2samp(sample, expected, method="asymp").pvalue > 1e-5
 
 
 @pytest.mark.parametrize("p", [1, 2])
