@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .progress import progress
 from .setting import Setting
-from .trajectory import Trajectory
+from .trajectory import INTERRUPTED, Trajectory
 
 Array = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
     except KeyboardInterrupt:
         if not record.step:
             raise
-        record.stopped = f"interrupted after step {record.step[-1]}; the steps before are kept"
+        record.stopped = interruption(record.step[-1])
     return record, weights
 
 
@@ -129,3 +129,8 @@ def diverged(M: Array, Q: Array) -> bool:
 def divergence(step: int) -> str:
     """Return the message for a run whose overlaps diverged at this step."""
     return f"the overlaps diverged at step {step}; the steps before are kept; a smaller eta is needed"
+
+
+def interruption(step: int) -> str:
+    """Return the message for a run that Ctrl-C ended after it kept this step."""
+    return f"{INTERRUPTED} after step {step}; the steps before are kept"

@@ -15,7 +15,7 @@ from scipy.integrate import solve_ivp
 from ..symbolic.errors import RebatchError
 from .blocks import Array, thread_count, thread_pool
 from .dense import _DenseSide
-from .descent import DIVERGED, Record, divergence
+from .descent import DIVERGED, Record, divergence, interruption
 from .population import Population
 from .progress import progress
 from .setting import Setting
@@ -124,15 +124,19 @@ def _batch_flow(setting: Setting, d: int, seed: int, threads: int | None, tolera
 def _integrate(
     setting: Setting, rate: Callable[[float, Array], Array], state: Array, tolerance: float, record: Record
 ) -> "list[tuple[int, Array]]":
-    """Return (step, state) at the recorded steps, up to where the flow diverges; `record` then says so."""
+    """Return (step, state) at the recorded steps, up to a divergence or Ctrl-C; `record` then says so."""
     steps = sorted({*range(0, setting.steps, setting.record_every), setting.steps})
     result = [(0, state)]
     with progress("gradient flow", setting.steps) as done, np.errstate(all="ignore"):
         for before, step in pairwise(steps):
             times = setting.eta * before, setting.eta * step
-            solution = solve_ivp(
-                rate, times, state, method="RK45", rtol=tolerance, atol=tolerance, t_eval=[times[1]]
-            )
+            try:
+                solution = solve_ivp(
+                    rate, times, state, method="RK45", rtol=tolerance, atol=tolerance, t_eval=[times[1]]
+                )
+            except KeyboardInterrupt:
+                record.stopped = interruption(before)
+                break
             if not solution.success or not (np.abs(solution.y) <= DIVERGED).all():
                 record.stopped = divergence(step)
                 break

@@ -15,7 +15,7 @@ from ..kernels.online import chain
 from ..kernels.signals import KINDS
 from ..symbolic.errors import RebatchError
 from .blocks import Array, thread_pool
-from .descent import Record, divergence
+from .descent import Record, divergence, interruption
 from .labels import labels
 from .memory import require
 from .progress import progress
@@ -153,7 +153,7 @@ class _Online:
         except KeyboardInterrupt:
             if not kept:
                 raise
-            record.stopped = f"interrupted at step {done}; the steps before are kept"
+            record.stopped = interruption(int(self.kept[kept - 1]))
             return self._fill(record, kept, None)
         return self._fill(record, kept, done)
 

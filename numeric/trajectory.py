@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..symbolic.errors import RebatchError
 from .setting import Setting
 
+# How the reason begins why an interrupted run stopped.
+INTERRUPTED = "interrupted"
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -101,6 +104,11 @@ class Trajectory:
     def stopped(self) -> str:
         """Why the run ended before its last step; empty if it did not."""
         return str(self.data.attrs.get("stopped", ""))
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the run before its last step."""
+        return self.stopped.startswith(INTERRUPTED)
 
     @cached_property
     def setting(self) -> Setting:

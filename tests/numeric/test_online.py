@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import erf
 from scipy.stats import ks_2samp
 
 from rebatch import RebatchError, Setting, simulate
@@ -14,6 +15,7 @@ BASE = {
     "reuse": False,
     "record_every": 4,
 }
+RUNS = 8000
 SCALAR = {
     "target": "z1",
     "neurons": 1,
@@ -25,32 +27,72 @@ SCALAR = {
 }
 
 
-@pytest.mark.deep
+SLOPES = {
+    "erf": (erf, lambda h: 2 / np.sqrt(np.pi) * np.exp(-(h**2))),
+    "relu": (lambda h: np.maximum(h, 0), lambda h: np.heaviside(h, 0.5)),
+    "tanh": (np.tanh, lambda h: 1 / np.cosh(h) ** 2),
+}
+
+
+def plain(setting, d, runs, rng):
+    """Descent in R^d on real samples (theory, 1), all runs at once; M and Q at the recorded steps."""
+    k, p, b = setting.k, setting.neurons, setting.batch_size or 1
+    sigma, slope = SLOPES[setting.activation.name]
+    a, root = setting.a(), np.sqrt(d)
+    stars = root * np.eye(d)[:k]  # the law does not depend on where they point
+    if setting.start == "random":
+        W = rng.standard_normal((runs, p, d))
+        W *= root / np.linalg.norm(W, axis=2, keepdims=True)
+    else:
+        W = np.broadcast_to(root * np.eye(d)[k : k + p], (runs, p, d)).copy()
+
+    def gradient(W, X, y):
+        h = np.einsum("rbd,rpd->rbp", X, W) / root
+        r = y - sigma(h) @ a if setting.loss == "squared" else y
+        return np.einsum("rbp,rbd->rpd", a * slope(h) * r[:, :, None], X) / root
+
+    M, Q = {}, {}
+    for step in range(setting.steps + 1):
+        if step % setting.record_every == 0:
+            M[step], Q[step] = W @ stars.T / d, W @ W.transpose(0, 2, 1) / d
+        if step % setting.repeats == 0:
+            X = rng.standard_normal((runs, b, d))
+            y = setting.target((X[:, :, :k]).reshape(-1, k)).reshape(runs, b)
+            y += setting.noise_std * rng.standard_normal(y.shape)
+        ahead = W + setting.rho * gradient(W, X, y) if setting.rho else W
+        W = (1 - setting.eta * setting.weight_decay) * W + setting.eta * gradient(ahead, X, y)
+        if setting.normalize:
+            W *= root / np.linalg.norm(W, axis=2, keepdims=True)
+    return M, Q
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {**BASE, "activation": "erf"},
         {**BASE, "activation": "relu", "batch_size": 3, "weight_decay": 0.01},
         {**BASE, "activation": "tanh", "repeats": 3, "loss": "correlation", "normalize": True},
-        {**BASE, "activation": "erf", "rho": 5.0},
-        {**BASE, "activation": "erf", "rho": -5.0, "batch_size": 2, "repeats": 2, "noise_std": 0.5},
+        {**BASE, "activation": "erf", "rho": 1.0},
+        {**BASE, "activation": "erf", "rho": -1.0, "batch_size": 2, "repeats": 2, "noise_std": 0.5},
         {**SCALAR, "activation": "erf", "start": "random"},
         {**SCALAR, "activation": "relu", "loss": "correlation", "normalize": True},
     ],
 )
 @pytest.mark.parametrize("d", [60, 5])
-def test_the_chain_has_the_law_of_dense_online_descent(options, d):
-    # 200 runs each, fixed seeds, Kolmogorov-Smirnov at three times; d = 5 leaves one dimension, or two, outside.
-    size = options.get("batch_size", 1)
+def test_the_chain_has_the_law_of_descent_on_real_samples(options, d):
+    # 8000 runs each, fixed seeds, Kolmogorov-Smirnov at three times: distances of 3% are seen. d = 5 leaves one
+    # dimension, or two, outside z and h.
     setting = Setting(**{**options, "eta": options["eta"] * min(d, 10) / 10})
-    dense_setting = Setting(**{**options, "eta": setting.eta, "batch_size": size})
-    dense = [simulate(dense_setting, "dense", d=d, seed=s, threads=1) for s in range(200)]
-    chain = simulate(setting, "online", d=d, seed=0, replicas=200)
+    M, Q = plain(setting, d, RUNS, np.random.default_rng(1))
+    chain = simulate(setting, "online", d=d, seed=0, replicas=RUNS)
     for step in (4, 8, 12):
-        for name, at in (("M", (0, 0)), ("Q", (0, 0)), ("Q", (-1, 0))):
-            ours = chain.data[name].sel(step=step).values[:, *at]
-            theirs = [float(t.data[name].sel(step=step).values[*at]) for t in dense]
-            assert ks_2samp(ours, theirs).pvalue > 1e-4
+        for ours, theirs in ((chain.M, M), (chain.Q, Q)):
+            for at in np.ndindex(theirs[step].shape[1:]):
+                # Rounded: where a run has not moved, or rows are normalised, the law has atoms, equal up to rounding.
+                sample, expected = (
+                    np.round(v, 9) for v in (ours.sel(step=step).values[:, *at], theirs[step][:, *at])
+                )
+                assert ks_2samp(sample, expected, method="asymp").pvalue > 1e-5
 
 
 @pytest.mark.parametrize("p", [1, 2])

@@ -1,0 +1,138 @@
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from rebatch import RebatchError, Setting, simulate, sweep
+from rebatch.numeric import lazy
+from rebatch.numeric import sweep as module
+from rebatch.numeric.descent import StoppedEarly
+
+SETTINGS = [
+    Setting(target=target, activation="erf", alpha=2, eta=0.5, steps=3) for target in ("z1", "z1 + He(2, z2)")
+]
+GRID = [(setting, d, seed) for setting in SETTINGS for d in (20, 30) for seed in (0, 1, 2)]
+
+
+def run(folder, **options):
+    return sweep(SETTINGS, d=[20, 30], seeds=3, folder=folder, **options)
+
+
+def assert_is_the_grid(runs, grid=GRID):
+    assert len(runs) == len(grid)
+    for ours, (setting, d, seed) in zip(runs, grid, strict=True):
+        assert ours.setting == setting
+        np.testing.assert_array_equal(ours.M, simulate(setting, d=d, seed=seed).M)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The (d, seed) of the runs that were really made; number `interrupt_at` is interrupted."""
+    made = []
+
+    def counting(setting, engine, **arguments):
+        made.append((arguments["d"], arguments["seed"]))
+        if len(made) == counting.interrupt_at:
+            raise KeyboardInterrupt
+        return simulate(setting, engine, **arguments)
+
+    counting.interrupt_at = 0
+    counting.made = made
+    monkeypatch.setattr(module, "simulate", counting)
+    return counting
+
+
+def test_a_sweep_is_every_setting_dimension_and_seed_in_order(tmp_path):
+    assert_is_the_grid(run(tmp_path))
+    assert len(list(tmp_path.iterdir())) == len(GRID)
+
+
+def test_what_is_there_is_not_run_again(tmp_path, counted):
+    sweep(SETTINGS[0], d=20, seeds=[1], folder=tmp_path)
+    assert counted.made == [(20, 1)]
+    assert_is_the_grid(run(tmp_path))
+    assert len(counted.made) == len(GRID)  # one of them before
+    assert_is_the_grid(run(tmp_path, threads=2))
+    assert len(counted.made) == len(GRID)
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_call_continues(tmp_path, counted):
+    counted.interrupt_at = 5
+    with pytest.warns(StoppedEarly, match="8 of 12 runs are missing"):
+        finished = run(tmp_path)
+    assert_is_the_grid(finished, GRID[:4])
+    assert_is_the_grid(run(tmp_path))
+    assert len(counted.made) == len(GRID) + 1
+
+
+def test_a_run_that_was_interrupted_inside_is_not_taken_for_finished(tmp_path, monkeypatch):
+    steps, original = [], lazy._LazySide.gradient
+
+    def interrupted(self, weights):
+        steps.append(1)
+        if len(steps) == 8:  # the second step of the third run
+            raise KeyboardInterrupt
+        return original(self, weights)
+
+    monkeypatch.setattr(lazy._LazySide, "gradient", interrupted)
+    with pytest.warns(StoppedEarly, match="10 of 12 runs are missing"):
+        assert_is_the_grid(run(tmp_path), GRID[:2])
+    assert_is_the_grid(run(tmp_path))
+
+
+def test_a_diverging_run_is_an_answer_like_another(tmp_path, counted):
+    setting = Setting(target="z1^3", activation="cubic", alpha=2, eta=5.0, steps=30)
+    with pytest.warns(StoppedEarly, match="diverged"):
+        (first,) = sweep(setting, d=50, seeds=1, folder=tmp_path)
+    assert "diverged" in first.stopped
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (again,) = sweep(setting, d=50, seeds=1, folder=tmp_path)
+    assert again.stopped == first.stopped
+    assert len(counted.made) == 1
+
+
+def test_options_that_change_the_numbers_change_the_file(tmp_path):
+    (double,), (single,) = (
+        sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path, storage=s) for s in ("float64", "float32")
+    )
+    assert len(list(tmp_path.iterdir())) == 2
+    assert not double.M.equals(single.M)
+
+
+def test_a_client_runs_elsewhere_with_the_same_numbers(tmp_path):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as client:
+        assert_is_the_grid(run(tmp_path, client=client, threads=1))
+
+
+def test_an_error_on_a_client_ends_the_sweep_with_its_message(tmp_path):
+    with ThreadPoolExecutor(1) as client, pytest.raises(RebatchError, match="d = 1"):
+        sweep(SETTINGS, d=[20, 1], seeds=1, folder=tmp_path, client=client)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"settings": []}, "settings"),
+        ({"settings": ["z1"]}, "settings"),
+        ({"engine": "fast"}, "engine"),
+        ({"d": []}, "at least one"),
+        ({"seeds": 0}, "at least one"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"seeds": [-1]}, "seed = -1"),
+        ({"directions": np.eye(3)}, "plain data"),
+        ({"colour": 1}, "no option colour"),
+    ],
+)
+def test_bad_calls_are_refused(arguments, says, tmp_path):
+    call = {"settings": SETTINGS, "engine": "lazy", "d": 20, "seeds": 1, "folder": tmp_path, **arguments}
+    with pytest.raises(RebatchError, match=says):
+        sweep(call.pop("settings"), call.pop("engine"), **call)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RebatchError, match="folder"):
+        run(tmp_path / "file")
