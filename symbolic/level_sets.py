@@ -4,24 +4,32 @@ Given y, z sits at the roots z_i of g(z) = y with weights phi(z_i) / |g'(z_i)|, 
 
     E[He_l(z) | y] = sum_i He_l(z_i) phi(z_i) / |g'(z_i)|  /  sum_i phi(z_i) / |g'(z_i)|.
 
-The generative exponent is the first l >= 1 at which it does not vanish for all y. Roots are bracketed on a grid and
-polished; what vanishes at every level tried, to rounding, is taken to vanish: evidence, not proof.
+The generative exponent is the first l >= 1 at which it does not vanish for all y. At each level roots are isolated
+with proof (`zeros.py`): between them the sign of g - y is proved, so that none is missed within the reach. What
+vanishes at every level tried, to rounding, is taken to vanish: evidence, not proof.
 """
+
+from itertools import pairwise
 
 import numpy as np
 import sympy as sp
+from flint import arb, ctx
 from numpy.polynomial import hermite_e
 from numpy.typing import NDArray
 
+from .errors import RebatchError
 from .parse import coordinate
 from .target import compiled
+from .zeros import signs
 
 Array = NDArray[np.float64]
 
-_REACH = 9.0
-_GRID = 6001
-_LEVELS = 48
-# Roots are good to 1e-13, their weights to 1e-10 unless the slope is tiny: levels near an extremum are left out.
+# Beyond it the density is below 1e-17: roots there weigh nothing.
+_REACH = 9
+_LEVELS = 24
+_BITS = 96
+# Roots are isolated to 1e-12, weights good to 1e-9 unless the slope is tiny: levels near an extremum are left out.
+_ISOLATED = 1e-12
 _VANISHES = 1e-7
 _DIFFERS = 1e-4
 _LEAST_SLOPE = 1e-3
@@ -45,9 +53,7 @@ def first_order_on_level_sets(g: sp.Expr, highest: int) -> int | None:
     with np.errstate(all="ignore"):
         value, slope = compiled(g, (z,)), compiled(sp.diff(g, z), (z,))
         averages = [
-            mean
-            for y in _levels(value, slope)
-            if (mean := _conditional(value, slope, y, highest)) is not None
+            mean for y in _levels(value, slope) if (mean := _conditional(g, slope, y, highest)) is not None
         ]
     if len(averages) < _LEVELS // 3:
         return None
@@ -66,18 +72,11 @@ def _levels(value, slope) -> list[float]:  # type: ignore[no-untyped-def]
     return [float(value(t)) for t in places if abs(float(slope(t))) > _LEAST_SLOPE]
 
 
-def _conditional(value, slope, y: float, highest: int) -> Array | None:  # type: ignore[no-untyped-def]
+def _conditional(g: sp.Expr, slope, y: float, highest: int) -> Array | None:  # type: ignore[no-untyped-def]
     """Return E[He_l | y] for l = 0 … highest, scaled by E[|He_l| | y] where that exceeds 1; None near an extremum."""
-    from scipy.optimize import brentq  # noqa: PLC0415 - slow to load, and few targets need level sets
-
-    grid = np.linspace(-_REACH, _REACH, _GRID) + 1e-4 * np.pi
-    difference = np.broadcast_to(value(grid), grid.shape) - y
-    if not np.all(np.isfinite(difference)):
+    roots = _roots(g - sp.Rational(y))
+    if roots is None:
         return None
-    brackets = np.flatnonzero(np.sign(difference[1:]) * np.sign(difference[:-1]) < 0)
-    roots = np.array(
-        [brentq(lambda t: float(value(t)) - y, grid[i], grid[i + 1], xtol=1e-15) for i in brackets]
-    )
     if not len(roots):
         return None
     slopes = np.abs(np.broadcast_to(slope(roots), roots.shape))
@@ -86,3 +85,23 @@ def _conditional(value, slope, y: float, highest: int) -> Array | None:  # type:
         return None
     values = hermite_e.hermevander(roots, highest) * (weights / weights.sum())[:, None]
     return np.asarray(values.sum(axis=0) / np.maximum(1, np.abs(values).sum(axis=0)))
+
+
+def _roots(u: sp.Expr) -> Array | None:
+    """Return the roots of u within reach, each alone where u changes sign; None if not all are isolated so."""
+    reach = arb(_REACH)
+    try:
+        with ctx.workprec(_BITS):
+            cells = signs(u, coordinate(1), -reach, reach)
+    except RebatchError:  # u has no ball arithmetic
+        return None
+    proved = [cell for cell in cells if cell.sign]
+    if not proved or float(proved[0].a + reach) > _ISOLATED or float(reach - proved[-1].b) > _ISOLATED:
+        return None
+    roots = []
+    for left, right in pairwise(proved):
+        if float(right.a - left.b) > _ISOLATED or (left.sign == right.sign and left.b < right.a):
+            return None
+        if left.sign != right.sign:
+            roots.append(float((left.b + right.a) / 2))
+    return np.array(roots)
