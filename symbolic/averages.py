@@ -11,6 +11,7 @@ from functools import reduce
 from operator import add, mul
 from typing import TypeVar
 
+import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
@@ -21,7 +22,7 @@ from .gaussian import Average, reading
 from .hermite import MultiIndex
 from .known import How
 from .polynomial import ring
-from .subspace import Vector
+from .subspace import Subspace, Vector
 from .target import Target
 
 # A float counts as nonzero beyond this many times its estimated error, and as evidence only.
@@ -151,24 +152,48 @@ class Averages:
     def directions(self) -> list[Vector]:
         """Return rational directions whose span contains all on which the target depends.
 
-        A direction that is not rational is replaced by the coordinate axes that occur in it.
+        A direction whose ratios are not rational is replaced by the coordinate axes that occur in it.
         """
 
         def found(average: Average) -> list[Vector]:
-            vectors = []
+            k = self.target.k
+            vectors: list[Vector] = []
             for direction in average.reader.algebra.directions(average.g):
-                entries = [x if x.is_constant() else None for x in direction]
-                if None in entries:
-                    support = [i for i, x in zip(self.used, direction, strict=True) if x != 0]
-                    vectors += [_axis(i, self.target.k) for i in support]
+                first = next(x for x in direction if x != 0)
+                ratios = [
+                    x.leading_coefficient() / first.leading_coefficient() if x != 0 else fmpq(0)
+                    for x in direction
+                ]
+                if all(x == first * ratio for x, ratio in zip(direction, ratios, strict=True)):
+                    entries = dict(zip(self.used, ratios, strict=True))
+                    vectors.append(tuple(entries.get(i, fmpq(0)) for i in range(k)))
                 else:
-                    vector = [fmpq(0)] * self.target.k
-                    for i, x in zip(self.used, direction, strict=True):
-                        vector[i] = x.leading_coefficient() if x != 0 else fmpq(0)
-                    vectors.append(tuple(vector))
+                    vectors += [_axis(i, k) for i, x in zip(self.used, direction, strict=True) if x != 0]
             return vectors
 
         return self.ask(found)
+
+    def require_rational_directions(self) -> None:
+        """Refuse a target that depends on fewer directions than :meth:`directions` span: its own are not rational.
+
+        Raises
+        ------
+        RebatchError
+        """
+
+        def rank(average: Average) -> int:
+            algebra = average.reader.algebra
+            rows = [
+                [float(algebra.constant_expr(x)) if x != 0 else 0.0 for x in direction]
+                for direction in algebra.directions(average.g)
+            ]
+            return int(np.linalg.matrix_rank(np.array(rows), tol=1e-9)) if rows else 0
+
+        if self.ask(rank) < Subspace.span(self.directions(), self.target.k).dimension:
+            raise RebatchError(
+                f"the target {self.target} depends on z through directions whose coordinates have irrational ratios; "
+                "rational ones are needed. Turn the coordinates: sqrt(2)*z1 + z2 is sqrt(3)*z1"
+            )
 
 
 def wick(factors: Factors, k: int) -> dict[MultiIndex, fmpq]:

@@ -138,13 +138,20 @@ def relevant_subspace(target: Target | str) -> Subspace:
 
     Its dimension is the number of index directions, which may be less than k: (z1 + z2)^2 has one.
 
+    Raises
+    ------
+    RebatchError
+        If V(g) has no basis of rational vectors.
+
     References
     ----------
     theory, 2.
     """
     target = Target(target)
     if not _is_polynomial(target):
-        return any_target.search_of(target).relevant
+        search = any_target.search_of(target)
+        search.averages.require_rational_directions()
+        return search.relevant
     return _gradient_span(_form(target), range(target.k), None)
 
 

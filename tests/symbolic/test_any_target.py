@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from rebatch import (
     How,
+    RebatchError,
     Target,
     UndefinedFunctionError,
     analyze,
@@ -172,6 +173,20 @@ def test_a_direction_that_is_not_rational_is_left_undecided():
     assert information_exponent(target).value == 1
     assert isotropic_leap(target).value is None
     assert "not rational" in isotropic_leap(target).witness
+    with pytest.raises(RebatchError, match="irrational ratios"):
+        relevant_subspace(target)
+
+
+@pytest.mark.parametrize(
+    "text", ["tanh((z1 + z2)/sqrt(2))", "He(3, (z1 + z2)/sqrt(2))", "exp(pi*z1 + pi*z2)"]
+)
+def test_a_common_irrational_factor_leaves_one_rational_direction(text):
+    assert relevant_subspace(text).dimension == 1
+    assert [v.verdict for v in two_step_verdict(text)] == ["learned"]
+
+
+def test_irrational_ratios_that_span_the_plane_are_no_obstacle():
+    assert relevant_subspace("z1^2 + (sqrt(2)*z1 + z2)^2").dimension == 2
 
 
 def test_a_constant_in_disguise_has_no_direction():
