@@ -483,20 +483,19 @@ class _Problem:
             for i in everyone
         ]
         seen = [[self.expectation(a * b) * int(reuse) for b in g1] for a in self.g0]
+        gf = [[self.expectation(self.averaged(g * h, reuse=reuse)) for h in self.h] for g in self.g0]
         decay = 1 - self.eta * self.lam
         result = []
         for i in everyone:
             row = []
             for j in everyone:
-                fields = self.expectation(self.averaged(self.g0[i] * self.h[j], reuse=reuse))
-                fields += self.expectation(self.averaged(self.g0[j] * self.h[i], reuse=reuse))
                 gradients = _dot(gz[i], gz[j]) + _dot(gh[i], gh[j])
                 gradients += sum((D[i][a] * C[a][b] * D[j][b] for a in everyone for b in everyone), self.zero)
                 gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
                 squares = self.expectation(self.averaged(self.g0[i] * self.g0[j], reuse=reuse))
                 row.append(
                     decay**2 * s[i] * s[j] * Q1[i][j]
-                    + decay * self.eta * self.alpha * fields
+                    + decay * self.eta * self.alpha * (gf[i][j] + gf[j][i])
                     + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
                 )
             result.append(row)
