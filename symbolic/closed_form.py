@@ -12,8 +12,6 @@ arcsine law for two and for three with thresholds 0, products where they are ind
 """
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import add
 
 import sympy as sp
 from flint import fmpq, fmpq_mat, fmpq_mpoly
@@ -31,23 +29,11 @@ _DEEP = 100
 
 
 class NoClosedFormError(RebatchError):
-    """An expectation outside the class that is known in closed form."""
+    """An expectation outside the class that is known in closed form.
 
-
-def closed_form(reader: Reader, g: Element) -> Element:
-    """Return E[g(z)], z ~ N(0, I), as an element without z: its normal form vanishes if the expectation is seen to.
-
-    Raises
-    ------
-    NoClosedFormError
-        If g holds opaque functions, exponents that are not quadratic, or steps that depend on each other beyond the
-        arcsine law.
-    DivergentError
-        If an exponential grows at least as fast as the Gaussian density falls.
+    Its integrand holds opaque functions, an exponent that is not quadratic, or steps that depend on each other
+    beyond the arcsine law.
     """
-    return reduce(
-        add, (Tilt(reader, E).expectation(P) for E, P in g.parts.values()), reader.algebra.constant(0)
-    )
 
 
 class Tilt:
