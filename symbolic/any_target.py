@@ -8,14 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from flint import fmpq
 
 from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .known import How, worst
 from .level_sets import first_order_on_level_sets
 from .parse import coordinate
+from .real import as_expr
 from .search import CAP, Search, Stage, UndecidedError
-from .subspace import Subspace, in_words
+from .subspace import Subspace, Vector, dot, in_words
 from .target import Target
 
 
@@ -164,9 +164,9 @@ def two_values(search: Search) -> tuple[sp.Rational, sp.Rational] | None:
 def _along(target: Target, search: Search) -> sp.Expr:
     """Return the function t -> g(t b / |b|) of the one direction b, in the coordinate z1."""
     (b,) = search.relevant.orthogonal_basis()
-    size = sp.sqrt(sum(int(x.p) ** 2 for x in b))
+    size = sp.sqrt(as_expr(dot(b, b)))
     t = sp.Dummy(real=True)
-    images = {z: int(x.p) * t / size for z, x in zip(target.coordinates, b, strict=True)}
+    images = {z: as_expr(x) * t / size for z, x in zip(target.coordinates, b, strict=True)}
     return target.expr.xreplace(images).xreplace({t: coordinate(1)})
 
 
@@ -183,7 +183,7 @@ def _interval(lower: int, upper: int | None, reason: str) -> str:
     return f"between {lower} and {upper}: lower orders vanish up to degree {CAP}, no parity closes the gap"
 
 
-def _sequence(stages: list[Stage]) -> tuple[tuple[int, tuple[tuple[fmpq, ...], ...]], ...]:
+def _sequence(stages: list[Stage]) -> tuple[tuple[int, tuple[Vector, ...]], ...]:
     return tuple((stage.order, stage.added.orthogonal_basis()) for stage in stages)
 
 

@@ -11,7 +11,6 @@ from functools import reduce
 from operator import add, mul
 from typing import TypeVar
 
-import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
@@ -22,11 +21,9 @@ from .gaussian import Average, reading
 from .hermite import MultiIndex
 from .known import How
 from .polynomial import ring
-from .subspace import Subspace, Vector
+from .real import Real, Scalar, as_expectation, as_expr, scalar, vanishes
+from .subspace import Vector, is_rational
 from .target import Target
-
-# A float counts as nonzero beyond this many times its estimated error, and as evidence only.
-_SIGNIFICANT = 8
 
 T = TypeVar("T")
 Factors = tuple[tuple[Vector, int], ...]
@@ -50,10 +47,7 @@ class Coefficient:
     @classmethod
     def decided(cls, value: Expectation) -> "Coefficient":
         """Return the decision on an expectation."""
-        known = value.is_zero()
-        if known is not None:
-            return cls(value, known, True)
-        return cls(value, abs(float(value)) <= _SIGNIFICANT * value.error, False)
+        return cls(value, *vanishes(value))
 
     @property
     def how(self) -> How:
@@ -110,32 +104,42 @@ class Averages:
                 self._known[key] = UNKNOWN
         return self._known[key]
 
-    def combination(self, power: int, terms: Sequence[tuple[fmpq, Factors]]) -> Coefficient:
+    def combination(self, power: int, terms: Sequence[tuple[Scalar, Factors]]) -> Coefficient:
         """Return a linear combination of such averages as one expectation, decided."""
-        total: dict[MultiIndex, fmpq] = {}
+        total: dict[MultiIndex, Scalar] = {}
         for weight, factors in terms:
             for S, w in wick(factors, self.target.k).items():
                 total[S] = total.get(S, fmpq(0)) + weight * w
         return self._decided(power, total)
 
-    def _decided(self, power: int, weights: dict[MultiIndex, fmpq]) -> Coefficient:
+    def _decided(self, power: int, weights: dict[MultiIndex, Scalar]) -> Coefficient:
         # Coordinates that do not occur average to 0.
         kept = {
             S: w for S, w in weights.items() if w != 0 and all(i in self.used for i, n in enumerate(S) if n)
         }
         if not kept:
             return VANISHES
+        if any(as_expr(w) is None for w in kept.values()):
+            known = ((as_expectation(w), self._decided(power, {S: fmpq(1)})) for S, w in kept.items())
+            terms = [w * c.value for w, c in known if not (c.zero and c.proved)]
+            return Coefficient.decided(reduce(add, terms)) if terms else VANISHES
         return Coefficient.decided(
             self.ask(lambda average: average.of(self._integrand(average, power, kept)))
         )
 
-    def _integrand(self, average: Average, power: int, weights: dict[MultiIndex, fmpq]) -> Element:
-        z = dict(zip(self.used, average.reader.algebra.z, strict=True))
-        terms = []
+    def _integrand(self, average: Average, power: int, weights: dict[MultiIndex, Scalar]) -> Element:
+        """Return g^power sum_S w_S He_S: one integrand, so that what cancels is gone before it is integrated."""
+        reader, algebra = average.reader, average.reader.algebra
+        z = dict(zip(self.used, algebra.z, strict=True))
+        rational, others = algebra.one * 0, []
         for S, w in weights.items():
-            factors = (_hermite(n, z[i]) for i, n in enumerate(S) if n)
-            terms.append(reduce(mul, factors, average.reader.algebra.one * w))
-        return self._power(average, power).scaled(reduce(add, terms))
+            he = reduce(mul, (_hermite(n, z[i]) for i, n in enumerate(S) if n), algebra.one)
+            if isinstance(w, Real):
+                others.append(reader.element(as_expr(w)).scaled(he))
+            else:
+                rational = rational + he * w
+        power_of_g = self._power(average, power)
+        return reduce(add, (power_of_g * other for other in others), power_of_g.scaled(rational))
 
     def _power(self, average: Average, power: int) -> Element:
         if average is not self._average:
@@ -150,10 +154,7 @@ class Averages:
         return self.ask(lambda average: average.reader.element(expr).is_zero())
 
     def directions(self) -> list[Vector]:
-        """Return rational directions whose span contains all on which the target depends.
-
-        A direction whose ratios are not rational is replaced by the coordinate axes that occur in it.
-        """
+        """Return directions whose span contains all on which the target depends, each rational where it can be."""
 
         def found(average: Average) -> list[Vector]:
             k = self.target.k
@@ -166,44 +167,34 @@ class Averages:
                 ]
                 if all(x == first * ratio for x, ratio in zip(direction, ratios, strict=True)):
                     entries = dict(zip(self.used, ratios, strict=True))
-                    vectors.append(tuple(entries.get(i, fmpq(0)) for i in range(k)))
                 else:
-                    vectors += [_axis(i, k) for i, x in zip(self.used, direction, strict=True) if x != 0]
+                    constants = map(average.reader.algebra.constant_expr, direction)
+                    exact = (scalar(Expectation.exact(x)) for x in constants)
+                    entries = dict(zip(self.used, exact, strict=True))
+                vectors.append(tuple(entries.get(i, fmpq(0)) for i in range(k)))
             return vectors
 
         return self.ask(found)
 
-    def require_rational_directions(self) -> None:
-        """Refuse a target that depends on fewer directions than :meth:`directions` span: its own are not rational.
 
-        Raises
-        ------
-        RebatchError
-        """
-
-        def rank(average: Average) -> int:
-            algebra = average.reader.algebra
-            rows = [
-                [float(algebra.constant_expr(x)) if x != 0 else 0.0 for x in direction]
-                for direction in algebra.directions(average.g)
-            ]
-            return int(np.linalg.matrix_rank(np.array(rows), tol=1e-9)) if rows else 0
-
-        if self.ask(rank) < Subspace.span(self.directions(), self.target.k).dimension:
-            raise RebatchError(
-                f"the target {self.target} depends on z through directions whose coordinates have irrational ratios; "
-                "rational ones are needed. Turn the coordinates: sqrt(2)*z1 + z2 is sqrt(3)*z1"
-            )
-
-
-def wick(factors: Factors, k: int) -> dict[MultiIndex, fmpq]:
+def wick(factors: Factors, k: int) -> dict[MultiIndex, Scalar]:
     """Return S -> w_S of the Wick product sum_S w_S He_S of (b_i.z)^n_i."""
-    context = ring([f"x{i + 1}" for i in range(k)])
-    product = context.constant(1)
-    for direction, n in factors:
-        linear = reduce(add, map(mul, context.gens(), direction))
-        product = product * linear**n
-    return {tuple(map(int, S)): w for S, w in product.to_dict().items()}
+    if all(is_rational(direction) for direction, _ in factors):
+        context = ring([f"x{i + 1}" for i in range(k)])
+        product = context.constant(1)
+        for direction, n in factors:
+            linear = reduce(add, map(mul, context.gens(), direction))
+            product = product * linear**n
+        return {tuple(map(int, S)): w for S, w in product.to_dict().items()}
+    weights: dict[MultiIndex, Scalar] = {(0,) * k: fmpq(1)}
+    for direction in (direction for direction, n in factors for _ in range(n)):
+        raised: dict[MultiIndex, Scalar] = {}
+        for S, w in weights.items():
+            for i, x in enumerate(direction):
+                T = (*S[:i], S[i] + 1, *S[i + 1 :])
+                raised[T] = raised.get(T, fmpq(0)) + w * x
+        weights = raised
+    return weights
 
 
 def _hermite(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
@@ -212,7 +203,3 @@ def _hermite(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
     for m in range(n):
         before, here = here, z * here - before * m
     return here
-
-
-def _axis(i: int, k: int) -> Vector:
-    return tuple(fmpq(int(i == j)) for j in range(k))

@@ -125,6 +125,16 @@ class Expectation:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, other: Expectation) -> Expectation:
+        """Return the quotient by an expectation that is known not to vanish."""
+        if self.how is How.EXACT and other.how is How.EXACT:
+            return Expectation.exact(self.value / other.value)
+        if How.NUMERIC in (self.how, other.how):
+            a, b = float(self), float(other)
+            return Expectation.numeric(a / b, (self.error + abs(a / b) * other.error) / abs(b))
+        with ctx.workprec(self._bits(other)):
+            return Expectation.enclosed(self.ball(ctx.prec) / other.ball(ctx.prec))
+
     def __neg__(self) -> Expectation:
         return self * -1
 

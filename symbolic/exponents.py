@@ -138,10 +138,7 @@ def relevant_subspace(target: Target | str) -> Subspace:
 
     Its dimension is the number of index directions, which may be less than k: (z1 + z2)^2 has one.
 
-    Raises
-    ------
-    RebatchError
-        If V(g) has no basis of rational vectors.
+    For a target that is no polynomial: the span of the linear forms that occur in it, which contains V(g).
 
     References
     ----------
@@ -149,9 +146,7 @@ def relevant_subspace(target: Target | str) -> Subspace:
     """
     target = Target(target)
     if not _is_polynomial(target):
-        search = any_target.search_of(target)
-        search.averages.require_rational_directions()
-        return search.relevant
+        return any_target.search_of(target).relevant
     return _gradient_span(_form(target), range(target.k), None)
 
 

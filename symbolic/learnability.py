@@ -14,7 +14,6 @@ from flint import fmpq
 
 from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .any_target import search_of
-from .averages import Coefficient
 from .errors import RebatchError
 from .expectation import Expectation
 from .exponents import (
@@ -27,11 +26,11 @@ from .exponents import (
     reuse_staircase,
 )
 from .gaussian import first_moments
-from .known import How
+from .known import How, worst
 from .polynomial import is_polynomial, powers, to_polynomial
 from .samples import SampleComplexity, sample_complexities
-from .search import full_rank, pivots, rational_direction
-from .subspace import Subspace, Vector, as_text, in_words, orthogonalised, primitive, projected
+from .search import axis, direction_of
+from .subspace import Subspace, Vector, as_latex, as_text, in_words, orthogonalised, primitive, projected
 from .symmetry import PolynomialFixer, Symmetry, hidden_directions
 from .target import Target
 
@@ -190,44 +189,28 @@ def _witnessed(
 
 
 def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
-    """Return the directions that moments E[y^m z] of any target reach, each at its least m, and the last m searched.
-
-    Moments along directions that are not rational count together: once they span all that no symmetry hides, all of
-    it is learned.
-    """
+    """Return the directions that moments E[y^m z] of any target reach, at their least m, and the last m searched."""
     search = search_of(target)
-    axes = [tuple(fmpq(int(i == j)) for j in range(target.k)) for i in range(target.k)]
+    axes = [axis(i, target.k) for i in range(target.k)]
     basis = search.fixed.orthogonal_basis()
     found: list[DirectionVerdict] = []
-    rows: list[tuple[Coefficient, ...]] = []
-    moments: list[tuple[int, Witness]] = []
-    along: set[int] = set()  # the rows that point along a rational direction
-    m = 0
     if not basis:
         return (), max_order
+    m = 0
     for m in range(1, max_order + 1):
         entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
         if all(c.zero for c in entries):
             continue
-        rows.append(entries)
-        mu = tuple(search.averages.coefficient(m, ((axis, 1),)).value for axis in axes)
-        direction, how = rational_direction(search, m, basis, entries)
-        moments.append((m, mu))
-        new = []
-        if direction is not None:
-            along.add(len(rows) - 1)
-            new.append((direction, how, len(rows) - 1))
-        if (rank := full_rank(rows)) is not None:
-            spare = [(row, column) for row, column in pivots(rows) if row not in along]
-            new += [(basis[column], rank, row) for row, column in spare]
-            new += [(b, rank, len(rows) - 1) for b in basis]
-        for v, known, row in new:
-            rest = orthogonalised(v, (verdict.direction for verdict in found))
-            if any(rest):
-                order, witness = moments[row]
-                found.append(
-                    DirectionVerdict(primitive(rest), "learned", known, order=order, witness=witness)
-                )
+        direction, how = direction_of(search, m, basis, entries)
+        new = orthogonalised(direction, (verdict.direction for verdict in found))
+        if any(new):
+            mu = tuple(search.averages.coefficient(m, ((e, 1),)).value for e in axes)
+            known = worst([how, *(verdict.how for verdict in found)])
+            if len(found) == len(basis) - 1:
+                # Up to a factor the last one is what the others leave, and shorter to write.
+                others = Subspace.span((verdict.direction for verdict in found), target.k)
+                (new,) = others.within(search.fixed).orthogonal_basis()
+            found.append(DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu))
         if len(found) == len(basis):
             break
     return tuple(found), m
@@ -361,7 +344,7 @@ class Analysis:
             for name, exponent in self.exponents().items()
         ]
         rows += [
-            rf"two steps, $({', '.join(as_text(v.direction))})$ & {v.verdict}"
+            rf"two steps, $({', '.join(as_latex(v.direction))})$ & {v.verdict}"
             + (f" ($m = {v.order}$)" if v.order else "")
             + rf" & {v.how} \\"
             for v in self.two_step

@@ -15,6 +15,7 @@ Where the two meet the answer is exact (or an enclosure, or numeric, as the coef
 not, it is undecided and both bounds are stated. Theory, 3.1-3.6.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,22 +25,20 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
-from .answers import (
-    hermite_in_words,
-)
+from .answers import hermite_in_words
 from .averages import VANISHES, Averages, Coefficient, Factors
 from .expectation import Expectation
 from .hermite import MultiIndex
 from .known import How, worst
-from .subspace import Subspace, Vector, dot, in_words, orthogonalised, primitive
-from .symmetry import ExpressionFixer, Symmetry, hidden_directions, moved
+from .real import Scalar, scalar
+from .subspace import Subspace, Vector, as_floats, dot, in_words, orthogonalised, primitive
+from .symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, is_exact, moved
 from .target import Target
 
 CAP = 12
 # A direction's ratios are tried as fractions up to this denominator; the averages then decide.
 _MAX_DENOMINATOR = 24
 _RATIO_TOLERANCE = 1e-7
-_RANK_TOLERANCE = 1e-6
 # Coefficients of one stage after which it is given up; integrals in floating point weigh more.
 _BUDGET = 600
 _NUMERIC_WEIGHT = 25
@@ -98,14 +97,36 @@ class Search:
 
     @cached_property
     def relevant(self) -> Subspace:
-        """The span of the linear forms of which the target is a function: it contains V(g)."""
-        return Subspace.span(self.averages.directions(), self.k)
+        """The span of the linear forms of which the target is a function: it contains V(g).
+
+        Rational axes where irrational forms span all of them.
+        """
+        forms = Subspace.span(self.averages.directions(), self.k)
+        axes = Subspace.span((axis(i, self.k) for i in self.averages.used), self.k)
+        return axes if axes.dimension == forms.dimension else forms
 
     @cached_property
     def certified(self) -> tuple[tuple[Symmetry, ...], Subspace]:
-        """Symmetries of the target and the directions that they prove hidden."""
-        symmetries, hidden, _ = hidden_directions(self.fixer, self.relevant, Subspace.zero(self.k))
-        return symmetries, hidden
+        """Symmetries of the target and the directions that they prove hidden.
+
+        What the first two moments E[y^m z] do not reach is where more symmetries are looked for.
+        """
+        symmetries, hidden, complete = hidden_directions(self.fixer, self.relevant, Subspace.zero(self.k))
+        reached = Subspace.zero(self.k) if complete else self._moments(hidden.within(self.relevant), 2)
+        if not reached.dimension:
+            return symmetries, hidden
+        more, more_hidden, _ = hidden_directions(self.fixer, self.relevant, reached)
+        return (*symmetries, *more), hidden + more_hidden
+
+    def _moments(self, space: Subspace, highest: int) -> Subspace:
+        """Return the span of the projections of E[y^m z], m <= highest, on a subspace."""
+        basis = space.orthogonal_basis()
+        found = []
+        for m in range(1, highest + 1):
+            row = tuple(self.averages.coefficient(m, ((b, 1),)) for b in basis)
+            if not all(c.zero for c in row):
+                found.append(direction_of(self, m, basis, row)[0])
+        return Subspace.span(found, self.k)
 
     @property
     def hidden(self) -> Subspace:
@@ -129,7 +150,7 @@ class Search:
 
     def axes(self, covered: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
         """Return the coordinate axes that are covered, and the others that occur in the target."""
-        axes = [tuple(fmpq(int(i == j)) for j in range(self.k)) for i in self.averages.used]
+        axes = [axis(i, self.k) for i in self.averages.used]
         return tuple(v for v in axes if v in covered), tuple(v for v in axes if v not in covered)
 
     def parity(self, basis: tuple[Vector, ...]) -> Parity:
@@ -145,7 +166,9 @@ class Search:
                 flip = tuple(int(i in chosen) for i in range(n))
                 if flip in span:
                     continue
-                matrix = _reflection([basis[i] for i in chosen], self.k)
+                # All together they are minus the identity of V, whatever the basis.
+                flipped = self.relevant.orthogonal_basis() if len(chosen) == n else [basis[i] for i in chosen]
+                matrix = _reflection(flipped, self.k)
                 sign = next((s for s in (1, -1) if self.fixer.fixes(matrix, s)), 0)
                 if sign:
                     found.append((flip, sign))
@@ -166,7 +189,7 @@ class Search:
         Raises
         ------
         UndecidedError
-            If no nonzero contraction was found up to the cap, or its directions are not rational.
+            If no nonzero contraction was found up to the cap.
         """
         known, rest = self.basis(learned) if isotropic else self.axes(learned)
         parity = self.parity((*known, *rest))
@@ -219,6 +242,8 @@ class Search:
         """
         P = _projection(known, self.k)
         Q = [[fmpq(int(i == j)) - P[i][j] for j in range(self.k)] for i in range(self.k)]
+        if not (is_exact(P) and is_exact(Q)):
+            return False
         g, z = self.target, self.fixer.points
         apart = g(z) - g(z @ _array(P).T) - g(z @ _array(Q).T) + g(0 * z)
         if not np.allclose(apart, 0, atol=1e-7 * (1 + np.abs(g(z)).max())):
@@ -285,13 +310,7 @@ class _Growth:
             self.witness = _in_words(power, _factors((*self.known, *self.rest), (*A, *T)), tensor[T].value)
 
     def directions(self) -> tuple[Subspace, How]:
-        """Return D_j(U) as far as the rows show, and how it is known.
-
-        Raises
-        ------
-        UndecidedError
-            If it is spanned by directions that are not rational.
-        """
+        """Return D_j(U) as far as the rows show, and how it is known."""
         k, rest = self.search.k, self.rest
         space = Subspace.zero(k)
         hows: list[How] = []
@@ -302,54 +321,48 @@ class _Growth:
             elif all(rest[i] in space for i in nonzero):
                 continue
             else:
-                vector, how = rational_direction(self.search, power, rest, row, _factors(self.known, A), R)
-                vectors = [] if vector is None else [vector]
+                vector, how = direction_of(self.search, power, rest, row, _factors(self.known, A), R)
+                vectors = [vector]
             larger = space + Subspace.span(vectors, k)
-            if larger != space:
+            if larger.dimension > space.dimension:
                 space, hows = larger, [*hows, how]
-        if space.dimension < len(rest) and self._leaves(space):
-            rank = full_rank([row for *_, row in self.rows])
-            if rank is None:
-                raise UndecidedError("the directions that are reached are not rational")
-            return Subspace.span(rest, k), rank
-        return space, worst(hows)
-
-    def _leaves(self, space: Subspace) -> bool:
-        """Whether some row is not in the space, numerically."""
-        basis = space.orthogonal_basis()
-        for *_, row in self.rows:
-            vector = np.zeros(self.search.k)
-            for c, b in zip(row, self.rest, strict=True):
-                if not c.zero:
-                    vector += float(c.value) * _floats(b) / float(dot(b, b).p)
-            size = float(np.linalg.norm(vector))
-            for b in basis:
-                unit = _floats(b) / np.linalg.norm(_floats(b))
-                vector -= (vector @ unit) * unit
-            if np.linalg.norm(vector) > _RANK_TOLERANCE * size:
-                return True
-        return False
+        # All that is left is spanned by its basis, whatever the directions by which it was reached.
+        return (Subspace.span(rest, k) if space.dimension == len(rest) else space), worst(hows)
 
 
-def rational_direction(
+def direction_of(
     search: Search,
     power: int,
     basis: Sequence[Vector],
     row: Row,
     known: Factors = (),
     lowered: MultiIndex | None = None,
-) -> tuple[Vector | None, How]:
-    """Return sum_i row_i b_i / |b_i|^2 up to scale, if it is rational; None if no simple ratio of entries fits.
+) -> tuple[Vector, How]:
+    """Return sum_i row_i b_i / |b_i|^2 up to scale, rational where simple ratios of entries fit, and how it is known.
 
     Row_i is E[g^power :u^A t^R (b_i.z):]; a ratio is proved where the difference of two entries is proved to be 0.
     """
-    R = lowered or (0,) * len(basis)
+    entries, how = _in_simple_ratios(search, power, basis, row, known, lowered or (0,) * len(basis))
+    if entries is None:
+        entries = [fmpq(0) if c.zero else scalar(c.value) for c in row]
+        how = worst(c.how for c in row if not c.zero)
+    # Entries are inner products with the basis: back to R^k by sum_i v_i b_i / |b_i|^2.
+    scaled = [(x / dot(b, b), b) for x, b in zip(entries, basis, strict=True)]
+    vector = [sum((x * b[r] for x, b in scaled), fmpq(0)) for r in range(search.k)]
+    return primitive(vector), how
+
+
+def _in_simple_ratios(
+    search: Search, power: int, basis: Sequence[Vector], row: Row, known: Factors, lowered: MultiIndex
+) -> tuple[list[Scalar] | None, How]:
+    """Return rational numbers in the ratios of a row, if fractions with small denominators fit."""
 
     def factors(i: int) -> Factors:
-        return (*known, *_factors(basis, [n + int(i == j) for j, n in enumerate(R)]))
+        return (*known, *_factors(basis, [n + int(i == j) for j, n in enumerate(lowered)]))
 
     pivot = max(range(len(row)), key=lambda i: 0.0 if row[i].zero else abs(float(row[i].value)))
-    entries, hows = [fmpq(0)] * len(row), [c.how for c in row]
+    entries: list[Scalar] = [fmpq(0)] * len(row)
+    hows = [c.how for c in row]
     entries[pivot] = fmpq(1)
     for i, c in enumerate(row):
         if i == pivot or c.zero:
@@ -365,61 +378,23 @@ def rational_direction(
         if not difference.zero:
             return None, How.UNDECIDED
         hows.append(difference.how)
-    # Entries are inner products with the basis: back to R^k by sum_i v_i b_i / |b_i|^2.
-    scaled = [(x / dot(b, b), b) for x, b in zip(entries, basis, strict=True)]
-    vector = [sum((x * b[r] for x, b in scaled), fmpq(0)) for r in range(search.k)]
-    return primitive(vector), worst(hows)
+    return entries, worst(hows)
 
 
-def full_rank(rows: Sequence[Row]) -> How | None:
-    """Return how it is known that rows of n numbers have rank n, by one of their minors; None if they have not."""
-    chosen = [rows[i] for i, _ in pivots(rows)]
-    if len(chosen) < len(rows[0]):
-        return None
-    minor = _determinant([[Expectation.exact(0) if c.zero else c.value for c in row] for row in chosen])
-    decided = Coefficient.decided(minor)
-    return worst([decided.how if not decided.zero else How.NUMERIC, *(c.how for row in chosen for c in row)])
+def axis(i: int, k: int) -> Vector:
+    """Return the unit vector of coordinate i, counted from 0."""
+    return tuple(fmpq(int(i == j)) for j in range(k))
 
 
-def pivots(rows: Sequence[Row]) -> list[tuple[int, int]]:
-    """Return (row, column) of the pivots, each row the first that is independent of those before, in floats."""
-    found: list[tuple[int, int]] = []
-    reduced: list[np.ndarray] = []
-    for i, row in enumerate(rows):
-        vector = np.array([0.0 if c.zero else float(c.value) for c in row])
-        size = np.abs(vector).max()
-        for (_, column), b in zip(found, reduced, strict=True):
-            vector = vector - vector[column] * b
-        column = int(np.argmax(np.abs(vector)))
-        if abs(vector[column]) > _RANK_TOLERANCE * size:
-            found.append((i, column))
-            reduced.append(vector / vector[column])
-    return found
-
-
-def _determinant(rows: list[list[Expectation]]) -> Expectation:
-    if len(rows) == 1:
-        return rows[0][0]
-    total = Expectation.exact(0)
-    for i, entry in enumerate(rows[0]):
-        minor = _determinant([[*row[:i], *row[i + 1 :]] for row in rows[1:]])
-        total = total + entry * minor * (-1) ** i
-    return total
-
-
-def _projection(vectors: Sequence[Vector], k: int) -> list[list[fmpq]]:
+def _projection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:
     return [[sum((b[i] * b[j] / dot(b, b) for b in vectors), fmpq(0)) for j in range(k)] for i in range(k)]
 
 
-def _array(matrix: Sequence[Sequence[fmpq]]) -> np.ndarray:
-    return np.array([_floats(tuple(row)) for row in matrix])
+def _array(matrix: Matrix) -> np.ndarray:
+    return np.array([as_floats(row) for row in matrix])
 
 
-def _floats(vector: Vector) -> np.ndarray:
-    return np.array([int(x.p) / int(x.q) for x in vector])
-
-
-def _reflection(vectors: Sequence[Vector], k: int) -> list[list[fmpq]]:
+def _reflection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:
     P = _projection(vectors, k)
     return [[fmpq(int(i == j)) - 2 * P[i][j] for j in range(k)] for i in range(k)]
 
@@ -443,5 +418,10 @@ def _in_words(power: int, factors: Factors, value: Expectation) -> str:
         for b, n in factors:
             index[next(i for i, x in enumerate(b) if x != 0)] = n
         return f"E[{label} {hermite_in_words(tuple(index))}] = {number}"
-    parts = " ".join(f":({in_words(b).replace('e', 'z')})^{n}:" for b, n in factors)
+    parts = " ".join(f":({_form_in_words(b)})^{n}:" for b, n in factors)
     return f"E[{label} {parts}] = {number}"
+
+
+def _form_in_words(b: Vector) -> str:
+    """Return the linear form b.z: "z1 - 2 z3"."""
+    return re.sub(r"\be(\d+)", r"z\1", in_words(b))

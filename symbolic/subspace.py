@@ -1,40 +1,48 @@
-"""Subspaces of Q^k: spans, membership and orthogonal complements, by exact linear algebra.
+"""Subspaces of R^k: spans, membership and orthogonal complements, by exact linear algebra.
 
 Vectors are kept unnormalised and, for the reader, as primitive integer vectors whose first nonzero entry is
-positive: directions need square roots only to have length one (theory, 3.3).
+positive: directions need square roots only to have length one (theory, 3.3). Where a direction is not rational its
+entries are numbers of `real.py`, and elimination goes on without division.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import gcd, lcm
 
+import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
 
-Vector = tuple[fmpq, ...]
+from .known import How, worst
+from .real import Real, Scalar, as_expr, as_float, how_known
+
+Vector = tuple[Scalar, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subspace:
-    """A linear subspace of Q^k.
+    """A linear subspace of R^k.
 
     Attributes
     ----------
     ambient : int
         k.
     rows : tuple of vectors
-        Its basis in reduced row echelon form: equal subspaces have equal rows.
+        Its basis in reduced row echelon form, up to factors of the rows where they are not rational.
     """
 
     ambient: int
     rows: tuple[Vector, ...]
 
     @classmethod
-    def span(cls, vectors: Iterable[Sequence[fmpq]], ambient: int) -> "Subspace":
+    def span(cls, vectors: Iterable[Sequence[Scalar]], ambient: int) -> "Subspace":
         """Return the span of the vectors, each of `ambient` entries."""
         entries = [list(vector) for vector in vectors]
         if not entries:
             return cls(ambient, ())
+        if not all(map(is_rational, entries)):
+            return cls(ambient, _eliminated(entries))
         reduced, rank = fmpq_mat(entries).rref()
         return cls(ambient, tuple(map(tuple, reduced.tolist()[:rank])))
 
@@ -48,24 +56,35 @@ class Subspace:
         """Its dimension."""
         return len(self.rows)
 
+    @property
+    def how(self) -> How:
+        """How its directions are known."""
+        return worst(how_known(x) for row in self.rows for x in row)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Subspace) and self.dimension == other.dimension and self <= other
+
+    def __hash__(self) -> int:
+        return hash((self.ambient, self.dimension))
+
     def __add__(self, other: "Subspace") -> "Subspace":
         return Subspace.span((*self.rows, *other.rows), self.ambient)
 
-    def __contains__(self, vector: Sequence[fmpq]) -> bool:
+    def __contains__(self, vector: Sequence[Scalar]) -> bool:
         return Subspace.span((*self.rows, vector), self.ambient).dimension == self.dimension
 
     def __le__(self, other: "Subspace") -> bool:
         return (self + other).dimension == other.dimension
 
     def complement(self) -> "Subspace":
-        """Return its orthogonal complement in Q^k."""
-        # The null space of rref rows: a vector per free column, read off the pivots.
-        pivots = [next(j for j, entry in enumerate(row) if entry != 0) for row in self.rows]
+        """Return its orthogonal complement in R^k."""
+        # The null space of the rows: a vector per free column, read off the pivots.
+        pivots = [_leading(row) for row in self.rows]
         vectors = []
         for free in (j for j in range(self.ambient) if j not in pivots):
-            vector = [fmpq(int(j == free)) for j in range(self.ambient)]
+            vector: list[Scalar] = [fmpq(int(j == free)) for j in range(self.ambient)]
             for row, pivot in zip(self.rows, pivots, strict=True):
-                vector[pivot] = -row[free]
+                vector[pivot] = -row[free] / row[pivot]
             vectors.append(vector)
         return Subspace.span(vectors, self.ambient)
 
@@ -74,14 +93,14 @@ class Subspace:
         return (self + larger.complement()).complement()
 
     def orthogonal_basis(self) -> tuple[Vector, ...]:
-        """Return an orthogonal basis of primitive integer vectors (Gram-Schmidt over the rationals)."""
+        """Return an orthogonal basis of primitive vectors (Gram-Schmidt without normalisation)."""
         basis: list[Vector] = []
         for row in self.rows:
             basis.append(primitive(orthogonalised(row, basis)))
         return tuple(basis)
 
 
-def orthogonalised(vector: Sequence[fmpq], basis: Iterable[Vector]) -> Vector:
+def orthogonalised(vector: Sequence[Scalar], basis: Iterable[Vector]) -> Vector:
     """Return the part of `vector` that is orthogonal to every vector of an orthogonal basis."""
     rest = tuple(vector)
     for b in basis:
@@ -90,37 +109,102 @@ def orthogonalised(vector: Sequence[fmpq], basis: Iterable[Vector]) -> Vector:
     return rest
 
 
-def projected(vector: Sequence[fmpq], space: Subspace) -> Vector:
+def projected(vector: Sequence[Scalar], space: Subspace) -> Vector:
     """Return the orthogonal projection of `vector` onto a subspace."""
     rest = orthogonalised(vector, space.orthogonal_basis())
     return tuple(x - y for x, y in zip(vector, rest, strict=True))
 
 
-def dot(a: Sequence[fmpq], b: Sequence[fmpq]) -> fmpq:
+def dot(a: Sequence[Scalar], b: Sequence[Scalar]) -> Scalar:
     """Return the inner product."""
     return sum((x * y for x, y in zip(a, b, strict=True)), fmpq(0))
 
 
-def primitive(vector: Sequence[fmpq]) -> Vector:
-    """Return the multiple of a nonzero vector with coprime integer entries, the first nonzero one positive."""
+def is_rational(vector: Iterable[Scalar]) -> bool:
+    """Whether every entry is a rational number."""
+    return not any(isinstance(x, Real) for x in vector)
+
+
+def primitive(vector: Sequence[Scalar]) -> Vector:
+    """Return the multiple of a nonzero vector with coprime integer entries, the first nonzero one positive.
+
+    Where its ratios are not rational: the multiple that is shortest to write among those with an entry 1.
+    """
+    if not is_rational(vector):
+        multiples = [tuple(x / entry for x in vector) for entry in vector if entry != 0]
+        shortest = min(multiples, key=lambda v: (not is_rational(v), sum(len(str(x)) for x in v)))
+        return primitive(shortest) if is_rational(shortest) else _positive(shortest)
     scale = lcm(*(int(x.q) for x in vector))
     integers = [int((x * scale).p) for x in vector]
-    divisor = gcd(*integers) * (1 if next(i for i in integers if i) > 0 else -1)
-    return tuple(fmpq(i // divisor) for i in integers)
+    divisor = gcd(*integers)
+    return _positive([fmpq(i // divisor) for i in integers])
 
 
-def as_text(vector: Sequence[fmpq]) -> list[str]:
-    """Return the entries as exact text, "1/2"."""
-    return [str(sp.Rational(int(x.p), int(x.q))) for x in vector]
+def _positive(vector: Sequence[Scalar]) -> Vector:
+    return tuple(vector) if vector[_leading(vector)] > 0 else tuple(-x for x in vector)
 
 
-def in_words(vector: Sequence[fmpq]) -> str:
+def _leading(vector: Sequence[Scalar]) -> int:
+    return next(j for j, entry in enumerate(vector) if entry != 0)
+
+
+def _eliminated(entries: list[list[Scalar]]) -> tuple[Vector, ...]:
+    """Return independent rows of the same span, each with 0 in the leading columns of the others."""
+    rows: list[Vector] = []
+    for entry in entries:
+        rest = _cleared(entry, rows)
+        if any(rest):
+            rest = primitive(rest)
+            rows = [_cleared(row, [rest]) for row in rows] + [rest]
+    return tuple(sorted(map(primitive, rows), key=_leading))
+
+
+def _cleared(vector: Sequence[Scalar], rows: Iterable[Vector]) -> Vector:
+    """Return a multiple of a vector, less multiples of the rows, with 0 in their leading columns."""
+    rest = tuple(vector)
+    for row in rows:
+        column = _leading(row)
+        factor, pivot = rest[column], row[column]
+        if factor != 0:
+            rest = tuple(
+                fmpq(0) if j == column else pivot * x - factor * y
+                for j, (x, y) in enumerate(zip(rest, row, strict=True))
+            )
+    return rest
+
+
+def as_floats(vector: Iterable[Scalar]) -> NDArray[np.float64]:
+    """Return a vector in floating point."""
+    return np.array([as_float(x) for x in vector])
+
+
+def as_text(vector: Sequence[Scalar]) -> list[str]:
+    """Return the entries as text, exact where they are ("1/2", "sqrt(2)"), else six digits of the unit vector."""
+    if all(as_expr(x) is not None for x in vector):
+        return [str(as_expr(x)) for x in vector]
+    entries = as_floats(vector)
+    return [f"{x:.6g}" for x in entries / np.linalg.norm(entries)]
+
+
+def as_latex(vector: Sequence[Scalar]) -> list[str]:
+    """Return the entries in LaTeX."""
+    exact = [as_expr(x) for x in vector]
+    return as_text(vector) if None in exact else [str(sp.latex(x)) for x in exact]
+
+
+def in_words(vector: Sequence[Scalar]) -> str:
     """Return a vector as a combination of the unit vectors e1, e2, …: "e1 - 2 e3"."""
-    terms = [
-        ("-" if entry < 0 else "+", f"{abs(entry)} e{i}" if abs(entry) != 1 else f"e{i}")
-        for i, entry in enumerate(vector, start=1)
-        if entry != 0
-    ]
+    terms = []
+    for i, (entry, text) in enumerate(zip(vector, as_text(vector), strict=True), start=1):
+        if entry == 0:
+            continue
+        negative = entry < 0
+        size = (
+            text if not negative else str(as_expr(-entry)) if as_expr(entry) is not None else text.lstrip("-")
+        )
+        if " " in size:
+            size = f"({size})"
+        terms.append(("-" if negative else "+", f"e{i}" if size == "1" else f"{size} e{i}"))
     words = " ".join(f"{sign} {term}" for sign, term in terms)
     return (
         words.removeprefix("+ ").replace("- ", "-", 1) if words.startswith("- ") else words.removeprefix("+ ")

@@ -8,9 +8,9 @@ on the polynomial or in the normal form of any other target; the search covers
    `MAX_EXPRESSION_COORDINATES_SEARCHED` of another target);
 2. the reflection along any direction that is asked about, and minus the identity on V; for ridge sums also the
    reflections that swap two of their directions;
-3. rotations by 2 pi / m of a plane on which nothing was learned, read off the polynomial in w = t1 + i t2: its
-   terms w^a conj(w)^b turn by (a - b) angles, so m is their greatest common divisor (complete for a plane;
-   polynomials only).
+3. rotations by 2 pi / m of a plane on which nothing was learned. Of a polynomial they are read off the powers of
+   w = t1 + i t2: its terms w^a conj(w)^b turn by (a - b) angles, so m is their greatest common divisor (complete for
+   a plane). Of any other target each prime m up to `MAX_TURN` is tried, and the quarter turn.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,13 +25,19 @@ from flint import fmpq, fmpq_mpoly
 from numpy.typing import NDArray
 
 from .averages import Averages
-from .polynomial import rational, ring
-from .subspace import Subspace, Vector, dot, in_words, projected
+from .expectation import Expectation
+from .polynomial import ring
+from .real import Scalar, as_expr, scalar
+from .subspace import Subspace, Vector, as_floats, dot, in_words, is_rational, projected
 from .target import Target
 
 MAX_COORDINATES_SEARCHED = 12
 MAX_EXPRESSION_COORDINATES_SEARCHED = 5
+# A rotation by 2 pi / m has a power of prime order, which moves the same plane.
+MAX_TURN = 13
 _FINGERPRINT_POINTS = 8
+Matrix = Sequence[Sequence[Scalar]]
+
 # Far above rounding: a map that fixes the target must pass, the normal form decides on those that pass.
 _FINGERPRINT_TOLERANCE = 1e-7
 # Partial maps tried for one pair of coordinates before the search for that pair is given up.
@@ -69,7 +75,7 @@ class Fixer(Protocol):
 
     k: int
 
-    def fixes(self, matrix: Sequence[Sequence[fmpq]]) -> bool:
+    def fixes(self, matrix: Matrix) -> bool:
         """Whether g(R z) = g(z) is proved."""
         ...
 
@@ -92,7 +98,7 @@ class PolynomialFixer:
     def __init__(self, g: fmpq_mpoly) -> None:
         self.g, self.k = g, int(g.context().nvars())
 
-    def fixes(self, matrix: Sequence[Sequence[fmpq]]) -> bool:
+    def fixes(self, matrix: Matrix) -> bool:
         """Whether g(R z) = g(z)."""
         return fixes(self.g, matrix)
 
@@ -118,10 +124,10 @@ class ExpressionFixer:
         self.points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
         self._values = averages.target(self.points)
 
-    def fixes(self, matrix: Sequence[Sequence[fmpq]], sign: int = 1) -> bool:
+    def fixes(self, matrix: Matrix, sign: int = 1) -> bool:
         """Whether g(R z) = sign g(z) is proved."""
-        R = np.array([[float(int(x.p) / int(x.q)) for x in row] for row in matrix])
-        if not self._agrees(self.points @ R.T, sign):
+        R = np.array([as_floats(row) for row in matrix])
+        if not self._agrees(self.points @ R.T, sign) or not is_exact(matrix):
             return False
         target = self.averages.target
         return self.averages.is_identity(moved(target, matrix) - sign * target.expr)
@@ -157,7 +163,11 @@ class ExpressionFixer:
         return tuple(found), complete
 
     def rotation(self, plane: Subspace) -> Symmetry | None:
-        """Return None: rotations by other angles are looked for in polynomials only."""
+        """Return a rotation of a plane by 2 pi / m that fixes g, of those m that are tried."""
+        for m in (*sp.primerange(3, MAX_TURN + 1), 4):
+            turn = _rotation(plane, m)
+            if turn is not None and self.fixes(turn):
+                return Symmetry(_exact(turn), plane.orthogonal_basis(), _turn_in_words(plane, f"2 pi / {m}"))
         return None
 
     def mirrors(self) -> list[Vector]:
@@ -165,18 +175,21 @@ class ExpressionFixer:
         forms = self.averages.directions()
         found = [*forms]
         for u, v in combinations(forms, 2):
-            ratio = sp.sqrt(rational(dot(u, u) / dot(v, v)))
-            if ratio.is_Rational:
-                scaled = [x * fmpq(int(ratio.p), int(ratio.q)) for x in v]
-                found += [tuple(a + s * b for a, b in zip(u, scaled, strict=True)) for s in (-1, 1)]
-        return found
+            w = scaled_to(v, u)
+            found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
+        return [v for v in found if any(x != 0 for x in v)]
 
 
-def moved(target: Target, matrix: Sequence[Sequence[fmpq]]) -> sp.Expr:
+def is_exact(matrix: Matrix) -> bool:
+    """Whether every entry of a matrix is known exactly."""
+    return all(as_expr(x) is not None for row in matrix for x in row)
+
+
+def moved(target: Target, matrix: Matrix) -> sp.Expr:
     """Return g(R z) as an expression."""
     z = target.coordinates
     images = {
-        zi: sp.Add(*(rational(x) * zj for x, zj in zip(row, z, strict=True)))
+        zi: sp.Add(*(as_expr(x) * zj for x, zj in zip(row, z, strict=True)))
         for zi, row in zip(z, matrix, strict=True)
     }
     return target.expr.xreplace(images)
@@ -343,26 +356,42 @@ def rotation_symmetry(g: fmpq_mpoly, plane: Subspace) -> Symmetry | None:
     otherwise there is no answer by this means.
     """
     b1, b2 = plane.orthogonal_basis()
-    ratio = sp.sqrt(rational(dot(b1, b1) / dot(b2, b2)))
-    if not ratio.is_Rational:
+    b2 = scaled_to(b2, b1)
+    if not is_rational(b2):
         return None
-    b2 = tuple(x * fmpq(int(ratio.p), int(ratio.q)) for x in b2)
     angles = _angular_orders(g, b1, b2, plane)
     m = gcd(*angles) if angles else 0
     if m == 1:
         return None
-    order = m or 4  # a radial target is fixed by every rotation; a quarter turn has rational entries
-    c, s = sp.cos(2 * sp.pi / order), sp.sin(2 * sp.pi / order)
-    size = rational(dot(b1, b1))
-    u, w = (sp.Matrix([rational(x) for x in b]) for b in (b1, b2))
-    k = plane.ambient
-    matrix = sp.eye(k) + ((c - 1) * (u * u.T + w * w.T) + s * (w * u.T - u * w.T)) / size
-    turn = "every angle" if m == 0 else f"2 pi / {m}"
-    return Symmetry(
-        tuple(tuple(matrix.row(i)) for i in range(k)),
-        plane.orthogonal_basis(),
-        f"rotates the plane of {', '.join(map(in_words, plane.orthogonal_basis()))} by {turn}",
-    )
+    turn = _rotation(plane, m or 4)  # a radial target is fixed by every rotation; a quarter turn is rational
+    angle = "every angle" if m == 0 else f"2 pi / {m}"
+    return Symmetry(_exact(turn), plane.orthogonal_basis(), _turn_in_words(plane, angle))
+
+
+def scaled_to(v: Vector, u: Vector) -> Vector:
+    """Return v scaled to the length of u, both exact."""
+    ratio = scalar(Expectation.exact(sp.sqrt(as_expr(dot(u, u) / dot(v, v)))))
+    return tuple(ratio * x for x in v)
+
+
+def _rotation(plane: Subspace, m: int) -> list[list[Scalar]]:
+    """Return the matrix of the rotation of a plane by 2 pi / m."""
+    b1, b2 = plane.orthogonal_basis()
+    b2, size = scaled_to(b2, b1), dot(b1, b1)
+    c, s = (scalar(Expectation.exact(f(2 * sp.pi / m))) for f in (sp.cos, sp.sin))
+    k = range(plane.ambient)
+    return [
+        [
+            ((c - 1) * (b1[i] * b1[j] + b2[i] * b2[j]) + s * (b2[i] * b1[j] - b1[i] * b2[j])) / size
+            + int(i == j)
+            for j in k
+        ]
+        for i in k
+    ]
+
+
+def _turn_in_words(plane: Subspace, angle: str) -> str:
+    return f"rotates the plane of {', '.join(map(in_words, plane.orthogonal_basis()))} by {angle}"
 
 
 def _angular_orders(g: fmpq_mpoly, b1: Vector, b2: Vector, plane: Subspace) -> set[int]:
@@ -442,5 +471,5 @@ def hidden_directions(
     return tuple(symmetries), hidden, rest().dimension == 0
 
 
-def _exact(matrix: Sequence[Sequence[fmpq]]) -> tuple[tuple[sp.Expr, ...], ...]:
-    return tuple(tuple(map(rational, row)) for row in matrix)
+def _exact(matrix: Matrix) -> tuple[tuple[sp.Expr, ...], ...]:
+    return tuple(tuple(map(as_expr, row)) for row in matrix)

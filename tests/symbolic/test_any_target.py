@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from rebatch import (
     How,
-    RebatchError,
     Target,
     UndefinedFunctionError,
     analyze,
@@ -94,8 +93,7 @@ def test_what_integrals_in_floating_point_show_is_never_called_proved(other_refe
         target = of(other_reference)
         assert {v.how for v in two_step_verdict(target)} == {How.NUMERIC}
         assert information_exponent(target).how is How.NUMERIC
-        # E[y z] is not along a rational direction: no sequence of subspaces can be written down.
-        assert isotropic_leap(target).how is How.UNDECIDED
+        assert isotropic_leap(target).how is How.NUMERIC
 
 
 def test_a_function_whose_powers_hide_order_two_has_generative_exponent_four():
@@ -168,13 +166,46 @@ def test_a_label_of_two_values_has_the_generative_leap_of_the_label():
     assert generative_leap("sign(z1) + sign(z2)").value == 2
 
 
-def test_a_direction_that_is_not_rational_is_left_undecided():
-    target = Target("relu(z1 + sqrt(2)*z2)")
-    assert information_exponent(target).value == 1
-    assert isotropic_leap(target).value is None
-    assert "not rational" in isotropic_leap(target).witness
-    with pytest.raises(RebatchError, match="irrational ratios"):
-        relevant_subspace(target)
+@pytest.mark.parametrize("angle", ["sqrt(3)*{a}/2 + {b}/2", "(sqrt(2)*{a} + {b})/sqrt(3)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{u}",
+        "abs({u})",
+        "cos({u}) + {v}",
+        "{u}^2*{v} + {v}",
+        "relu({u}) + relu({v})",
+        "tanh({u}^3 - 3*{u}*{v}^2)",
+    ],
+)
+def test_answers_are_the_same_after_a_turn_by_an_irrational_angle(text, angle):
+    straight = analyze(text.format(u="z1", v="z2"), max_order=4)
+    swapped = angle.format(a="z2", b="(-z1)")
+    turned = analyze(text.format(u=f"({angle.format(a='z1', b='z2')})", v=f"({swapped})"), max_order=4)
+    assert turned.dimension == straight.dimension
+    for name, exponent in straight.exponents().items():
+        if name != "leap":  # the one that belongs to the coordinates
+            found = turned.exponents()[name]
+            assert (found.value, found.infinite) == (exponent.value, exponent.infinite), name
+    assert turned.reuse_staircase.dimensions == straight.reuse_staircase.dimensions
+    assert sorted((v.verdict, v.order or 0) for v in turned.two_step) == sorted(
+        (v.verdict, v.order or 0) for v in straight.two_step
+    )
+
+
+def test_irrational_directions_are_written_exactly():
+    (verdict,) = two_step_verdict("relu(z1 + sqrt(2)*z2)")
+    assert verdict.to_json()["direction"] == ["1", "sqrt(2)"]
+    first, second = two_step_verdict("sin(z1) + z2")
+    assert first.to_json()["direction"] == ["1", "exp(1/2)"]
+    assert second.to_json()["direction"] == ["exp(1/2)", "-1"]
+    assert {first.how, second.how} == {How.EXACT}
+
+
+def test_what_rotates_a_target_hides_the_plane():
+    verdicts = two_step_verdict("tanh(z1^3 - 3*z1*z2^2)", max_order=2)
+    assert [v.verdict for v in verdicts] == ["hidden", "hidden"]
+    assert any("2 pi / 3" in R.kind for v in verdicts for R in v.certificate)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Numbers that are not rational as entries of vectors: sqrt(2), exp(-1/2), an enclosure of E[tanh(z) z].
+
+A scalar is an fmpq or a Real, and every operation returns an fmpq where its result is rational: so a Real is never 0,
+and the linear algebra of `subspace.py` reads the same over both. That a number is not 0 is proved for exact ones and
+enclosures. What cannot be told from 0 counts as 0: a subspace may then come out too small, never too large.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+from flint import fmpq
+
+from .expectation import Expectation
+from .known import How
+from .polynomial import rational
+
+# A float counts as nonzero beyond this many times its estimated error, and as evidence only.
+SIGNIFICANT = 8
+
+
+class Real:
+    """A number that is not known to be rational, and that differs from 0.
+
+    Attributes
+    ----------
+    known : Expectation
+        Its value, and how it is known.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self, known: Expectation) -> None:
+        self.known = known
+
+    @property
+    def how(self) -> How:
+        """How the number is known."""
+        return self.known.how
+
+    def __float__(self) -> float:
+        return float(self.known)
+
+    def __add__(self, other: Scalar | int) -> Scalar:
+        return scalar(self.known + as_expectation(other))
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Scalar | int) -> Scalar:
+        return scalar(self.known * as_expectation(other))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Scalar:
+        return Real(-self.known)
+
+    def __sub__(self, other: Scalar | int) -> Scalar:
+        return self + -other
+
+    def __rsub__(self, other: Scalar | int) -> Scalar:
+        return -self + other
+
+    def __truediv__(self, other: Scalar | int) -> Scalar:
+        return scalar(self.known / as_expectation(other))
+
+    def __rtruediv__(self, other: Scalar | int) -> Scalar:
+        return scalar(as_expectation(other) / self.known)
+
+    def __lt__(self, other: Scalar | int) -> bool:
+        return float(self) < as_float(other)
+
+    def __gt__(self, other: Scalar | int) -> bool:
+        return float(self) > as_float(other)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is written in the same way; two forms of one number have the difference fmpq(0)."""
+        return isinstance(other, Real) and self.known == other.known
+
+    def __hash__(self) -> int:
+        return hash(self.known)
+
+    def __str__(self) -> str:
+        return str(self.known.value) if self.how is How.EXACT else f"{float(self):.6g}"
+
+    __repr__ = __str__
+
+
+Scalar = fmpq | Real
+
+
+def scalar(value: Expectation) -> Scalar:
+    """Return an expectation as a scalar: rational where it is, and 0 where it cannot be told from 0."""
+    if value.how is How.EXACT:
+        value = Expectation.exact(_shortened(value.value))
+        if value.value.is_Rational:
+            return fmpq(int(value.value.p), int(value.value.q))
+    return fmpq(0) if vanishes(value)[0] else Real(value)
+
+
+def _shortened(x: sp.Expr) -> sp.Expr:
+    """Return an exact number without a root in a denominator, or with a fraction reduced."""
+    if sp.fraction(sp.together(x))[1].is_Rational:
+        return x
+    return sp.radsimp(x) if x.is_algebraic else sp.cancel(sp.together(x))
+
+
+def vanishes(value: Expectation) -> tuple[bool, bool]:
+    """Return whether an expectation counts as 0, and whether that is proved."""
+    known = value.is_zero()
+    if known is not None:
+        return known, True
+    # An exact number that no ball of 4096 bits tells from 0.
+    return value.how is How.EXACT or abs(float(value)) <= SIGNIFICANT * value.error, False
+
+
+def as_expectation(x: Scalar | int) -> Expectation:
+    """Return a scalar with what is known of it."""
+    return x.known if isinstance(x, Real) else Expectation.exact(rational(x))
+
+
+def as_expr(x: Scalar) -> sp.Expr | None:
+    """Return an exact scalar as a SymPy number; None if it is not known exactly."""
+    if isinstance(x, Real):
+        return x.known.value if x.how is How.EXACT else None
+    return rational(x)
+
+
+def as_float(x: Scalar | int) -> float:
+    """Return a scalar in floating point."""
+    return int(x.p) / int(x.q) if isinstance(x, fmpq) else float(x)
+
+
+def how_known(x: Scalar) -> How:
+    """Return how a scalar is known."""
+    return x.how if isinstance(x, Real) else How.EXACT
