@@ -18,6 +18,9 @@ from .search import CAP, Search, Stage, UndecidedError
 from .subspace import Subspace, Vector, dot, in_words
 from .target import Target
 
+# The powers of the label that are tried by default.
+MAX_POWER = 8
+
 
 def search_of(target: Target) -> Search:
     """Return the search about a target; the last few are kept, with all that they found."""
@@ -72,15 +75,23 @@ def isotropic_leap(target: Target) -> IsotropicLeap:
 
 
 def generative_exponent(target: Target) -> Exponent:
-    """Return the generative exponent of a target of one direction."""
+    """Return the generative exponent: the order of the first stage of the generative leap."""
     search = search_of(target)
-    if search.relevant.dimension > 1:
-        return Exponent(None, How.UNDECIDED, witness="several directions: see the generative leap")
-    known = generative_leap(target)
-    return Exponent(known.value, known.how, known.infinite, known.witness)
+    if search.relevant.dimension <= 1:
+        known = generative_leap(target)
+        return Exponent(known.value, known.how, known.infinite, known.witness)
+    if two_values(search) is not None:
+        return information_exponent(target)
+    try:
+        first = search.grow(Subspace.zero(target.k), range(1, MAX_POWER + 1))
+    except UndecidedError as error:
+        return Exponent(None, How.UNDECIDED, witness=str(error))
+    if first.bound == first.order:
+        return Exponent(first.order, first.how, witness=first.witness)
+    return Exponent(None, How.UNDECIDED, witness=f"between {first.bound} and {first.order}: {first.witness}")
 
 
-def generative_leap(target: Target, max_order: int = 8) -> GenerativeLeap:
+def generative_leap(target: Target, max_order: int = MAX_POWER) -> GenerativeLeap:
     """Return the generative leap; with one direction that no witness reaches, by level sets."""
     search = search_of(target)
     if not search.relevant.dimension:
@@ -109,14 +120,16 @@ def _along_one_direction(target: Target, search: Search, max_order: int) -> Gene
     """Return the generative exponent: by a witness if it meets the bound by symmetry, else by level sets."""
     direction = search.relevant.rows[0]
     basis = search.relevant.orthogonal_basis()
-    lower = 2 if search.hidden.dimension else 1
+    lower = search.parity((direction,)).least((0,), labels=False)
     for m in range(1, max_order + 1):
         label = "y" if m == 1 else f"y^{m}"
         found = search.averages.coefficient(m, ((direction, lower),))
         if not found.zero:
             text = f"E[{label} He{lower}] = {float(found.value):.6g} is not 0"
-            if lower == 2:
+            if lower > 1:
                 text += ", and g is even"
+            if lower > 2:
+                text += f"; E[y^m He_l] = 0 for every m and l < {lower}"
             return GenerativeLeap(lower, found.how, False, text, lower, lower, ((lower, basis),))
     of_labels = information_exponent(target)
     upper, searched = of_labels.value, f"no E[y^m He{lower}] with m <= {max_order} is known not to vanish"
@@ -130,7 +143,7 @@ def _along_one_direction(target: Target, search: Search, max_order: int) -> Gene
     return GenerativeLeap(None, How.UNDECIDED, False, searched, lower, upper, sequence)
 
 
-def reuse_staircase(target: Target, max_order: int = 8) -> ReuseStaircase:
+def reuse_staircase(target: Target, max_order: int = MAX_POWER) -> ReuseStaircase:
     """Return the subspaces of the growths of order 1, all powers of the label together."""
     search = search_of(target)
     if not search.relevant.dimension:

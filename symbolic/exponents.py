@@ -20,6 +20,7 @@ from .answers import (
     ReuseStaircase,
     hermite_in_words,
 )
+from .any_target import MAX_POWER
 from .hermite import MultiIndex, hermite_coefficients, hermite_form, rotated_form
 from .known import How
 from .polynomial import is_polynomial, powers, to_polynomial
@@ -151,10 +152,11 @@ def relevant_subspace(target: Target | str) -> Subspace:
 
 
 def generative_exponent(target: Target | str) -> Exponent:
-    """Return GE(g) = min{l >= 1 : E[He_l(z) | y] is not identically 0} of a target with one direction.
+    """Return GE(g) = min{l >= 1 : E[H_l(z) | y] is not identically 0}, H_l the l-th Hermite tensor.
 
-    For a polynomial it is 1 if g is not even along its direction, else 2. For other targets a witness that meets the
-    bound by symmetry decides, else the level sets of g, as evidence.
+    For a polynomial of one direction it is 1 if g is not even along it, else 2. Otherwise a witness E[y^m He_S] that
+    meets the bound by symmetry or by moment identities decides; with one direction else the level sets of g, as
+    evidence.
 
     References
     ----------
@@ -167,13 +169,25 @@ def generative_exponent(target: Target | str) -> Exponent:
     if dimension == 0:
         return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     if dimension > 1:
-        return Exponent(None, How.UNDECIDED, witness="several directions: see the generative leap")
+        return _first_generative_order(target)
     if is_even(target):
         return Exponent(2, How.THEOREM, witness="an even polynomial of one direction")
     return Exponent(1, How.THEOREM, witness="a polynomial of one direction that is not even")
 
 
-def generative_leap(target: Target | str, max_order: int = 8) -> GenerativeLeap:
+def _first_generative_order(target: Target) -> Exponent:
+    """Return the least l with some E[y^m H_l] != 0, where no lower one is possible."""
+    order, added = _next_directions(power_forms(target, MAX_POWER), Subspace.zero(target.k))
+    witness = f"{', '.join(map(in_words, added.orthogonal_basis()))} (order {order})"
+    relevant = relevant_subspace(target)
+    g = PolynomialFixer(to_polynomial(target.expr, target.coordinates))
+    # A symmetry that fixes no direction of V leaves nothing for order 1.
+    if order == 1 or (order == 2 and hidden_directions(g, relevant, Subspace.zero(target.k))[1] == relevant):
+        return Exponent(order, How.EXACT, witness=witness)
+    return Exponent(None, How.UNDECIDED, witness=f"at most {order}: {witness}")
+
+
+def generative_leap(target: Target | str, max_order: int = MAX_POWER) -> GenerativeLeap:
     """Return the generative leap: the isotropic iteration with E[F(y, u) H_j(z_perp)] in place of E[g H_j].
 
     F runs over y^m p(u), m <= max_order (fewer where y^m would be too large). What they reach bounds the leap from
@@ -232,7 +246,7 @@ def power_forms(target: Target, max_order: int) -> list[fmpq_mpoly]:
     return [hermite_form(power) for power in powers(polynomial, max_order, _MAX_POWER_TERMS)]
 
 
-def reuse_staircase(target: Target | str, max_order: int = 8) -> ReuseStaircase:
+def reuse_staircase(target: Target | str, max_order: int = MAX_POWER) -> ReuseStaircase:
     """Return the subspaces learned by any finite number of steps on a reused batch.
 
     U_0 = {0}; U_{t+1} = U_t + span{E[y^m p(z_U) z_perp]}: the coefficients of degree 1 in U_perp of the Hermite forms

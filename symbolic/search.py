@@ -9,7 +9,8 @@ That nothing grows below j is proved by
 - symmetry: where U is all that the symmetries of g fix, order 1 adds nothing;
 - parity: a reflection of basis vectors with g(Rz) = s g(z) leaves only multi-indices with (-1)^(flipped part) = s^m,
   and the least |T| > 0 among those bounds every stage from U on (later subspaces only grow, so the bound holds for
-  the whole leap).
+  the whole leap);
+- moment identities in all powers of g at once (`moment_identity.py`), which forbid low orders along one direction.
 
 Where the two meet the answer is exact (or an enclosure, or numeric, as the coefficients behind it); where they do
 not, it is undecided and both bounds are stated. Theory, 3.1-3.6.
@@ -30,7 +31,8 @@ from .averages import VANISHES, Averages, Coefficient, Factors
 from .expectation import Expectation
 from .hermite import MultiIndex
 from .known import How, worst
-from .real import Scalar, scalar
+from .moment_identity import first_order_not_excluded
+from .real import Scalar, as_expr, scalar
 from .subspace import Subspace, Vector, as_floats, dot, in_words, orthogonalised, primitive
 from .symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, is_exact, moved
 from .target import Target
@@ -53,14 +55,27 @@ class UndecidedError(Exception):
 
 @dataclass(frozen=True)
 class Parity:
-    """Reflections of a basis under which g keeps or changes its sign: pairs (flipped or not, sign)."""
+    """What symmetry says of contractions with a basis.
+
+    Attributes
+    ----------
+    flips : tuple of (tuple of 0 and 1, sign)
+        Reflections of basis vectors (1: flipped) under which g keeps or changes its sign.
+    first : tuple of int
+        For each basis vector the least positive order that is not excluded by moment identities.
+    """
 
     flips: tuple[tuple[tuple[int, ...], int], ...]
-    size: int
+    first: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of basis vectors."""
+        return len(self.first)
 
     def allows(self, index: Sequence[int], power: int) -> bool:
         """Whether E[g^power :b^index:] may differ from 0."""
-        return all(
+        return all(n == 0 or n >= first for n, first in zip(index, self.first, strict=True)) and all(
             sum(f * n for f, n in zip(flip, index, strict=True)) % 2 == (power % 2 if sign < 0 else 0)
             for flip, sign in self.flips
         )
@@ -70,9 +85,15 @@ class Parity:
 
         labels: of g itself; else of every F(g), for which only the reflections that fix g count.
         """
-        known = Parity(tuple((f, s) for f, s in self.flips if labels or s > 0), self.size)
+        known = Parity(tuple((f, s) for f, s in self.flips if labels or s > 0), (1,) * self.size)
         patterns = (p for p in product((0, 1), repeat=self.size) if known.allows(p, 1))
-        return min((sum(p[i] for i in rest) or 2 for p in patterns), default=1)
+
+        def degree(pattern: tuple[int, ...]) -> int:
+            """Return the least degree in `rest` of these parities: odd entries as small as may be, or one even."""
+            odd = sum(self.first[i] | 1 for i in rest if pattern[i])
+            return odd or min(max(2, self.first[i] + self.first[i] % 2) for i in rest)
+
+        return min(map(degree, patterns), default=1)
 
 
 @dataclass(frozen=True)
@@ -173,8 +194,22 @@ class Search:
                 if sign:
                     found.append((flip, sign))
                     span |= {tuple((a + b) % 2 for a, b in zip(flip, v, strict=True)) for v in span}
-            self._parities[basis] = Parity(tuple(found), n)
+            self._parities[basis] = Parity(tuple(found), tuple(map(self._first_order, basis)))
         return self._parities[basis]
+
+    def _first_order(self, b: Vector) -> int:
+        """Return the least l >= 1 for which E[F(g, the rest) He_l(b.z / |b|)] = 0 is not proved, all F."""
+        if not is_exact([b]):
+            return 1
+        t, size = sp.Dummy("t", real=True), sp.sqrt(as_expr(dot(b, b)))
+        rest = [
+            sp.Add(*(as_expr(x) * z for x, z in zip(row, self.target.coordinates, strict=True)))
+            for row in _complement(_projection([b], self.k))
+        ]
+        images = {
+            z: r + as_expr(x) * t / size for z, r, x in zip(self.target.coordinates, rest, b, strict=True)
+        }
+        return first_order_not_excluded(sp.expand_mul(self.target.expr.xreplace(images)), t, CAP)
 
     def grow(
         self,
@@ -241,7 +276,7 @@ class Search:
         g(u, t) - g(u, 0) - g(0, t) + g(0, 0) = 0, almost everywhere.
         """
         P = _projection(known, self.k)
-        Q = [[fmpq(int(i == j)) - P[i][j] for j in range(self.k)] for i in range(self.k)]
+        Q = _complement(P)
         if not (is_exact(P) and is_exact(Q)):
             return False
         g, z = self.target, self.fixer.points
@@ -388,6 +423,11 @@ def axis(i: int, k: int) -> Vector:
 
 def _projection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:
     return [[sum((b[i] * b[j] / dot(b, b) for b in vectors), fmpq(0)) for j in range(k)] for i in range(k)]
+
+
+def _complement(matrix: Matrix) -> list[list[Scalar]]:
+    """Return I - P."""
+    return [[int(i == j) - x for j, x in enumerate(row)] for i, row in enumerate(matrix)]
 
 
 def _array(matrix: Matrix) -> np.ndarray:

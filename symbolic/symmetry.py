@@ -129,8 +129,9 @@ class ExpressionFixer:
         R = np.array([as_floats(row) for row in matrix])
         if not self._agrees(self.points @ R.T, sign) or not is_exact(matrix):
             return False
-        target = self.averages.target
-        return self.averages.is_identity(moved(target, matrix) - sign * target.expr)
+        difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
+        # Arguments of functions are compared as they are written: a second time written out.
+        return self.averages.is_identity(difference) or self.averages.is_identity(sp.expand(difference))
 
     def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
         with np.errstate(all="ignore"):

@@ -51,6 +51,18 @@ class Majorant:
             self.c**exponent, self.n * r, {j: a * exponent for j, a in self.a.items()}, self.start
         )
 
+    def highest(self) -> arb | None:
+        """Return a bound of it for all t >= start where it decays exponentially, else None.
+
+        t^n exp(-a t^j) is largest at t^j = n / (j a), where it is (n / (j a e))^(n / j).
+        """
+        decaying = {j: a for j, a in self.a.items() if a < 0}
+        if not decaying or not all(a <= 0 for a in self.a.values()):
+            return None
+        j, a = max(decaying.items())
+        n = arb(fmpq(self.n.numerator, self.n.denominator))
+        return self.c * (n / (-a * j * arb(1).exp())) ** (n / j) if self.n else self.c
+
     def tail(self, R: arb) -> arb | None:
         """Return a bound of int_R^inf c t^n exp(sum_j a_j t^j - t^2/2) dt / sqrt(2 pi), or None: R is too small.
 
@@ -126,6 +138,8 @@ def _of_exponential(u: sp.Expr) -> Majorant:
     if u.is_nonpositive:
         return Majorant(arb(1))
     bound = majorant(u)
+    if (highest := bound.highest()) is not None:
+        return Majorant(highest.exp(), start=bound.start)
     if any(not a.is_zero() for a in bound.a.values()):
         raise UnboundedError(f"no bound is known for exp({u})")
     n = ceil(bound.n)
