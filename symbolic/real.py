@@ -7,6 +7,8 @@ enclosures. What cannot be told from 0 counts as 0: a subspace may then come out
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import sympy as sp
 from flint import fmpq
 
@@ -84,7 +86,7 @@ class Real:
     __repr__ = __str__
 
 
-Scalar = fmpq | Real
+Scalar: TypeAlias = fmpq | Real
 
 
 def scalar(value: Expectation) -> Scalar:

@@ -130,12 +130,13 @@ def primitive(vector: Sequence[Scalar]) -> Vector:
 
     Where its ratios are not rational: the multiple that is shortest to write among those with an entry 1.
     """
-    if not is_rational(vector):
+    rational = [x for x in vector if not isinstance(x, Real)]
+    if len(rational) < len(vector):
         multiples = [tuple(x / entry for x in vector) for entry in vector if entry != 0]
         shortest = min(multiples, key=lambda v: (not is_rational(v), sum(len(str(x)) for x in v)))
         return primitive(shortest) if is_rational(shortest) else _positive(shortest)
-    scale = lcm(*(int(x.q) for x in vector))
-    integers = [int((x * scale).p) for x in vector]
+    scale = lcm(*(int(x.q) for x in rational))
+    integers = [int((x * scale).p) for x in rational]
     divisor = gcd(*integers)
     return _positive([fmpq(i // divisor) for i in integers])
 

@@ -14,7 +14,7 @@ from rebatch.symbolic.catalog import ENTRIES
 from rebatch.symbolic.parse import coordinate
 from rebatch.symbolic.polynomial import is_polynomial, to_polynomial
 from rebatch.symbolic.real import as_float
-from rebatch.symbolic.subspace import Subspace, as_floats, dot
+from rebatch.symbolic.subspace import Subspace, dot
 from rebatch.symbolic.symmetry import PolynomialFixer, hidden_directions
 from rebatch.verify.strategies import polynomial_targets, rotations, transformed
 
@@ -96,7 +96,7 @@ def monte_carlo(target, power, samples=400_000):
 
 
 def by_quadrature(target, power):
-    """Return E[y^power z] of a polynomial by tensor Gauss-Hermite, exact to rounding; None beyond a million points."""
+    """Return E[y^power z] of a polynomial by tensor Gauss-Hermite, exact to rounding; None beyond 10^6 points."""
     n = (power * degree(target) + 1) // 2 + 1
     if not is_polynomial(target.expr, target.coordinates) or n**target.k > 10**6:
         return None
