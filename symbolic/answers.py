@@ -4,13 +4,14 @@ Theory, 3.1-3.3, 3.5 and 3.6. How they are found is written in `exponents.py` fo
 every other target.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .hermite import MultiIndex
 from .known import How
-from .subspace import Subspace, Vector, as_text
+from .subspace import Subspace, Vector, as_text, in_words
 
 NO_DIRECTION = "the target is constant: it has no direction to learn"
 
@@ -117,11 +118,14 @@ class ReuseStaircase:
         The highest power of the label that was used.
     how : How
         How it is known that what was reached is reached.
+    witnesses : tuple of str
+        For each U_t the moments E[y^m p(z_U) v.z] that show what it adds, U = U_{t-1}.
     """
 
     spaces: tuple[Subspace, ...]
     max_power: int
     how: How = How.EXACT
+    witnesses: tuple[str, ...] = ()
 
     @property
     def dimensions(self) -> tuple[int, ...]:
@@ -129,8 +133,13 @@ class ReuseStaircase:
         return tuple(space.dimension for space in self.spaces)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the dimensions, how they are known and the highest power used."""
-        return {"dimensions": list(self.dimensions), "how": str(self.how), "max_power": self.max_power}
+        """Return the dimensions, how they are known, the highest power used and the witnesses."""
+        return {
+            "dimensions": list(self.dimensions),
+            "how": str(self.how),
+            "max_power": self.max_power,
+            "witnesses": list(self.witnesses),
+        }
 
 
 def order_reached(sequence: Sequence[tuple[int, tuple[Vector, ...]]], direction: Vector) -> int | None:
@@ -141,6 +150,22 @@ def order_reached(sequence: Sequence[tuple[int, tuple[Vector, ...]]], direction:
         if direction in reached:
             return largest
     return None
+
+
+def moment_in_words(power: int, factors: Sequence[tuple[Vector, int]], value: str, times: str = "") -> str:
+    """Return "E[y^2 He2(z1)] = value", of Hermite polynomials of coordinates or Wick powers of linear forms.
+
+    times: what else stands under the expectation.
+    """
+    label = "g" if power == 1 else f"y^{power}"
+    if all(sum(x != 0 for x in b) == 1 for b, _ in factors):
+        index = {next(i for i, x in enumerate(b) if x != 0): n for b, n in factors}
+        wick = hermite_in_words(tuple(index.get(i, 0) for i in range(max(index, default=-1) + 1)))
+    else:
+        # The linear form of e1 - 2 e3 is z1 - 2 z3.
+        forms = ((re.sub(r"\be(\d+)", r"z\1", in_words(b)), n) for b, n in factors)
+        wick = " ".join(f":({form})^{n}:" for form, n in forms)
+    return f"E[{' '.join(filter(None, (label, wick, times)))}] = {value}"
 
 
 def hermite_in_words(S: MultiIndex) -> str:

@@ -150,7 +150,7 @@ def reuse_staircase(target: Target, max_order: int = MAX_POWER) -> ReuseStaircas
         return ReuseStaircase((), 0)
     powers = range(1, max_order + 1)
     spaces: list[Subspace] = []
-    hows = []
+    hows, witnesses = [], []
     learned = Subspace.zero(target.k)
     while learned != search.fixed:
         try:
@@ -160,7 +160,8 @@ def reuse_staircase(target: Target, max_order: int = MAX_POWER) -> ReuseStaircas
         learned = learned + stage.added
         spaces.append(learned)
         hows.append(stage.how)
-    return ReuseStaircase(tuple(spaces), len(powers), worst(hows))
+        witnesses.append("; ".join(stage.witnesses))
+    return ReuseStaircase(tuple(spaces), len(powers), worst(hows), tuple(witnesses))
 
 
 def two_values(search: Search) -> tuple[sp.Rational, sp.Rational] | None:

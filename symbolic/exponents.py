@@ -7,7 +7,8 @@ Theory, 3.1-3.3 and 3.6. For polynomials everything is read off the Hermite form
 every other target is searched by increasing order (`any_target.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import factorial, prod
 
 from flint import fmpq, fmpq_mpoly
 
@@ -19,12 +20,14 @@ from .answers import (
     IsotropicLeap,
     ReuseStaircase,
     hermite_in_words,
+    moment_in_words,
 )
 from .any_target import MAX_POWER
+from .averages import Factors
 from .hermite import MultiIndex, hermite_coefficients, hermite_form, rotated_form
 from .known import How
 from .polynomial import is_polynomial, powers, to_polynomial
-from .subspace import Subspace, dot, in_words
+from .subspace import Subspace, Vector, as_text, axis, dot, in_words
 from .symmetry import PolynomialFixer, hidden_directions
 from .target import Target
 
@@ -261,13 +264,20 @@ def reuse_staircase(target: Target | str, max_order: int = MAX_POWER) -> ReuseSt
         return any_target.reuse_staircase(target, max_order)
     forms = power_forms(target, max_order)
     spaces: list[Subspace] = []
+    witnesses: list[str] = []
     learned = Subspace.zero(target.k)
     while True:
-        added = _sum((_Rotated(form, learned).directions(1) for form in forms), target.k)
-        if added <= learned:
-            return ReuseStaircase(tuple(spaces), len(forms))
-        learned = learned + added
+        reached, shown = learned, []
+        for m, form in enumerate(forms, start=1):
+            for factors, moment in _Rotated(form, learned).linear_terms():
+                if moment not in reached:
+                    reached = reached + Subspace.span([moment], target.k)
+                    shown.append(moment_in_words(m, factors, f"({', '.join(as_text(moment))})", "z_perp"))
+        if reached == learned:
+            return ReuseStaircase(tuple(spaces), len(forms), witnesses=tuple(witnesses))
+        learned = reached
         spaces.append(learned)
+        witnesses.append("; ".join(shown))
 
 
 def is_even(target: Target | str) -> bool:
@@ -319,6 +329,19 @@ class _Rotated:
         """Return the j >= 1 with D_j(U) != 0: the degrees of G in the coordinates of U_perp."""
         degrees = {int(sum(T[len(self._known) :])) for T in self._form.monoms()}
         return degrees - {0}
+
+    def linear_terms(self) -> Iterator[tuple[Factors, Vector]]:
+        """Yield the moments E[g :u^A: z_perp], of low degree in u first, each with u^A as (b, n)."""
+        m = len(self._known)
+        terms = {tuple(map(int, T)): c for T, c in self._form.to_dict().items() if sum(T[m:]) == 1}
+        for A in sorted({T[:m] for T in terms}, key=lambda A: (sum(A), tuple(-n for n in A))):
+            # The coefficient of t^T / T!, an inner product with b_i: back to R^k by sum_i v_i b_i / |b_i|^2.
+            weights = [terms.get((*A, *axis(i, len(self._rest))), fmpq(0)) for i in range(len(self._rest))]
+            scaled = [
+                (prod(map(factorial, A)) * c / dot(b, b), b) for c, b in zip(weights, self._rest, strict=True)
+            ]
+            vector = tuple(sum((x * b[r] for x, b in scaled), fmpq(0)) for r in range(self._ambient))
+            yield tuple((b, n) for b, n in zip(self._known, A, strict=True) if n), vector
 
     def directions(self, order: int) -> Subspace:
         """Return D_j(U)."""

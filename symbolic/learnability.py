@@ -29,8 +29,18 @@ from .gaussian import first_moments
 from .known import How, worst
 from .polynomial import is_polynomial, powers, to_polynomial
 from .samples import SampleComplexity, sample_complexities
-from .search import axis, direction_of
-from .subspace import Subspace, Vector, as_latex, as_text, in_words, orthogonalised, primitive, projected
+from .search import direction_of
+from .subspace import (
+    Subspace,
+    Vector,
+    as_latex,
+    as_text,
+    axis,
+    in_words,
+    orthogonalised,
+    primitive,
+    projected,
+)
 from .symmetry import PolynomialFixer, Symmetry, hidden_directions
 from .target import Target
 
@@ -317,7 +327,9 @@ class Analysis:
             lines.append(f"{name:22}{exponent!s:10} {exponent.how}: {exponent.witness}")
         for verdict in self.two_step:
             words = in_words(verdict.direction)
-            lines.append(f"two steps, {words:11}{verdict.verdict:10} {verdict.how}: {verdict.reason()}")
+            lines.append(f"two steps, {words:10} {verdict.verdict:10} {verdict.how}: {verdict.reason()}")
+        for number, witness in enumerate(self.reuse_staircase.witnesses, start=1):
+            lines.append(f"reuse, round {number}: {witness} ({self.reuse_staircase.how})")
         for need in self.samples.values():
             lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) [{need.reference}]")
         return "\n".join(lines)

@@ -16,7 +16,6 @@ Where the two meet the answer is exact (or an enclosure, or numeric, as the coef
 not, it is undecided and both bounds are stated. Theory, 3.1-3.6.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,14 +25,14 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
-from .answers import hermite_in_words
+from .answers import moment_in_words
 from .averages import VANISHES, Averages, Coefficient, Factors
 from .expectation import Expectation
 from .hermite import MultiIndex
 from .known import How, worst
 from .moment_identity import first_order_not_excluded
 from .real import Scalar, as_expr, scalar
-from .subspace import Subspace, Vector, as_floats, dot, in_words, orthogonalised, primitive
+from .subspace import Subspace, Vector, as_floats, axis, dot, orthogonalised, primitive
 from .symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, is_exact, moved
 from .target import Target
 
@@ -98,13 +97,27 @@ class Parity:
 
 @dataclass(frozen=True)
 class Stage:
-    """One growth of U: the order, what is added, how it is known, and the lower bound that holds from there on."""
+    """One growth of U.
+
+    Attributes
+    ----------
+    order : int
+    added : Subspace
+    how : How
+    bound : int
+        The lower bound of the order that holds from there on.
+    witness : str
+        A contraction that is not 0.
+    witnesses : tuple of str
+        One for every direction that is added.
+    """
 
     order: int
     added: Subspace
     how: How
     bound: int
     witness: str
+    witnesses: tuple[str, ...]
 
 
 class Search:
@@ -267,7 +280,7 @@ class Search:
                 if finite:
                     bound = order
                     how = worst([how, *(How.NUMERIC for h in lowered if h is How.NUMERIC)])
-                return Stage(order, space, how, bound, found.witness)
+                return Stage(order, space, how, bound, found.witness, tuple(found.witnesses))
         raise UndecidedError(f"every contraction up to order {highest} vanishes: greater than {highest}")
 
     def _is_sum(self, known: Sequence[Vector]) -> bool:
@@ -315,6 +328,7 @@ class _Growth:
         self.rows: list[tuple[int, MultiIndex, MultiIndex, Row]] = []
         self.first_level = -1
         self.witness = ""
+        self.witnesses: list[str] = []
 
     @property
     def full(self) -> bool:
@@ -361,8 +375,15 @@ class _Growth:
             larger = space + Subspace.span(vectors, k)
             if larger.dimension > space.dimension:
                 space, hows = larger, [*hows, how]
+                self.witnesses.append(self._shown(power, A, R, row))
         # All that is left is spanned by its basis, whatever the directions by which it was reached.
         return (Subspace.span(rest, k) if space.dimension == len(rest) else space), worst(hows)
+
+    def _shown(self, power: int, A: MultiIndex, R: MultiIndex, row: Row) -> str:
+        """Return the largest contraction of a row in words."""
+        i = max(range(len(row)), key=lambda i: 0.0 if row[i].zero else abs(float(row[i].value)))
+        T = (*R[:i], R[i] + 1, *R[i + 1 :])
+        return _in_words(power, _factors((*self.known, *self.rest), (*A, *T)), row[i].value)
 
 
 def direction_of(
@@ -416,11 +437,6 @@ def _in_simple_ratios(
     return entries, worst(hows)
 
 
-def axis(i: int, k: int) -> Vector:
-    """Return the unit vector of coordinate i, counted from 0."""
-    return tuple(fmpq(int(i == j)) for j in range(k))
-
-
 def _projection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:
     return [[sum((b[i] * b[j] / dot(b, b) for b in vectors), fmpq(0)) for j in range(k)] for i in range(k)]
 
@@ -450,18 +466,5 @@ def _factors(basis: Sequence[Vector], index: Sequence[int]) -> Factors:
 
 
 def _in_words(power: int, factors: Factors, value: Expectation) -> str:
-    """Return "E[y^2 He2(z1)] = value", directions as they are."""
-    label = "g" if power == 1 else f"y^{power}"
     number = str(value.value) if value.how is How.EXACT else f"{float(value):.6g}"
-    if all(sum(x != 0 for x in b) == 1 for b, _ in factors):
-        index = [0] * len(factors[0][0])
-        for b, n in factors:
-            index[next(i for i, x in enumerate(b) if x != 0)] = n
-        return f"E[{label} {hermite_in_words(tuple(index))}] = {number}"
-    parts = " ".join(f":({_form_in_words(b)})^{n}:" for b, n in factors)
-    return f"E[{label} {parts}] = {number}"
-
-
-def _form_in_words(b: Vector) -> str:
-    """Return the linear form b.z: "z1 - 2 z3"."""
-    return re.sub(r"\be(\d+)", r"z\1", in_words(b))
+    return moment_in_words(power, factors, number)

@@ -100,6 +100,11 @@ class Subspace:
         return tuple(basis)
 
 
+def axis(i: int, k: int) -> Vector:
+    """Return the unit vector of coordinate i, counted from 0."""
+    return tuple(fmpq(int(i == j)) for j in range(k))
+
+
 def orthogonalised(vector: Sequence[Scalar], basis: Iterable[Vector]) -> Vector:
     """Return the part of `vector` that is orthogonal to every vector of an orthogonal basis."""
     rest = tuple(vector)

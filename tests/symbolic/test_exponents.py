@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import sympy as sp
 from flint import fmpq
@@ -158,3 +159,23 @@ def test_constants_have_infinite_exponents_and_say_so(text):
 def test_a_polynomial_too_large_is_refused_with_its_size():
     with pytest.raises(TooLargeError, match="degree up to 64 in each of 12 variables"):
         information_exponent("(" + "+".join(f"z{i}" for i in range(1, 13)) + ")^64")
+
+
+def test_the_reuse_staircase_shows_the_moments_by_which_it_grows(reference):
+    target = Target(reference["target"], k=reference["k"])
+    known = reuse_staircase(target)
+    assert len(known.witnesses) == len(known.spaces)
+    grown = np.diff([0, *known.dimensions])
+    assert [witness.count("] = (") for witness in known.witnesses] == list(grown)
+    if known.witnesses:
+        # In the first round nothing is conditioned on: the moments are those of the two-step verdict, or later ones.
+        first = [f"({', '.join(w['mu'])})" for w in reference["two_step_witnesses"]]
+        assert all(mu in known.witnesses[0] for mu in first)
+
+
+def test_the_generative_exponent_of_several_directions_is_the_order_of_the_first_that_is_seen():
+    for text, order in [("z1 + z2^2", 1), ("z1*z2*z3", 2), ("z1^3 - 3*z1*z2^2", 2), ("z1*z2^2 + z2", 1)]:
+        known = generative_exponent(text)
+        assert (known.value, known.how) == (order, How.EXACT)
+    assert generative_exponent("sign(z1*z2*z3)").value == 3
+    assert generative_exponent("relu(z1) + relu(z2)").value == 1
