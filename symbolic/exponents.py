@@ -27,7 +27,7 @@ from .averages import Factors
 from .hermite import MultiIndex, hermite_coefficients, hermite_form, rotated_form
 from .known import How
 from .polynomial import is_polynomial, powers, to_polynomial
-from .subspace import Subspace, Vector, as_text, axis, dot, in_words
+from .subspace import Subspace, Vector, as_text, dot, in_words
 from .symmetry import PolynomialFixer, hidden_directions
 from .target import Target
 
@@ -336,10 +336,11 @@ class _Rotated:
         terms = {tuple(map(int, T)): c for T, c in self._form.to_dict().items() if sum(T[m:]) == 1}
         for A in sorted({T[:m] for T in terms}, key=lambda A: (sum(A), tuple(-n for n in A))):
             # The coefficient of t^T / T!, an inner product with b_i: back to R^k by sum_i v_i b_i / |b_i|^2.
-            weights = [terms.get((*A, *axis(i, len(self._rest))), fmpq(0)) for i in range(len(self._rest))]
-            scaled = [
-                (prod(map(factorial, A)) * c / dot(b, b), b) for c, b in zip(weights, self._rest, strict=True)
-            ]
+            scale = fmpq(prod(map(factorial, A)))
+            scaled = []
+            for i, b in enumerate(self._rest):
+                T = (*A, *(int(i == j) for j in range(len(self._rest))))
+                scaled.append((scale * terms.get(T, fmpq(0)) / dot(b, b), b))
             vector = tuple(sum((x * b[r] for x, b in scaled), fmpq(0)) for r in range(self._ambient))
             yield tuple((b, n) for b, n in zip(self._known, A, strict=True) if n), vector
 
