@@ -28,6 +28,7 @@ from .exponents import (
 from .gaussian import first_moments
 from .known import How, worst
 from .polynomial import is_polynomial, powers, to_polynomial
+from .real import how_known
 from .samples import SampleComplexity, sample_complexities
 from .search import direction_of
 from .subspace import (
@@ -215,11 +216,11 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
         new = orthogonalised(direction, (verdict.direction for verdict in found))
         if any(new):
             mu = tuple(search.averages.coefficient(m, ((e, 1),)).value for e in axes)
-            known = worst([how, *(verdict.how for verdict in found)])
             if len(found) == len(basis) - 1:
                 # Up to a factor the last one is what the others leave, and shorter to write.
                 others = Subspace.span((verdict.direction for verdict in found), target.k)
                 (new,) = others.within(search.fixed).orthogonal_basis()
+            known = worst([how, *map(how_known, new), *(verdict.how for verdict in found)])
             found.append(DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu))
         if len(found) == len(basis):
             break

@@ -7,15 +7,22 @@ enclosures. What cannot be told from 0 counts as 0: a subspace may then come out
 
 from __future__ import annotations
 
+from math import lcm
 from typing import TypeAlias
 
 import sympy as sp
 from flint import fmpq
 
+from .ball import constant_ball
 from .expectation import Expectation
 from .known import How
 from .polynomial import rational
 
+# An exact number of more operations goes on as a ball of that precision: elimination makes them longer and longer.
+_LONGEST = 30
+_BITS = 512
+_FEW_ROOTS = 2
+_LOW_DEGREE = 12
 # A float counts as nonzero beyond this many times its estimated error, and as evidence only.
 SIGNIFICANT = 8
 
@@ -92,17 +99,26 @@ Scalar: TypeAlias = fmpq | Real
 def scalar(value: Expectation) -> Scalar:
     """Return an expectation as a scalar: rational where it is, and 0 where it cannot be told from 0."""
     if value.how is How.EXACT:
-        value = Expectation.exact(_shortened(value.value))
-        if value.value.is_Rational:
-            return fmpq(int(value.value.p), int(value.value.q))
+        if sp.count_ops(value.value) > _LONGEST:
+            value = Expectation.enclosed(constant_ball(value.value, _BITS))
+        else:
+            value = Expectation.exact(_shortened(value.value))
+            if value.value.is_Rational:
+                return fmpq(int(value.value.p), int(value.value.q))
     return fmpq(0) if vanishes(value)[0] else Real(value)
 
 
 def _shortened(x: sp.Expr) -> sp.Expr:
-    """Return an exact number without a root in a denominator, or with a fraction reduced."""
-    if sp.fraction(sp.together(x))[1].is_Rational:
+    """Return an exact number without roots in a denominator where they are few, or with a fraction reduced."""
+    fraction = sp.together(x)
+    bottom = sp.fraction(fraction)[1]
+    if bottom.is_Rational:
         return x
-    return sp.radsimp(x) if x.is_algebraic else sp.cancel(sp.together(x))
+    if x.is_algebraic:
+        return sp.radsimp(x) if len(bottom.atoms(sp.Pow)) <= _FEW_ROOTS else x
+    # exp(1/32) and exp(1/50) are powers of exp(1/800): a polynomial of high degree.
+    degree = lcm(*(int(power.exp.q) for power in fraction.atoms(sp.exp) if power.exp.is_Rational))
+    return sp.cancel(fraction) if degree <= _LOW_DEGREE else x
 
 
 def vanishes(value: Expectation) -> tuple[bool, bool]:

@@ -212,12 +212,13 @@ class Search:
 
     def _first_order(self, b: Vector) -> int:
         """Return the least l >= 1 for which E[F(g, the rest) He_l(b.z / |b|)] = 0 is not proved, all F."""
-        if not is_exact([b]):
+        off = _complement(_projection([b], self.k))
+        if not is_exact([b, *off]):
             return 1
         t, size = sp.Dummy("t", real=True), sp.sqrt(as_expr(dot(b, b)))
         rest = [
             sp.Add(*(as_expr(x) * z for x, z in zip(row, self.target.coordinates, strict=True)))
-            for row in _complement(_projection([b], self.k))
+            for row in off
         ]
         images = {
             z: r + as_expr(x) * t / size for z, r, x in zip(self.target.coordinates, rest, b, strict=True)
@@ -374,7 +375,7 @@ class _Growth:
                 vectors = [vector]
             larger = space + Subspace.span(vectors, k)
             if larger.dimension > space.dimension:
-                space, hows = larger, [*hows, how]
+                space, hows = larger, [*hows, how, larger.how]
                 self.witnesses.append(self._shown(power, A, R, row))
         # All that is left is spanned by its basis, whatever the directions by which it was reached.
         return (Subspace.span(rest, k) if space.dimension == len(rest) else space), worst(hows)
