@@ -1,13 +1,17 @@
 """The overlap after one and two gradient steps, as exact formulas, for polynomial activation and target.
 
-Theory, 5 (Two-step overlap in closed form), start M^0 = 0, Q^0 = I, with E over z, h^0 standard normal:
+Theory, 5 (Two-step overlap in closed form), with the start of theory 4: h^0 = M^0 z + e, z ~ N(0, I) and
+e ~ N(0, S) independent, S = Q^0 - M^0 M^0^T (by default M^0 = 0 and Q^0 = I, so that e = h^0 is standard normal).
 
-    g^0_j = a_j sigma'(h^0_j) r^0                 r = y - f (squared loss) or y (correlation loss)
-    M^1   = alpha eta E[g^0 z^T]                  N^1 = (1 - eta lam) I + alpha eta E[g^0 h^0^T]
-    h^1   = M^1 z + N^1 h^0 + eta g^0 + eta omega   omega ~ N(0, alpha E[g^0 g^0^T])
+    g^0_j = a_j sigma'(h^0_j) r^0                     r = y - f (squared loss) or y (correlation loss)
+    M^1   = (1 - eta lam) M^0 + alpha eta E[g^0 z^T]
+    N^1   = (1 - eta lam) I + alpha eta E[g^0 e^T] S^-1
+    h^1   = M^1 z + N^1 e + eta g^0 + eta omega         omega ~ N(0, alpha E[g^0 g^0^T])
     M^2   = (1 - eta lam) M^1 + alpha eta E[g^1 z^T]
 
-The term eta g^0 is what reuse adds: the sample has already been seen. One pass drops it.
+On directions u = L^-1 e of a root L of S the weights have coefficients N^1 L: the root itself never enters, so that
+rational starts have rational formulas. Where S has no inverse its pseudo-inverse serves: e has no part outside its
+range. The term eta g^0 is what reuse adds: the sample has already been seen. One pass drops it.
 
 omega is averaged first, by the heat semigroup in the fields: E F(A + eta omega) = exp(eta^2 C / 2) F at A.
 """
@@ -60,14 +64,16 @@ class TwoStepOverlap:
     M1, M2 : sympy.ImmutableMatrix, shape (p, k)
         Entry (j, r) is the overlap of neuron j with direction r.
     N1 : sympy.ImmutableMatrix, shape (p, p)
-        Coefficients of the fields h^1 on h^0.
+        Coefficients of the fields h^1 on e, the part of h^0 outside z.
     noise_covariance : sympy.ImmutableMatrix, shape (p, p)
         alpha E[g^0 g^0^T], the covariance of omega.
     Q1 : sympy.ImmutableMatrix, shape (p, p)
-        Overlaps among neurons after one step, M^1 M^1^T + N^1 N^1^T + eta^2 alpha E[g^0 g^0^T].
+        Overlaps among neurons after one step, M^1 M^1^T + N^1 S N^1^T + eta^2 alpha E[g^0 g^0^T].
     normalize : bool
         Whether rows are scaled back to norm sqrt(d) after each step: M^1, M^2 are then cosines, algebraic in the
         parameters, and N^1 and the noise covariance stand for the first step before it is scaled.
+    M0, Q0 : sympy.ImmutableMatrix, shapes (p, k) and (p, p)
+        The start.
     """
 
     target: Target
@@ -80,7 +86,9 @@ class TwoStepOverlap:
     N1: sp.ImmutableMatrix
     noise_covariance: sp.ImmutableMatrix
     Q1: sp.ImmutableMatrix
-    normalize: bool = False
+    normalize: bool
+    M0: sp.ImmutableMatrix
+    Q0: sp.ImmutableMatrix
 
     @cached_property
     def Q2(self) -> sp.ImmutableMatrix:
@@ -89,12 +97,13 @@ class TwoStepOverlap:
         With G^1 the second gradient, Q^2 = (1 - eta lam)^2 Q^1 + (1 - eta lam) eta alpha (E[g^1 h^1^T] + transpose)
         + eta^2 <G^1, G^1>_d, where, with D = E[d g^1 / d omega] and C the covariance of omega,
 
-            <G^1, G^1>_d = alpha^2 (E[g^1 z^T] E[z g^1^T] + E[g^1 h^0^T] E[h^0 g^1^T] + D C D^T
+            <G^1, G^1>_d = alpha^2 (E[g^1 z^T] E[z g^1^T] + E[g^1 e^T] S^-1 E[e g^1^T] + D C D^T
                            + D E[g^0 g^1^T] + E[g^1 g^0^T] D^T) + alpha E[g^1 g^1^T].
 
         Without reuse the terms with g^0 are absent: the second batch has not been seen. (theory, 4 and 4.1.)
         """
-        problem = _Problem(self.target, self.activation, self.readout, self.loss, self.normalize)
+        start = _Start(self.M0, self.Q0)
+        problem = _Problem(self.target, self.activation, self.readout, self.loss, start, self.normalize)
         Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
         return _cosines(Q2, Q2, both=True) if self.normalize else Q2
 
@@ -121,6 +130,8 @@ class TwoStepOverlap:
             loss=self.loss,
             reuse=False,
             normalize=self.normalize,
+            start=self.M0,
+            start_Q=self.Q0,
         )
         return sp.ImmutableMatrix((self.M2 - other.M2).applyfunc(sp.expand))
 
@@ -152,6 +163,8 @@ class TwoStepOverlap:
                 raise RebatchError(f"{name} = {array}; allowed are finite numbers >= 0")
         grid = np.broadcast_shapes(*(array.shape for array in arrays.values()))
         result = np.zeros((3, len(self.readout), self.target.k, *grid))
+        for j, r in np.ndindex(result.shape[1:3]):
+            result[0, j, r] = float(self.M0[j, r])
         for step, entries in enumerate(self._compiled(*arrays.values()), start=1):
             for (j, r), entry in zip(np.ndindex(result.shape[1:3]), entries, strict=True):
                 result[step, j, r] = entry
@@ -213,6 +226,7 @@ class TwoStepOverlap:
             "reuse": self.reuse,
             "readout": [str(a) for a in self.readout],
             "how": "exact",
+            "M0": [[str(x) for x in self.M0.row(j)] for j in range(self.M0.rows)],
             "M1": [[str(x) for x in self.M1.row(j)] for j in range(self.M1.rows)],
             "M2": [[str(x) for x in self.M2.row(j)] for j in range(self.M2.rows)],
             "N1": [[str(x) for x in self.N1.row(j)] for j in range(self.N1.rows)],
@@ -249,6 +263,8 @@ def two_step_overlap(
     loss: Loss = "squared",
     reuse: bool = True,
     normalize: bool = False,
+    start: Any = None,
+    start_Q: Any = None,
 ) -> TwoStepOverlap:
     """Return M^1 and M^2 as exact expressions in the symbols alpha, eta, lam.
 
@@ -267,17 +283,23 @@ def two_step_overlap(
         Whether the second step sees the first one's batch again.
     normalize : bool
         Scale rows back to norm sqrt(d) after each step (spherical descent): M is then the cosine M / sqrt(Q).
+    start : array_like, shape (p, k), optional
+        M^0, rational numbers (a float is the decimal that it prints as); 0 by default.
+    start_Q : array_like, shape (p, p), optional
+        Q^0, of rational numbers; by default rows of norm sqrt(d) that have only w* in common: M^0 M^0^T with
+        diagonal 1.
 
     Raises
     ------
     NotPolynomialError
         If the target or the activation is not a polynomial.
     RebatchError
-        If the loss, the number of neurons or the length of the readout is not allowed.
+        If the loss, the number of neurons or the length of the readout is not allowed; or no rows have the overlaps
+        of the start.
 
     References
     ----------
-    [D24]; theory, 5 and 5.1.
+    [D24]; theory, 5 and 5.1; for a general start 4.
     """
     target, activation = Target(target), Activation(activation)
     if loss not in LOSSES:
@@ -288,13 +310,14 @@ def two_step_overlap(
         )
     a = checked_readout(readout, neurons)
     _refuse_too_large(target, activation, len(a), loss)
-    problem = _Problem(target, activation, a, loss, normalize)
+    begin = _checked_start(start, start_Q, len(a), target.k)
+    problem = _Problem(target, activation, a, loss, begin, normalize)
     M1, N1, C = map(problem.matrix, problem.first_step())
     M2, Q1 = problem.matrix(problem.second_step(reuse=reuse)), problem.matrix(problem.first_gram())
     if normalize:
         Q2 = problem.matrix(problem.second_gram(reuse=reuse))
         M1, M2, Q1 = _cosines(M1, Q1), _cosines(M2, Q2), _cosines(Q1, Q1, both=True)
-    return TwoStepOverlap(target, activation, loss, reuse, a, M1, M2, N1, C, Q1, normalize)
+    return TwoStepOverlap(target, activation, loss, reuse, a, M1, M2, N1, C, Q1, normalize, begin.M, begin.Q)
 
 
 def _cosines(overlaps: sp.Matrix, Q: sp.Matrix, *, both: bool = False) -> sp.ImmutableMatrix:
@@ -333,6 +356,63 @@ def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: in
     return a
 
 
+@dataclass(frozen=True)
+class _Start:
+    """M^0 (p x k) and Q^0 (p x p), rational."""
+
+    M: sp.ImmutableMatrix
+    Q: sp.ImmutableMatrix
+
+    @cached_property
+    def rest(self) -> sp.ImmutableMatrix:
+        """S = Q^0 - M^0 M^0^T, the covariance of the part e of h^0 outside z."""
+        return self.Q - self.M * self.M.T
+
+    @property
+    def is_orthonormal(self) -> bool:
+        """Whether M^0 = 0 and Q^0 = I."""
+        return bool(self.M.is_zero_matrix) and sp.eye(self.Q.rows) == self.Q
+
+
+def _checked_start(start: Any, start_Q: Any, p: int, k: int) -> _Start:
+    """Return the start as exact numbers.
+
+    Raises
+    ------
+    RebatchError
+        If an entry is no rational number, a shape does not fit, or no rows have these overlaps.
+    """
+    if start is None and start_Q is not None:
+        raise RebatchError("start_Q is given, but no start; allowed with a given M^0")
+    M = sp.zeros(p, k) if start is None else _rational_matrix("start", start, (p, k))
+    if start_Q is None:
+        Q = (M * M.T).as_mutable()
+        for j in range(p):
+            Q[j, j] = 1
+    else:
+        Q = _rational_matrix("start_Q", start_Q, (p, p))
+    begin = _Start(sp.ImmutableMatrix(M), sp.ImmutableMatrix(Q))
+    if not Q.is_symmetric() or not begin.rest.is_positive_semidefinite:
+        raise RebatchError(
+            f"the start has M^0 = {M.tolist()} and Q^0 = {Q.tolist()}; allowed are Q^0 symmetric with "
+            "Q^0 - M^0 M^0^T positive semidefinite"
+        )
+    return begin
+
+
+def _rational_matrix(name: str, values: Any, shape: tuple[int, int]) -> sp.Matrix:
+    allowed = f"allowed are {shape[0]} rows of {shape[1]} rational numbers"
+    rows = values.tolist() if hasattr(values, "tolist") else values
+    try:
+        entries = [[x if isinstance(x, sp.Expr) else exact(float(x)) for x in row] for row in rows]
+        matrix = sp.Matrix(entries)
+    except (TypeError, ValueError, OverflowError):
+        raise RebatchError(f"{name} = {values!r}; {allowed}") from None
+    if matrix.shape != shape or not all(x.is_Rational for x in matrix):
+        raise RebatchError(f"{name} = {rows}; {allowed}")
+    return matrix
+
+
 def exact(value: float) -> sp.Rational:
     """Return a float as the decimal number it prints as: 0.1 is 1/10."""
     return sp.Rational(Fraction(repr(float(value))))
@@ -363,6 +443,11 @@ def _dot(a: Sequence[fmpq_mpoly], b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
     return reduce(add, map(mul, a, b))
 
 
+def _form(a: Sequence[fmpq_mpoly], matrix: Matrix, b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
+    """Return a^T A b."""
+    return _dot(a, [_dot(row, b) for row in matrix])
+
+
 class _Problem:
     """The ring in which one two-step problem is computed.
 
@@ -376,9 +461,11 @@ class _Problem:
         activation: Activation,
         readout: tuple[sp.Expr, ...],
         loss: Loss,
+        start: _Start,
         normalize: bool = False,
     ) -> None:
         self.k, self.p, self.loss = target.k, len(readout), loss
+        self.start = start
         # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
         ratios, self._scales = _common_scales(readout)
         self._gaussians = self.k + self.p + 1
@@ -400,12 +487,22 @@ class _Problem:
         self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
         self.zero = self.ring.constant(0)
-        self.g0 = self.signals()
+        self.M0, self.S, self.S_inverse = (
+            [[self._constant(x) for x in matrix.row(j)] for j in range(self.p)]
+            for matrix in (start.M, start.rest, start.rest.pinv())
+        )
+        # As functions of the fields, and of z, e and the noise: there the generators h stand for e.
+        self.signal = self.signals()
+        self.h0 = [_dot(M, self.z) + e for M, e in zip(self.M0, self.h, strict=True)]
+        self.g0 = [g.compose(*self.h0, *generators[self.p :]) for g in self.signal]
         self._values: list[sp.Expr] = [ALPHA, ETA, LAM, *self._scales]
         if normalize:
             # Q^1 holds no norms itself: what they stand for is known once it is.
             Q1 = self.first_gram()
             self._values += [1 / sp.sqrt(self.to_expr(Q1[j][j])) for j in range(self.p)]
+
+    def _constant(self, x: sp.Rational) -> fmpq_mpoly:
+        return self.ring.constant(fmpq(int(x.p), int(x.q)))
 
     def signals(self) -> list[fmpq_mpoly]:
         """Return g_j = a_j sigma'(h_j) r as polynomials in the fields, the latent z and the noise."""
@@ -417,7 +514,10 @@ class _Problem:
         return [a * sigma_prime.compose(h, ctx=self.ring) * r for a, h in zip(self.a, self.h, strict=True)]
 
     def expectation(self, polynomial: fmpq_mpoly) -> fmpq_mpoly:
-        """Return E[.] over fields, latent and noise, as a polynomial in the parameters."""
+        """Return E[.] over e, latent and noise, as a polynomial in the parameters."""
+        if not self.start.is_orthonormal:
+            generators = self.ring.gens()
+            polynomial = smoothed(polynomial, self.S).compose(*[self.zero] * self.p, *generators[self.p :])
         average = moments(polynomial, self._gaussians)
         padding = (0,) * self._gaussians
         return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
@@ -427,9 +527,13 @@ class _Problem:
         """Return M^1 (p x k), N^1 (p x p) and the covariance alpha E[g^0 g^0^T] of omega (p x p)."""
         g = self.g0
         step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
-        M1 = [[step * self.expectation(gj * z) for z in self.z] for gj in g]
+        M1 = [
+            [decay * M + step * self.expectation(gj * z) for M, z in zip(row, self.z, strict=True)]
+            for row, gj in zip(self.M0, g, strict=True)
+        ]
+        ge = [[self.expectation(gi * e) for e in self.h] for gi in g]
         N1 = [
-            [decay * int(i == j) + step * self.expectation(g[i] * self.h[j]) for j in range(self.p)]
+            [decay * int(i == j) + step * _dot(ge[i], self.S_inverse[j]) for j in range(self.p)]
             for i in range(self.p)
         ]
         C = [[self.alpha * self.expectation(gi * gj) for gj in g] for gi in g]
@@ -439,14 +543,14 @@ class _Problem:
         """Return Q^1 (p x p)."""
         M1, N1, C = self.first_step()
         return [
-            [_dot(M1[i], M1[j]) + _dot(N1[i], N1[j]) + self.eta**2 * C[i][j] for j in range(self.p)]
+            [_dot(M1[i], M1[j]) + _form(N1[i], self.S, N1[j]) + self.eta**2 * C[i][j] for j in range(self.p)]
             for i in range(self.p)
         ]
 
     def second_step(self, *, reuse: bool) -> Matrix:
         """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k)."""
         M1, _, _ = self.first_step()
-        g1 = [self.averaged(gj, reuse=reuse) for gj in self.g0]
+        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
         step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
         return [
             [
@@ -457,7 +561,7 @@ class _Problem:
         ]
 
     def averaged(self, f: fmpq_mpoly, *, reuse: bool) -> fmpq_mpoly:
-        """Return E[f(h^1) | z, h^0, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
+        """Return E[f(h^1) | z, e, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
         M1, N1, C = self.first_step()
         s = self.norm
         noise = [[self.eta**2 * s[i] * s[j] * C[i][j] for j in range(self.p)] for i in range(self.p)]
@@ -472,27 +576,26 @@ class _Problem:
         p, s, everyone = self.p, self.norm, range(self.p)
         C = self.first_step()[2]
         Q1 = self.first_gram()
-        g1 = [self.averaged(gj, reuse=reuse) for gj in self.g0]
+        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
         gz = [[self.expectation(g * z) for z in self.z] for g in g1]
-        gh = [[self.expectation(g * h) for h in self.h] for g in g1]
+        ge = [[self.expectation(g * e) for e in self.h] for g in g1]
         D = [
             [
-                self.eta * s[j] * self.expectation(self.averaged(self.g0[i].derivative(j), reuse=reuse))
+                self.eta * s[j] * self.expectation(self.averaged(self.signal[i].derivative(j), reuse=reuse))
                 for j in everyone
             ]
             for i in everyone
         ]
         seen = [[self.expectation(a * b) * int(reuse) for b in g1] for a in self.g0]
-        gf = [[self.expectation(self.averaged(g * h, reuse=reuse)) for h in self.h] for g in self.g0]
+        gf = [[self.expectation(self.averaged(g * h, reuse=reuse)) for h in self.h] for g in self.signal]
         decay = 1 - self.eta * self.lam
         result = []
         for i in everyone:
             row = []
             for j in everyone:
-                gradients = _dot(gz[i], gz[j]) + _dot(gh[i], gh[j])
-                gradients += sum((D[i][a] * C[a][b] * D[j][b] for a in everyone for b in everyone), self.zero)
+                gradients = _dot(gz[i], gz[j]) + _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
                 gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
-                squares = self.expectation(self.averaged(self.g0[i] * self.g0[j], reuse=reuse))
+                squares = self.expectation(self.averaged(self.signal[i] * self.signal[j], reuse=reuse))
                 row.append(
                     decay**2 * s[i] * s[j] * Q1[i][j]
                     + decay * self.eta * self.alpha * (gf[i][j] + gf[j][i])

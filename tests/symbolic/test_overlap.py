@@ -9,8 +9,10 @@ from rebatch import (
     Activation,
     NotPolynomialError,
     RebatchError,
+    Setting,
     Target,
     TooLargeError,
+    simulate,
     two_step_overlap,
     two_step_verdict,
 )
@@ -36,8 +38,11 @@ def test_the_leading_term_is_the_third_moment_of_the_label():
     assert formula == ALPHA * ETA**3 / 2 * 324 * sp.Rational(15, 4)
 
 
-def quadrature(target, activation, a, loss, reuse, alpha, eta, lam, nodes=24):
-    """M^1 and M^2 of theory 5 by tensor Gauss-Hermite over (z, h^0, zeta): an independent second way."""
+def quadrature(target, activation, a, loss, reuse, alpha, eta, lam, nodes=24, start=None):
+    """M^1 and M^2 of theory 5 by tensor Gauss-Hermite over (z, u, zeta), h^0 = M^0 z + L u: an independent way.
+
+    start: M^0 and L, by default 0 and I.
+    """
     target, activation = Target(target), Activation(activation)
     h = sp.Symbol("h", real=True)
     sigma, slope = (compiled(e, (h,)) for e in (activation.expr, activation.derivative))
@@ -47,7 +52,9 @@ def quadrature(target, activation, a, loss, reuse, alpha, eta, lam, nodes=24):
     w = w / w.sum()
     points = np.array(list(product(x, repeat=k + 2 * p)))
     weights = np.prod(np.array(list(product(w, repeat=k + 2 * p))), axis=1)
-    z, h0, zeta = points[:, :k], points[:, k : k + p], points[:, k + p :]
+    z, u, zeta = points[:, :k], points[:, k : k + p], points[:, k + p :]
+    M0, L = (np.zeros((p, k)), np.eye(p)) if start is None else start
+    h0 = z @ M0.T + u @ L.T
     y = target(z)
 
     def signal(fields):
@@ -58,10 +65,10 @@ def quadrature(target, activation, a, loss, reuse, alpha, eta, lam, nodes=24):
         return np.tensordot(weights, values, axes=1)
 
     g0 = signal(h0)
-    M1 = alpha * eta * mean(g0[:, :, None] * z[:, None, :])
-    N1 = (1 - eta * lam) * np.eye(p) + alpha * eta * mean(g0[:, :, None] * h0[:, None, :])
+    M1 = (1 - eta * lam) * M0 + alpha * eta * mean(g0[:, :, None] * z[:, None, :])
+    N1 = (1 - eta * lam) * L + alpha * eta * mean(g0[:, :, None] * u[:, None, :])
     root = np.linalg.cholesky(alpha * mean(g0[:, :, None] * g0[:, None, :]))
-    h1 = z @ M1.T + h0 @ N1.T + eta * zeta @ root.T + (eta * g0 if reuse else 0)
+    h1 = z @ M1.T + u @ N1.T + eta * zeta @ root.T + (eta * g0 if reuse else 0)
     M2 = (1 - eta * lam) * M1 + alpha * eta * mean(signal(h1)[:, :, None] * z[:, None, :])
     return M1, M2
 
@@ -85,6 +92,69 @@ def test_the_formula_is_what_quadrature_gives(target, activation, a, nodes, loss
     # Gauss-Hermite with n nodes is exact up to degree 2n - 1, beyond the degrees here: rounding only.
     np.testing.assert_allclose(M1, expected[0], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(M2, expected[1], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("loss", ["squared", "correlation"])
+@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.parametrize(
+    ("target", "a", "M0", "Q0"),
+    [
+        ("He(3, z)", [1.0], [[0.25]], None),
+        ("z1*z2 + z1", [0.75], [[0.5, -0.25]], [[2.0]]),
+        ("He(2, z) + z/3", [0.5, -1.25], [[0.5], [-0.25]], None),
+        ("He(2, z) + z/3", [0.5, -1.25], [[0.5], [-0.25]], [[1.25, 0.375], [0.375, 0.5]]),
+        # No part outside z is left: S = 0 has no inverse.
+        ("He(2, z) + z/3", [0.5, -1.25], [[0.5], [-0.25]], [[0.25, -0.125], [-0.125, 0.0625]]),
+    ],
+)
+def test_the_formula_from_any_start_is_what_quadrature_gives(target, a, M0, Q0, loss, reuse):
+    alpha, eta, lam = 1.7, 0.06, 0.4
+    formula = two_step_overlap(
+        target, "h + h^2/3", neurons=len(a), readout=a, loss=loss, reuse=reuse, start=M0, start_Q=Q0
+    )
+    M = np.array(M0)
+    S = (np.diag(1 - (M**2).sum(axis=1)) if Q0 is None else np.array(Q0) - M @ M.T) + 1e-30 * np.eye(len(a))
+    expected = quadrature(target, "h + h^2/3", a, loss, reuse, alpha, eta, lam, 9, (M, np.linalg.cholesky(S)))
+    found = formula.at(alpha=alpha, eta=eta, weight_decay=lam)
+    np.testing.assert_array_equal(found[0], M)
+    np.testing.assert_allclose(found[1], expected[0], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found[2], expected[1], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_both_grams_from_any_start_are_those_of_the_limit(reuse):
+    start, start_Q = [[0.5], [-0.25]], [[1.25, 0.375], [0.375, 0.5]]
+    problem = {"neurons": 2, "readout": [0.5, -1.25], "reuse": reuse}
+    formula = two_step_overlap("He(2, z) + z/3", "h + h^2/3", start=start, start_Q=start_Q, **problem)
+    setting = Setting(
+        target="He(2, z) + z/3", activation="h + h^2/3", alpha=1.5, eta=0.05, steps=2, weight_decay=0.3,
+        start=start, start_Q=start_Q, **problem,
+    )  # fmt: skip
+    limit = simulate(setting, "limit", seed=1, points=2**14, scrambles=8)
+    values = {ALPHA: 1.5, ETA: 0.05, LAM: 0.3}
+    for step, (M, Q) in enumerate([(formula.M1, formula.Q1), (formula.M2, formula.Q2)], start=1):
+        for matrix, name in ((M, "M"), (Q, "Q")):
+            exact = np.array(matrix.subs(values).evalf().tolist(), dtype=float)
+            found = limit.data[name].values[step]
+            # The limit's own error bars, six of them; rounding where it integrates exactly.
+            error = limit.data["M_error"].values[step].max() if "M_error" in limit.data else 0.0
+            np.testing.assert_allclose(found, exact, atol=6 * error + 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("start", "start_Q", "says"),
+    [
+        ([[2.0]], None, "positive semidefinite"),
+        ([[0.5]], [[0.1]], "positive semidefinite"),
+        ([[0.5, 0.5]], None, "1 rows of 1 rational numbers"),
+        ([[sp.sqrt(2) / 2]], None, "rational"),
+        ([["x"]], None, "rational"),
+        (None, [[1.0]], "no start"),
+    ],
+)
+def test_a_start_that_no_rows_have_is_refused(start, start_Q, says):
+    with pytest.raises(RebatchError, match=says):
+        two_step_overlap("He(3, z)", RICH, start=start, start_Q=start_Q)
 
 
 def lowest_power_along(M2, direction):
