@@ -5,6 +5,7 @@ import math
 import re
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -109,6 +110,10 @@ def overlap(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Rows back to norm sqrt(d) each step.")
     ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(help='M at the start, "0.1,0" or a row per neuron, "0.1,0;0,0.2"; 0 by default.'),
+    ] = None,
     series: Annotated[
         int | None,
         typer.Option(help="Expand M^2 to this power of eta; the only formula if sigma is no polynomial."),
@@ -129,12 +134,14 @@ def overlap(
     from ..numeric.setting import Setting
     from ..numeric.simulate import simulate as run_engine
     from ..symbolic.activation import Activation
-    from ..symbolic.overlap import two_step_overlap
+    from ..symbolic.headline import Headline, headlines
+    from ..symbolic.overlap import ascending, two_step_overlap
     from ..symbolic.series import overlap_series
     from ..symbolic.target import Target
     from . import study
     from .figures import require_format
-    from .tables import overlaps_table
+    from .formulas import for_terminal
+    from .tables import headline_table, overlaps_table
 
     if as_json + as_latex + as_python > 1:
         raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
@@ -154,14 +161,29 @@ def overlap(
         "loss": loss,
         "reuse": not one_pass,
     }
+    begin = _start(start)
     exact = Activation(activation).is_polynomial and series is None
     if not exact and series is None and alpha is None:
         raise RebatchError(
             f"activation {activation} is not a polynomial, so there is no closed formula; give --series N for the "
             "expansion in eta, or --alpha and --eta for numbers"
         )
-    formula = two_step_overlap(learned, activation, normalize=normalize, **options) if exact else None
+    if begin and series is not None:
+        raise RebatchError("--start gives the exact formula or numbers; the series starts from M = 0")
+    formula = (
+        two_step_overlap(learned, activation, normalize=normalize, **options, **begin) if exact else None
+    )
     expansion = None if series is None else overlap_series(learned, activation, series, **options)
+    rows: tuple[Headline, ...] = ()
+    if not normalize and not begin and (answer := expansion or formula) is not None:
+        options["reuse"] = one_pass
+        other = (
+            two_step_overlap(learned, activation, **options)
+            if series is None
+            else overlap_series(learned, activation, series, **options)
+        )
+        options["reuse"] = not one_pass
+        rows = headlines(*((other, answer) if one_pass else (answer, other)))
     numbers = errors = None
     if alpha is not None and eta is not None:
         experiment = Setting(
@@ -173,6 +195,7 @@ def overlap(
             weight_decay=weight_decay,
             normalize=normalize,
             **options,
+            **begin,
         )
         if formula is None and (figure or map_figure):
             raise RebatchError("a figure draws the exact formula, which needs a polynomial activation")
@@ -185,29 +208,45 @@ def overlap(
         else:
             limit = run_engine(experiment, "limit", seed=0)
             numbers, errors = limit.M.values, limit.data["M_error"].values
+    gain = None if formula is None or normalize or one_pass else formula.gain()
     if as_json:
         _print_json(
             {
                 **({} if formula is None else formula.to_json()),
                 "series": None if expansion is None else expansion.to_json(),
+                "headline": [row.to_json() for row in rows],
+                "reuse_adds": None
+                if gain is None
+                else [[str(x) for x in gain.row(j)] for j in range(neurons)],
                 "numbers": None if numbers is None else numbers.tolist(),
                 "standard_error": None if errors is None else errors.tolist(),
             }
         )
         return
-    if as_latex or as_python:
+    if as_python:
         if formula is None:
-            raise RebatchError(
-                "--latex and --python print the exact formula, which needs a polynomial activation"
-            )
-        print(formula.latex() if as_latex else formula.to_python())
+            raise RebatchError("--python prints the exact formula, which needs a polynomial activation")
+        print(formula.to_python())
+        return
+    if as_latex:
+        if not (answer := expansion or formula):
+            raise RebatchError("--latex prints a formula; give --series N, or a polynomial activation")
+        print("\n".join([answer.latex(), *(row.latex() for row in rows)]))
         return
     for answer in (formula, expansion):
         if answer is not None:
-            print(answer)
+            print(for_terminal(str(answer)))
+    if rows:
+        console.print(headline_table(rows))
+    if gain is not None:
+        print("What the second look at the batch adds to M2:" if any(gain) else "Reuse adds nothing to M2.")
+        for j, r in product(range(gain.rows), range(gain.cols)):
+            if gain[j, r] != 0:
+                print(for_terminal(f"  M2[{j + 1}, z{r + 1}]: {ascending(gain[j, r])}"))
     if numbers is not None:
         title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
-        console.print(overlaps_table(numbers, title, errors))
+        console.print(for_terminal(title), highlight=False)
+        console.print(overlaps_table(numbers, errors))
 
 
 @app.command()
@@ -411,6 +450,18 @@ def _readout(text: str | None) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise RebatchError(f"--readout {text!r}; allowed are numbers with commas between, 0.5,-0.5") from None
+
+
+def _start(text: str | None) -> dict[str, Any]:
+    """Return the start as an argument, if one is given."""
+    if text is None:
+        return {}
+    try:
+        return {"start": [[float(x) for x in row.split(",")] for row in text.split(";")]}
+    except ValueError:
+        raise RebatchError(
+            f"--start {text!r}; allowed are numbers with commas between, a row per neuron with ; between: 0.1,0;0,0.2"
+        ) from None
 
 
 def _progress(items: Any, description: str, *, show: bool) -> Any:

@@ -31,6 +31,8 @@ def formulas_of(experiment: Setting, readout: Sequence[float] | None = None) -> 
             loss=experiment.loss,
             reuse=reuse,
             normalize=experiment.normalize,
+            start=None if isinstance(experiment.start, str) else experiment.start,
+            start_Q=experiment.start_Q,
         )
         for reuse in (True, False)
     }

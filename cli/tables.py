@@ -10,9 +10,11 @@ from rich.table import Table
 from ..symbolic.catalog import Entry
 from ..symbolic.learnability import FATES, Analysis
 from ..symbolic.subspace import in_words
+from .formulas import for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..numeric.trajectory import Trajectory
+    from ..symbolic.headline import Headline
     from ..verify.agreement import Agreement
 
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
@@ -69,6 +71,25 @@ def catalog_table(rows: list[tuple[Entry, Analysis]]) -> Table:
         exponents = map(str, analysis.exponents().values())
         table.add_row(
             f"@{entry.name}", escape(entry.text), *exponents, learned, entry.paper, escape(entry.note)
+        )
+    return table
+
+
+def headline_table(rows: "tuple[Headline, ...]") -> Table:
+    """Return where each direction appears in M^2, beside the witness order of its verdict."""
+    table = _table("direction", "two steps", "with reuse", "coefficient of M2 v", "in one pass")
+    for row in rows:
+        verdict = row.verdict
+        style = _VERDICT_STYLE[verdict.verdict]
+        order = f" (m = {verdict.order})" if verdict.witness else ""
+        coefficients = ", ".join(map(str, row.reuse.coefficients)) or "0"
+        powers = [for_terminal(str(x)) for x in (row.reuse, row.one_pass)]
+        table.add_row(
+            f"[bold]{for_terminal(in_words(verdict.direction))}[/]",
+            f"[{style}]{verdict.verdict}{order}[/]",
+            f"[bold]{powers[0]}[/]" if row.carried_by_reuse else powers[0],
+            escape(for_terminal(coefficients)),
+            powers[1],
         )
     return table
 

@@ -176,7 +176,7 @@ class TwoStepOverlap:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"M{step}[{j + 1}, z{r + 1}] = {_ascending(matrix[j, r])}"
+            f"M{step}[{j + 1}, z{r + 1}] = {ascending(matrix[j, r])}"
             for step, matrix in ((1, self.M1), (2, self.M2))
             for j in range(matrix.rows)
             for r in range(matrix.cols)
@@ -237,7 +237,7 @@ class TwoStepOverlap:
         }
 
 
-def _ascending(polynomial: sp.Expr) -> str:
+def ascending(polynomial: sp.Expr) -> str:
     """Return a polynomial as text, by ascending powers of eta: the leading term comes first."""
     if polynomial == 0:
         return "0"

@@ -85,6 +85,14 @@ class OverlapSeries:
                 lines.append(f"M2[{j + 1}, z{r + 1}] = {' + '.join([*terms, f'O(eta^{self.order + 1})'])}")
         return "\n".join(lines)
 
+    def latex(self) -> str:
+        """Return the series in LaTeX."""
+        names = {LAM: r"\lambda"}
+        return rf"M^{{2}} = {sp.latex(self.to_expr(), symbol_names=names)} + O(\eta^{{{self.order + 1}}})"
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
     def to_json(self) -> dict[str, Any]:
         """Return the coefficients as text, by power of eta, neuron and direction."""
         return {

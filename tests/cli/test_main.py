@@ -94,7 +94,8 @@ def test_overlap_expands_where_there_is_no_closed_formula(capsys):
         capsys, "overlap", "He(3, z)", "-s", "erf", "--series", "3", "--loss", "correlation"
     )
     assert code == 0
-    assert "eta^3 (-12960*sqrt(7)*alpha/(49*pi**(3/2)))" in out
+    assert "η³ (-12960 √7 α/(49 π^(3/2)))" in out
+    assert "beyond η³" in out
 
 
 def test_overlap_gives_numbers_with_errors_for_any_activation(capsys):

@@ -1,0 +1,35 @@
+"""Formulas as a terminal shows them: Greek letters, powers and indices where its encoding has them."""
+
+import re
+import sys
+
+_GREEK = {"alpha": "α", "eta": "η", "lam": "λ", "sigma": "σ", "pi": "π"}
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def for_terminal(text: str, encoding: str | None = None) -> str:
+    """Return a formula in Unicode, or as it is where the encoding of the output, by default stdout's, lacks it.
+
+    Examples
+    --------
+    >>> for_terminal("M2[1, z1] = 1215*alpha*eta**3/2", "utf-8")
+    'M²[1, z₁] = 1215 α η³/2'
+    """
+    pretty = in_unicode(text)
+    try:
+        pretty.encode(encoding or getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return text
+    return pretty
+
+
+def in_unicode(text: str) -> str:
+    """Return a formula of SymPy's in Unicode."""
+    for name, letter in _GREEK.items():
+        text = re.sub(rf"(?<![A-Za-z]){name}(?![A-Za-z])", letter, text)
+    text = re.sub(r"(?:\*\*|\^)(\d+)", lambda m: m[1].translate(_RAISED), text)
+    text = re.sub(r"\*\*(\(\d+/\d+\))", r"^\1", text)
+    text = re.sub(r"\bM(\d)\[", lambda m: f"M{m[1].translate(_RAISED)}[", text)
+    text = re.sub(r"\b([aez])(\d+)\b", lambda m: m[1] + m[2].translate(_LOWERED), text)
+    return re.sub(r"sqrt\((\d+)\)", r"√\1", text).replace("*", " ")
