@@ -94,9 +94,9 @@ def headline_table(rows: "tuple[Headline, ...]") -> Table:
     return table
 
 
-def overlaps_table(M: np.ndarray, title: str, errors: np.ndarray | None = None) -> Table:
+def overlaps_table(M: np.ndarray, errors: np.ndarray | None = None) -> Table:
     """Return overlaps M, shape (steps, p, k), a row per step and neuron, with standard errors where there are."""
-    table = _table("step", "neuron", *(f"z{r + 1}" for r in range(M.shape[2])), title=title)
+    table = _table("step", "neuron", *(f"z{r + 1}" for r in range(M.shape[2])))
     for step, j in np.ndindex(*M.shape[:2]):
         error = [None] * M.shape[2] if errors is None else errors[step, j]
         cells = [
@@ -143,8 +143,8 @@ def _with_error(value: float, error: float | None) -> str:
     return f"{value:.5f}" if error is None else f"{value:.5f} ± {error:.5f}"
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

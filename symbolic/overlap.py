@@ -172,15 +172,26 @@ class TwoStepOverlap:
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
-        return compiled(sp.Tuple(sp.Tuple(*self.M1), sp.Tuple(*self.M2)), (ALPHA, ETA, LAM))
+        matrices = (self.M1, self.M2) if self.normalize else self._nested[1]
+        return compiled(sp.Tuple(*(sp.Tuple(*matrix) for matrix in matrices)), (ALPHA, ETA, LAM))
+
+    @cached_property
+    def _nested(self) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.ImmutableMatrix]]:
+        """M^1 and M^2 with little to compute: in Horner form; cosines by common parts, which come first."""
+        if self.normalize:
+            parts, matrices = sp.cse([self.M1, self.M2])
+            return parts, list(matrices)
+        return [], [matrix.applyfunc(sp.horner) for matrix in (self.M1, self.M2)]
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"M{step}[{j + 1}, z{r + 1}] = {ascending(matrix[j, r])}"
-            for step, matrix in ((1, self.M1), (2, self.M2))
-            for j in range(matrix.rows)
-            for r in range(matrix.cols)
-        )
+        parts, cosines = self._nested
+        matrices = cosines if self.normalize else [self.M1, self.M2]
+        lines = [f"{name} = {part}" for name, part in parts]
+        for step, matrix in enumerate(matrices, start=1):
+            for j, r in np.ndindex(matrix.shape):
+                entry = str(matrix[j, r]) if self.normalize else ascending(matrix[j, r])
+                lines.append(f"M{step}[{j + 1}, z{r + 1}] = {entry}")
+        return "\n".join(lines)
 
     def latex(self) -> str:
         """Return both matrices in LaTeX."""
@@ -194,24 +205,32 @@ class TwoStepOverlap:
         return f"$${self.latex()}$$"
 
     def to_python(self) -> str:
-        """Return the source of a NumPy function of (alpha, eta, lam) that gives M^1 and M^2; it needs only NumPy."""
+        """Return the source of a NumPy function of (alpha, eta, lam) that gives M^1 and M^2; it needs only NumPy.
+
+        Grids of a common shape S are allowed; the arrays have the shape (p, k) + S.
+        """
+
+        def written(x: sp.Expr) -> str:
+            return str(pycode(x)).replace("math.", "np.")
 
         def array(matrix: sp.Matrix) -> str:
-            rows = (", ".join(pycode(sp.horner(x)) for x in matrix.row(j)) for j in range(matrix.rows))
+            rows = (", ".join(f"{written(x)} + zero" for x in matrix.row(j)) for j in range(matrix.rows))
             return "np.array([" + ", ".join(f"[{row}]" for row in rows) + "])"
 
+        parts, matrices = self._nested
+        M1, M2 = map(array, matrices)
         free = sorted({str(s) for a in self.readout for s in a.free_symbols})
         return "\n".join(
             [
-                "import math",
-                "",
                 "import numpy as np",
                 "",
                 "",
                 f"def two_step_overlap({', '.join(['alpha', 'eta', 'lam=0.0', *free])}):",
                 f'    """M1, M2 for g = {self.target.text}, sigma = {self.activation.name}, {self.loss} loss."""',
-                f"    M1 = {array(self.M1)}",
-                f"    M2 = {array(self.M2)}",
+                "    zero = 0.0 * (alpha + eta + lam)  # every entry in the shape of the grid",
+                *(f"    {name} = {written(part)}" for name, part in parts),
+                f"    M1 = {M1}",
+                f"    M2 = {M2}",
                 "    return M1, M2",
                 "",
             ]

@@ -259,12 +259,14 @@ def test_a_readout_that_is_no_number_is_refused(readout):
         two_step_overlap("z1", "h", readout=readout)
 
 
-def test_the_python_function_is_the_formula():
-    formula = two_step_overlap("z1 + He(3, z2)", RICH, neurons=2)
+@pytest.mark.parametrize("normalize", [False, True])
+def test_the_python_function_is_the_formula(normalize):
+    formula = two_step_overlap("z1 + z2^2", "h + h^2/2", neurons=2, normalize=normalize)
     namespace = {}
     exec(formula.to_python(), namespace)
-    M1, M2 = namespace["two_step_overlap"](1.5, 0.03, 0.2)
-    expected = formula.at(alpha=1.5, eta=0.03, weight_decay=0.2)
+    eta = np.array([0.03, 0.1])
+    M1, M2 = namespace["two_step_overlap"](1.5, eta, 0.2)
+    expected = formula.at(alpha=1.5, eta=eta, weight_decay=0.2)
     np.testing.assert_allclose(M1, expected[1], rtol=1e-12)
     np.testing.assert_allclose(M2, expected[2], rtol=1e-10, atol=1e-12)
 
