@@ -8,15 +8,18 @@ import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
+from ..numeric.two_steps import TwoStepNumbers
 from ..symbolic.errors import RebatchError
 from ..symbolic.overlap import TwoStepOverlap
 from ..verify.agreement import Agreement
 from ..verify.convergence import Convergence
 
+Prediction = TwoStepOverlap | TwoStepNumbers
+
 
 def two_step_figure(
-    reused: TwoStepOverlap,
-    one_pass: TwoStepOverlap,
+    reused: Prediction,
+    one_pass: Prediction,
     *,
     alpha: float,
     etas: Sequence[float],
@@ -27,8 +30,8 @@ def two_step_figure(
 
     Parameters
     ----------
-    reused, one_pass : TwoStepOverlap
-        The formulas for the first neuron's overlap after two steps.
+    reused, one_pass : TwoStepOverlap or TwoStepNumbers
+        The predictions of the first neuron's overlap after two steps.
     alpha : float
     etas : sequence of float
         Grid on which the formulas are drawn.
@@ -36,6 +39,7 @@ def two_step_figure(
         reuse -> eta -> agreement of the runs at that step size; drawn with two standard errors.
     """
     k = reused.target.k
+    kind = "formula" if isinstance(reused, TwoStepOverlap) else "limit"
     figure = Figure(figsize=(4.2 * k, 3.4), layout="constrained")
     panels = figure.subplots(1, k, squeeze=False)[0]
     curves = ((True, reused, "C0", "-", "reused batch"), (False, one_pass, "C1", "--", "fresh batches"))
@@ -43,7 +47,7 @@ def two_step_figure(
         M2 = formula.at(alpha=alpha, eta=np.asarray(etas), weight_decay=weight_decay)[2, 0].T
         points = simulated.get(reuse, {})
         for r, panel in enumerate(panels):
-            panel.plot(etas, M2[:, r], line, color=color, label=f"{label}: formula")
+            panel.plot(etas, M2[:, r], line, color=color, label=f"{label}: {kind}")
             if points:
                 panel.errorbar(
                     list(points),
@@ -106,7 +110,7 @@ def convergence_figure(result: Convergence) -> Figure:
 
 
 def overlap_map_figure(
-    formula: TwoStepOverlap, *, alphas: Sequence[float], etas: Sequence[float], weight_decay: float = 0.0
+    formula: Prediction, *, alphas: Sequence[float], etas: Sequence[float], weight_decay: float = 0.0
 ) -> Figure:
     """Return M^2 of the first neuron over (alpha, eta) as a map, a panel per direction."""
     k = formula.target.k

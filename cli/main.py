@@ -197,12 +197,12 @@ def overlap(
             **options,
             **begin,
         )
-        if formula is None and (figure or map_figure):
-            raise RebatchError("a figure draws the exact formula, which needs a polynomial activation")
         if figure is not None:
             _draw_curves(experiment, options["readout"], figure, runs, d, show=not as_json)
-        if formula is not None and map_figure is not None:
-            study.draw_map(formula, experiment, map_figure)
+        if map_figure is not None:
+            study.draw_map(
+                study.predictions_of(experiment, options["readout"])[not one_pass], experiment, map_figure
+            )
         if formula is not None:
             numbers = formula.at(alpha=experiment.alpha, eta=experiment.eta, weight_decay=weight_decay)
         else:
@@ -435,7 +435,7 @@ def _draw_curves(
     """Draw M^2 against eta up to twice the experiment's, with points from runs where they are asked for."""
     from . import study
 
-    formulas = study.formulas_of(experiment, readout)
+    formulas = study.predictions_of(experiment, readout)
     points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
     held = study.held_against_runs(
         formulas, experiment, points, runs, d, lambda jobs: _progress(jobs, "simulating", show=show)

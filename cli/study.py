@@ -1,6 +1,6 @@
 """Formulas of the two-step overlap held against runs over several step sizes, with and without reuse, and drawn."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,21 @@ import numpy as np
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
+from ..numeric.two_steps import TwoStepNumbers
 from ..symbolic.overlap import TwoStepOverlap, two_step_overlap
 from ..verify.agreement import Agreement, agreement
 from .figures import overlap_map_figure, save, two_step_figure
 
+Prediction = TwoStepOverlap | TwoStepNumbers
 Formulas = dict[bool, TwoStepOverlap]
+Predictions = Mapping[bool, Prediction]
 Agreements = dict[bool, dict[float, Agreement]]
 Job = tuple[bool, float, int]
 Progress = Callable[[list[Job]], Iterable[Job]]
+
+
+# Enough for errors near 1e-3, the width of a line.
+_CURVE_POINTS = 2**12
 
 
 def formulas_of(experiment: Setting, readout: Sequence[float] | None = None) -> Formulas:
@@ -38,8 +45,18 @@ def formulas_of(experiment: Setting, readout: Sequence[float] | None = None) -> 
     }
 
 
+def predictions_of(experiment: Setting, readout: Sequence[float] | None = None) -> Predictions:
+    """Return the exact formulas of an experiment where there are any, else what the limit engine gives."""
+    if experiment.activation.is_polynomial:
+        return formulas_of(experiment, readout)
+    given = {name: getattr(experiment, name) for name in asdict(experiment)}
+    return {
+        reuse: TwoStepNumbers(Setting(**{**given, "reuse": reuse}), _CURVE_POINTS) for reuse in (True, False)
+    }
+
+
 def held_against_runs(
-    formulas: Formulas, experiment: Setting, etas: Sequence[float], runs: int, d: int, progress: Progress
+    formulas: Predictions, experiment: Setting, etas: Sequence[float], runs: int, d: int, progress: Progress
 ) -> Agreements:
     """Return the agreement of runs with the formulas, by reuse and step size; every run has its own seed.
 
@@ -66,10 +83,10 @@ def held_against_runs(
 
 
 def draw_curves(
-    formulas: Formulas, experiment: Setting, highest: float, agreements: Agreements, path: Path
+    formulas: Predictions, experiment: Setting, highest: float, agreements: Agreements, path: Path
 ) -> Path:
     """Write the figure of M^2 against eta up to `highest`, formulas and runs, and return its path."""
-    etas: list[Any] = list(np.linspace(0, highest, 101))
+    etas: list[Any] = list(np.linspace(highest / 50, highest, _resolution(formulas[True], 99, 25)))
     figure = two_step_figure(
         formulas[True], formulas[False], alpha=experiment.alpha, etas=etas, simulated=agreements,
         weight_decay=experiment.weight_decay,
@@ -77,9 +94,16 @@ def draw_curves(
     return save(figure, path)
 
 
-def draw_map(formula: TwoStepOverlap, experiment: Setting, path: Path) -> Path:
+def draw_map(formula: Prediction, experiment: Setting, path: Path) -> Path:
     """Write the map of M^2 over (alpha, eta), up to twice the experiment's, and return its path."""
-    alphas, etas = (list(np.linspace(0, 2 * x, 101)) for x in (experiment.alpha, experiment.eta))
+    sizes = _resolution(formula, 101, 12)
+    # From a small positive value on: without samples or steps there is nothing to integrate.
+    alphas, etas = (list(np.linspace(x / 50, 2 * x, sizes)) for x in (experiment.alpha, experiment.eta))
     return save(
         overlap_map_figure(formula, alphas=alphas, etas=etas, weight_decay=experiment.weight_decay), path
     )
+
+
+def _resolution(prediction: Prediction, formula: int, numbers: int) -> int:
+    """Return how many values of a parameter are drawn: a formula costs nothing, an integral a tenth of a second."""
+    return formula if isinstance(prediction, TwoStepOverlap) else numbers

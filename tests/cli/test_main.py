@@ -125,6 +125,37 @@ def test_overlap_draws_curves_with_points_and_a_map(capsys, tmp_path):
     assert "<svg" in chart.read_text()
 
 
+def test_overlap_draws_what_the_limit_gives_for_any_activation(capsys, tmp_path):
+    code, out, err = rebatch(
+        capsys,
+        "overlap",
+        "tanh(z1)",
+        "-s",
+        "relu",
+        "--alpha",
+        "1",
+        "--eta",
+        "0.3",
+        "--figure",
+        str(tmp_path / "c.png"),
+    )
+    assert (code, err) == (0, "")
+    assert "±" in out
+    assert (tmp_path / "c.png").stat().st_size > 10_000
+
+
+def test_overlap_starts_from_a_given_overlap(capsys):
+    code, out, _ = rebatch(
+        capsys, "overlap", "He(3, z)", "-s", "h + h^2", "--start", "0.5", "--loss", "correlation"
+    )
+    assert code == 0
+    # M^1 = (1 - eta lam)/2 + alpha eta E[(1 + 2 h) He_3(z) z] with E[h^0 He_3 z] = 0: only the start is there.
+    assert "M¹[1, z₁] = 1/2 - η λ/2" in out
+    code, _, err = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^2", "--start", "half")
+    assert code == 2
+    assert "--start 'half'" in err
+
+
 def test_overlap_prints_a_function_that_runs(capsys):
     _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^3", "--python")
     namespace = {}
