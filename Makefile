@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd kernels/*.h)
 
-.PHONY: demo test test-deep lint bench clean
+.PHONY: demo test test-deep mutants lint bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
@@ -14,6 +14,11 @@ test: lint
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto -m deep
+
+# Kernels are built in place for each mutant, with what the build needs beside the tests.
+mutants: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" "Cython>=3.1"
+	$(BIN)/python tests/mutants.py
 
 # mypy follows imports by path: give it the root under the package's name, as the install does.
 lint: $(INSTALLED)

@@ -1,0 +1,241 @@
+"""Is every formula tested? Break one at a time, and see whether the quick tests notice.
+
+Each mutant replaces one piece of text in a copy of the project, rebuilds what is compiled where needed, and runs the
+tests of that part, then, if they pass, the whole quick tier. A mutant that survives is a missing test. Run it with
+`make mutants`; it writes docs/mutants.md and ends with exit code 1 if one survives.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# What a copy leaves behind: environments, history, results, what the build and the tests write.
+_LEFT = shutil.ignore_patterns(
+    ".venv", ".git", "results", "build", "*.egg-info", ".*_cache", "__pycache__", ".hypothesis"
+)
+_LIMIT = 900
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wrong formula.
+
+    Attributes
+    ----------
+    what : str
+        What is wrong with it.
+    path : str
+        The file it is in.
+    right, wrong : str
+        The text, which occurs once, and what replaces it.
+    tests : str
+        The tests that are run first, with spaces between.
+    """
+
+    what: str
+    path: str
+    right: str
+    wrong: str
+    tests: str
+
+
+S, N, K = "tests/symbolic/test_", "tests/numeric/test_", "tests/kernels/test_"
+MUTANTS = (
+    Mutant("even moments (n - 1)!! off by one", "symbolic/moments.py",
+           "odd_products[exponent // 2]", "odd_products[exponent // 2 - 1]", f"{S}gaussian.py"),
+    Mutant("heat semigroup without its 1/2", "symbolic/moments.py",
+           "fmpq(1, 2 * order)", "fmpq(1, order)", f"{S}gaussian.py"),
+    Mutant("Hermite coefficient without S!", "symbolic/hermite.py",
+           "tuple(map(int, S)): c * prod(factorial(n) for n in S)", "tuple(map(int, S)): c", f"{S}hermite.py"),
+    Mutant("leap greedy by total degree, not by uncovered degree", "symbolic/exponents.py",
+           "(uncovered[S], sum(S), tuple", "(sum(S), uncovered[S], tuple", f"{S}exponents.py"),
+    Mutant("an even polynomial has generative exponent 1", "symbolic/exponents.py",
+           "Exponent(2, How.THEOREM", "Exponent(1, How.THEOREM", f"{S}exponents.py"),
+    Mutant("reflection without its factor 2", "symbolic/symmetry.py",
+           "2 * v[i] * v[j] / size", "v[i] * v[j] / size", f"{S}symmetry.py"),
+    Mutant("rotation by pi / m for 2 pi / m", "symbolic/symmetry.py",
+           "f(2 * sp.pi / m)", "f(sp.pi / m)", f"{S}symmetry.py"),
+    Mutant("parity of y^m taken as that of y", "symbolic/search.py",
+           "(power % 2 if sign < 0 else 0)", "(1 if sign < 0 else 0)", f"{S}any_target.py"),
+    Mutant("variance 1 / (1 + b m) for 1 / (1 + 2 b m)", "symbolic/moment_identity.py",
+           "(1 + 2 * b * m)", "(1 + b * m)", f"{S}moment_identity.py"),
+    Mutant("level sets weighted by |g'| for 1 / |g'|", "symbolic/level_sets.py",
+           "np.exp(-(roots**2) / 2) / slopes", "np.exp(-(roots**2) / 2) * slopes", f"{S}level_sets.py"),
+    Mutant("minus an irrational number is the number", "symbolic/real.py",
+           "return Real(-self.known)", "return Real(self.known)", f"{S}any_target.py"),
+    Mutant("information exponent n costs d^n online", "symbolic/samples.py",
+           "Fraction(max(n - 1, 1))", "Fraction(max(n, 1))", f"{S}samples.py"),
+    Mutant("sigma for sigma' in the signal", "symbolic/overlap.py",
+           "sigma_prime = self._sigma.derivative(0)", "sigma_prime = self._sigma", f"{S}overlap.py"),
+    Mutant("no weight decay in N^1", "symbolic/overlap.py",
+           "decay * int(i == j) + step", "int(i == j) + step", f"{S}overlap.py"),
+    Mutant("covariance of omega without alpha", "symbolic/overlap.py",
+           "self.alpha * self.expectation(gi * gj)", "self.expectation(gi * gj)", f"{S}overlap.py"),
+    Mutant("omega scaled by sqrt(eta)", "symbolic/overlap.py",
+           "self.eta**2 * s[i] * s[j] * C[i][j]", "self.eta * s[i] * s[j] * C[i][j]", f"{S}overlap.py"),
+    Mutant("reuse forgets eta g^0", "symbolic/overlap.py",
+           "s[j] * (A + self.eta * self.g0[j] if reuse else A)", "s[j] * A", f"{S}overlap.py"),
+    Mutant("the start's covariance for its inverse in N^1", "symbolic/overlap.py",
+           "_dot(ge[i], self.S_inverse[j])", "_dot(ge[i], self.S[j])", f"{S}overlap.py"),
+    Mutant("Taylor series without 1 / q!", "symbolic/series.py",
+           "self.derivative(gj) * fmpq(1, q)", "self.derivative(gj)", f"{S}series.py"),
+    Mutant("weight decay with the wrong sign in the series", "symbolic/series.py",
+           'self[f"w{j + 1}"] - self["lam"]', 'self[f"w{j + 1}"] + self["lam"]', f"{S}series.py"),
+    Mutant("slope of erf without 2 / sqrt(pi)", "kernels/activations.pxd",
+           "return M_2_SQRTPI * exp(-h * h)", "return exp(-h * h)", f"{K}signals.py"),
+    Mutant("slope of tanh 1 - t for 1 - t^2", "kernels/activations.pxd",
+           "return 1.0 - total * total", "return 1.0 - total", f"{K}signals.py"),
+    Mutant("squared residual y + f", "kernels/limit.pyx",
+           "residual = y[i] - f", "residual = y[i] + f", f"{K}limit.py"),
+    Mutant("v = zeta + gamma for zeta + gamma / sqrt(alpha)", "kernels/limit.pyx",
+           "+= inverse_sqrt_alpha * new", "+= new", f"{K}limit.py"),
+    Mutant("gradient without 1 / sqrt(d)", "kernels/gradient.pyx",
+           "<floating> (h[j] * scale)", "<floating> h[j]", f"{K}gradient.py"),
+    Mutant("online: no weight decay outside w*", "kernels/online.pyx",
+           "e = s.shrink * E[r] + c * u[at]", "e = E[r] + c * u[at]", f"{N}online.py"),
+    Mutant("online: look ahead in the wrong direction", "kernels/online.pyx",
+           "add(s, s.rho, g", "add(s, -s.rho, g", f"{N}online.py"),
+    Mutant("online: a wrong sign in the Cholesky factor", "kernels/online.pyx",
+           "E[other * p + j] -= E[other * p + i] * E[j * p + i]",
+           "E[other * p + j] += E[other * p + i] * E[j * p + i]", f"{N}online.py"),
+    Mutant("online: 8% off in the chi-square degrees of freedom", "numeric/online.py",
+           "rng.chisquare(freedom - v,", "rng.chisquare(0.92 * (freedom - v),", f"{N}online.py"),
+    Mutant("lazy: 4% off in the chi-square degrees of freedom", "numeric/lazy.py",
+           "chisquare(self.d - self.directions)", "chisquare(0.96 * (self.d - self.directions))", f"{N}lazy.py"),
+    Mutant("lazy: images corrected with the wrong sign", "numeric/lazy.py",
+           "self.C[: self.rows, new] - self.blocks.each(draw)", "self.C[: self.rows, new] + self.blocks.each(draw)",
+           f"{N}lazy.py"),
+    Mutant("label noise by its variance, not its standard deviation", "numeric/labels.py",
+           "y += target.noise_std * rng", "y += target.noise_std**2 * rng", f"{N}lazy.py {N}limit.py"),
+    Mutant("random start: chi of d for d - k - j", "numeric/start.py",
+           "rng.chisquare(d - k - j)", "rng.chisquare(d)", f"{N}lazy.py {N}online.py"),
+    Mutant("no weight decay in full-batch descent", "numeric/descent.py",
+           "side.moved(weights, 1 - eta * lam, eta, G)", "side.moved(weights, 1.0, eta, G)", f"{N}descent.py"),
+    Mutant("limit: the new innovation is dropped", "numeric/limit.py",
+           "np.sqrt(alpha) * on_new", "0 * on_new", f"{N}limit.py"),
+    Mutant("limit: gamma orthogonal only among itself", "numeric/limit.py",
+           "(gram - overlaps @ overlaps.T)", "gram", f"{N}limit.py"),
+    Mutant("limit: no weight decay", "numeric/limit.py",
+           "(1 - self.setting.eta * self.setting.weight_decay) * padded", "padded", f"{N}limit.py"),
+    Mutant("limit: regularisation without alpha", "numeric/limit.py",
+           "- self.setting.alpha * slope", "- slope", f"{N}limit.py"),
+    Mutant("population: covariance Q for Q - M M^T", "numeric/population.py",
+           "semidefinite_cholesky(Q - M @ M.T)", "semidefinite_cholesky(Q)", f"{N}descent.py {N}online.py"),
+    Mutant("flow: weight decay of Q once for twice", "numeric/flow.py",
+           "(gh + gh.T) - 2 * lam * Q", "(gh + gh.T) - lam * Q", f"{N}descent.py {N}online.py"),
+    Mutant("ridge penalty without n", "numeric/readout.py",
+           "(size[:, None] ** 2 + n * penalties)", "(size[:, None] ** 2 + penalties)", f"{N}readout.py"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the tests said of a mutant."""
+
+    mutant: Mutant
+    caught_by: str
+    seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Try the mutants, print and write the table; return 1 if one survives."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="try only mutants whose description holds this text")
+    parser.add_argument("--table", type=Path, default=ROOT / "docs" / "mutants.md")
+    given = parser.parse_args(arguments)
+    chosen = [m for m in MUTANTS if given.only in m.what]
+    for mutant in chosen:
+        count = (ROOT / mutant.path).read_text().count(mutant.right)
+        if count != 1:
+            sys.exit(
+                f"{mutant.what}: {mutant.right!r} occurs {count} times in {mutant.path}; it must occur once"
+            )
+    with ThreadPoolExecutor(WORKERS) as pool:
+        outcomes = list(pool.map(_tried, chosen))
+    if not given.only:
+        _write(outcomes, given.table)
+    survivors = [o.mutant.what for o in outcomes if not o.caught_by]
+    print(f"{len(outcomes) - len(survivors)} of {len(outcomes)} mutants caught")
+    for what in survivors:
+        print(f"survived: {what}")
+    return 1 if survivors else 0
+
+
+def _tried(mutant: Mutant) -> Outcome:
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy = Path(folder) / "rebatch"
+        shutil.copytree(ROOT, copy, ignore=_LEFT, symlinks=True)
+        if (reference := ROOT.parent / "shared").exists():
+            (Path(folder) / "shared").symlink_to(reference.resolve())
+        text = (copy / mutant.path).read_text()
+        (copy / mutant.path).write_text(text.replace(mutant.right, mutant.wrong))
+        if mutant.path.startswith("kernels/"):
+            _rebuild(copy, mutant.path)
+        caught = _failing(copy, mutant.tests.split()) or _failing(copy, ["tests"])
+    outcome = Outcome(mutant, caught, time.monotonic() - begin)
+    print(
+        f"{'caught' if caught else 'SURVIVED'} ({outcome.seconds:.0f} s): {mutant.what}  {caught}", flush=True
+    )
+    return outcome
+
+
+def _rebuild(copy: Path, path: str) -> None:
+    """Compile what a kernel's mutation concerns: its own module, or for a shared declaration all of them."""
+    for kernel in (copy / "kernels").glob("*.pyx"):
+        if path.endswith(".pxd") or kernel.name == Path(path).name:
+            kernel.with_suffix(".c").unlink(missing_ok=True)
+            for built in kernel.parent.glob(f"{kernel.stem}.*.so"):
+                built.unlink()
+    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+    subprocess.run(command, cwd=copy, check=True, capture_output=True)
+
+
+def _failing(copy: Path, tests: list[str]) -> str:
+    """Return the first test that fails, or an empty text."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not deep", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(copy.parent), "OMP_NUM_THREADS": "1"}
+    try:
+        run = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=_LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "(the tests no longer end)"
+    if run.returncode == 0:
+        return ""
+    found = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, flags=re.MULTILINE)
+    if found is None:
+        sys.exit(f"pytest failed without a failing test:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+    return found[1].split("::")[-1].split("[")[0] if "::" in found[1] else found[1]
+
+
+def _write(outcomes: list[Outcome], path: Path) -> None:
+    """Write the table, to a temporary name first."""
+    lines = [
+        "# Mutants",
+        "",
+        "Wrong formulas, each put in alone, and the first quick test that notices. Written by `make mutants`.",
+        "",
+        "| wrong formula | file | noticed by |",
+        "|---|---|---|",
+        *(f"| {o.mutant.what} | {o.mutant.path} | {o.caught_by or '**survives**'} |" for o in outcomes),
+        "",
+    ]
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join(lines))
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
