@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -179,3 +181,24 @@ def test_the_generative_exponent_of_several_directions_is_the_order_of_the_first
         assert (known.value, known.how) == (order, How.EXACT)
     assert generative_exponent("sign(z1*z2*z3)").value == 3
     assert generative_exponent("relu(z1) + relu(z2)").value == 1
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 3)] * 3).filter(lambda S: 0 < sum(S) <= 5),
+        min_size=1,
+        max_size=4,
+        unique=True,
+    )
+)
+def test_the_leap_is_the_least_over_all_orderings(indices):
+    text = " + ".join("*".join(f"He({n}, z{i + 1})" for i, n in enumerate(S) if n) for S in indices)
+
+    def largest(order):
+        covered, met = set(), 0
+        for S in order:
+            met = max(met, sum(n for j, n in enumerate(S) if j not in covered))
+            covered |= {j for j, n in enumerate(S) if n}
+        return met
+
+    assert leap(Target(text, k=3)).value == min(map(largest, permutations(indices)))
