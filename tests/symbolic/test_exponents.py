@@ -88,29 +88,6 @@ def test_the_isotropic_leap_is_at_least_the_leap(target):
         assert isotropic_leap(target).value >= leap(target).value >= information_exponent(target).value
 
 
-@given(polynomial_targets(max_coordinates=3))
-def test_greedy_leap_is_the_best_ordering(target):
-    indices = [S for S in hermite_series(target).coefficients if any(S)]
-    assert leap(target).value == _least_maximum(indices)
-
-
-def _least_maximum(indices):
-    """The leap by its definition over coverings: the least L for which all indices can be absorbed."""
-    if not indices:
-        return None
-    for allowed in range(1, 100):
-        covered, waiting = set(), list(indices)
-        while True:
-            ready = [S for S in waiting if sum(n for j, n in enumerate(S) if j not in covered) <= allowed]
-            if not ready:
-                break
-            waiting = [S for S in waiting if S not in ready]
-            covered |= {j for S in ready for j, n in enumerate(S) if n}
-        if not waiting:
-            return allowed
-    raise AssertionError("no ordering found")
-
-
 @given(polynomial_targets(max_coordinates=3, max_degree=3, max_terms=3))
 @settings(max_examples=40)
 def test_the_generative_side_is_never_above_the_label_side(target):
