@@ -235,14 +235,14 @@ def agreement(
     return Agreement(predicted, error, mean, standard_error, len(runs), trusted, common, joint, bias)
 
 
-def heavy_share(runs: int) -> float:
+def heavy_share(runs: int, level: float = _OUTLIER_LEVEL) -> float:
     """Return the share of one run in the sum of squares beyond which the standard error rests on that run.
 
-    A half; of few runs one always leads, so at least what the outermost of n normal runs has once in 1000 times
-    (Grubbs: (n - 1) / n t^2 / (n - 2 + t^2), t the quantile of Student's t with n - 2 degrees of freedom at level
-    1 / (2000 n)).
+    A half; of few runs one always leads, so at least what the outermost of n normal runs exceeds with probability
+    `level` (Grubbs: (n - 1) / n t^2 / (n - 2 + t^2), t the quantile of Student's t with n - 2 degrees of freedom at
+    level / (2 n)).
     """
-    t2 = stats.t.isf(_OUTLIER_LEVEL / (2 * runs), max(runs - 2, 1)) ** 2
+    t2 = stats.t.isf(level / (2 * runs), max(runs - 2, 1)) ** 2
     return float(max(_DOMINANT_SHARE, (runs - 1) / runs * t2 / (max(runs - 2, 1) + t2)))
 
 
