@@ -12,9 +12,9 @@ Two steps on fresh batches overlap with the directions of the first stages of or
 (theory, 3.3); what is not in any stage of order 1 they cannot see, where this is proved.
 
 The experiment is chosen by its prediction: among several activations, losses and step sizes the limit engine says
-where the directions that are to be learned stand out most from the noise of one run, eta sqrt(sum_ts C(t, s) / d) with
-C(t, s) = alpha E[g^t g^s]. Signals of bounded activations are tried first: those of polynomials have heavy tails
-(theory, 5.3).
+where the directions that are to be learned stand out most from the noise of one run, eta sqrt(sum_ts C(t, s) / d)
+with C(t, s) = alpha E[g^t g^s]. Signals of activations with a bounded slope are tried first: those of polynomials
+have heavy tails (theory, 5.3).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,11 +50,13 @@ FALSE_ALARM = 1e-6
 ALPHA = 2.0
 _STEPS = 2
 _BOUNDED: tuple[tuple[str, Loss], ...] = (("relu", "correlation"), ("tanh", "correlation"))
-# ReLU's sigma' is odd about 1/2 and that of tanh even: a polynomial is neither, and the squared loss bends the signal.
+# sigma' is odd about 1/2 for ReLU and even for tanh: a polynomial is neither, and squared loss bends the signal.
 _FURTHER: tuple[tuple[str, Loss], ...] = (("relu", "squared"), ("h + h^2/2 + h^3/6", "correlation"))
 _ETAS = (0.02, 0.07, 0.25, 0.8)
+_FELT = 2
 # Expected scores at which a direction is seen beyond doubt, at any level that makes sense.
 _CLEAR = 30.0
+_ABOUT = 0.6
 _SURVEY_POINTS, _SURVEY_SCRAMBLES = 2**13, 6
 _PREDICTION_POINTS = 2**17
 # A survey's signal counts beyond this many of its errors.
@@ -111,13 +113,11 @@ class Check:
 
     def expected(self) -> str:
         """Return what the claim predicts, in words."""
-        if self.claim == "hidden":
-            return "0, noise ~ d^(-1/2)"
-        return f"{self.predicted:.5f} ± {self.predicted_error:.5f}"
+        return "0" if self.claim == "hidden" else _bracketed(self.predicted, self.predicted_error)
 
     def measured(self) -> str:
         """Return the mean at the largest d, in words."""
-        return f"{self.mean[-1]:.5f} ± {self.standard_error[-1]:.5f}"
+        return _bracketed(self.mean[-1], self.standard_error[-1])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready data."""
@@ -172,20 +172,37 @@ class LearnabilityCheck:
         found = [check.outcome for check in self.checks]
         if not found:
             return "the target is constant: there is nothing to learn and nothing to test"
-        counts = ", ".join(f"{found.count(o)} {o}" for o in dict.fromkeys(found))
-        verdict = {True: "theory and numbers agree", False: "theory and numbers disagree"}
+        words = {
+            "agrees": "confirmed",
+            "disagrees": "contradicted",
+            "cannot be trusted": "with heavy tails",
+            "no claim": "without a claim",
+        }
+        counts = ", ".join(f"{found.count(o)} {words.get(o, o)}" for o in dict.fromkeys(found))
         if not self.tests:
-            return f"no claim to test ({counts})"
+            return f"no claim to test: {counts}"
+        verdict = {
+            True: "theory and numbers agree",
+            False: "theory and numbers disagree",
+            None: "nothing disagrees, but not everything is settled",
+        }[self.agrees]
         return (
-            f"{verdict.get(bool(self.agrees)) if self.agrees is not None else 'nothing disagrees, not all is settled'}"
-            f" ({counts}); if theory is right a disagreement is reported with probability at most "
-            f"{self.false_alarm:g}, over {self.tests} tests"
+            f"{verdict}: {counts}; if theory is right, a contradiction is reported with probability at most "
+            f"{self.false_alarm:g} over all {self.tests} tests"
         )
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return a row of text for every check, under `COLUMNS`."""
         return [
-            (in_words(c.direction), c.batch, c.claim, c.expected(), c.measured(), str(c.slope), c.outcome)
+            (
+                in_words(c.direction),
+                c.batch,
+                c.claim,
+                c.expected(),
+                c.measured(),
+                _bracketed(c.slope.value, c.slope.error, most=2),
+                c.outcome,
+            )
             for c in self.checks
         ]
 
@@ -224,7 +241,17 @@ class LearnabilityCheck:
         )
 
 
-COLUMNS = ("direction", "batch", "verdict", "predicted M v", "measured", "slope over d", "outcome")
+COLUMNS = ("direction", "batch", "verdict", "M v", "measured", "slope", "outcome")
+
+
+def _bracketed(value: float, error: float, most: int = 6) -> str:
+    """Return a number with its standard error in units of the last digit, 0.1267(14), to at most so many digits."""
+    if not 0 < error < np.inf:
+        return f"{value:.6g}"
+    magnitude = int(np.floor(np.log10(error)))
+    # A second digit of the error only where the first is small.
+    digits = min(max(0, (1 if error < 3 * 10.0**magnitude else 0) - magnitude), most)
+    return f"{round(value, digits) + 0.0:.{digits}f}({max(round(error * 10**digits), 1)})"
 
 
 def learnability(
@@ -271,10 +298,10 @@ def learnability(
 
     Notes
     -----
-    At finite d the mean of a learned direction deviates from the limit by O(1 / d), which the rate of false alarm
-    does not count: at the default dimensions it is a small fraction of the standard error. That of a hidden direction
-    is 0 at every d, by the same symmetry. Where one run carries most of the spread, the outcome is "cannot be
-    trusted"; where a direction is too weak to be told from 0, "inconclusive".
+    At finite d the mean deviates from the limit by O(1 / d), which the rate of false alarm does not count: at the
+    default dimensions it is a small fraction of the standard error. Where a symmetry hides a direction the mean is 0
+    at every d. Where one run carries most of the spread, the outcome is "cannot be trusted"; where a direction is too
+    weak to be told from 0, or too few runs do not tell noise from a limit, "inconclusive".
 
     References
     ----------
@@ -330,9 +357,7 @@ def _checked(dimensions: Sequence[int], runs: int, false_alarm: float) -> NDArra
     return np.array(dimensions, dtype=np.int64)
 
 
-def _claims(
-    target: Target, verdicts: Sequence[DirectionVerdict]
-) -> Iterator[tuple[int, bool, Claim, str]]:
+def _claims(target: Target, verdicts: Sequence[DirectionVerdict]) -> Iterator[tuple[int, bool, Claim, str]]:
     """Yield what theory says of two steps, for every direction, on the same batch and on fresh ones."""
     leap = isotropic_leap(target)
     linear = [directions for _, directions in takewhile(lambda stage: stage[0] == 1, leap.sequence)]
@@ -362,7 +387,8 @@ def _chosen(
 ) -> list[Setting]:
     """Return the experiment for each direction: where those that are to be learned stand out most.
 
-    One experiment for all if the weakest of them is clear in it, else each its own best.
+    One experiment for all if the weakest of them is clear in it, else each its own best. Of experiments that are
+    about as clear, the one with the largest step, which moves the weights most.
     """
     surveyed: list[tuple[Setting, Array]] = []
     for family in (_BOUNDED, _FURTHER):
@@ -372,12 +398,18 @@ def _chosen(
                 surveyed.append((setting, signal * precision))
         if not wanted.any() or not surveyed:
             break
-        setting, signal = max(surveyed, key=lambda s: s[1][wanted].min())
-        if signal[wanted].min() >= _CLEAR:
-            return [setting] * len(units)
+        weakest = [signal[wanted].min() for _, signal in surveyed]
+        if max(weakest) >= _CLEAR:
+            clear = [s for (s, _), w in zip(surveyed, weakest, strict=True) if w >= _ABOUT * max(weakest)]
+            return [max(clear, key=lambda s: s.eta)] * len(units)
     if not surveyed:
         raise RebatchError(f"no experiment with {target} has a finite limit")
-    common = max(surveyed, key=lambda s: s[1][wanted].sum() if wanted.any() else 0.0)[0]
+    # Where nothing is to be learned any experiment will do: ReLU, which no parity spares, at a step that is felt.
+    common = (
+        max(surveyed, key=lambda s: s[1][wanted].sum())[0]
+        if wanted.any()
+        else surveyed[min(_FELT, len(surveyed) - 1)][0]
+    )
     return [
         max(surveyed, key=lambda s, c=column, w=mode: s[1][w, c].min())[0] if mode.any() else common
         for column, mode in enumerate(wanted.T)
@@ -430,7 +462,10 @@ def _measured(
     jobs = [(e, reuse, int(d), run) for e, reuse in values for d in sizes for run in range(runs)]
     for number, (e, reuse, d, run) in enumerate(progress(jobs)):
         trajectory = simulate(
-            _with(experiments[e], reuse), d=d, seed=seed + 1 + number, threads=1 if d < _WORTH_THREADS else threads
+            _with(experiments[e], reuse),
+            d=d,
+            seed=seed + 1 + number,
+            threads=1 if d < _WORTH_THREADS else threads,
         )
         if trajectory.stopped:
             raise RebatchError(f"{experiments[e]}, d = {d}: {trajectory.stopped}")
@@ -516,4 +551,6 @@ def _slope(sizes: NDArray[np.int64], size: Array, standard_error: Array, runs: i
 
 def _with(setting: Setting, reuse: bool) -> Setting:
     """Return the experiment on the same batch or on fresh ones."""
-    return Setting(**{**{name: getattr(setting, name) for name in Setting.__dataclass_fields__}, "reuse": reuse})
+    return Setting(
+        **{**{name: getattr(setting, name) for name in Setting.__dataclass_fields__}, "reuse": reuse}
+    )
