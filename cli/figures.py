@@ -157,6 +157,7 @@ def learnability_figure(result: LearnabilityCheck) -> Figure:
         panel.set(xscale="log", yscale="log", xlabel="dimension $d$", title=f"v = {in_words(direction)}")
         panel.legend(frameon=False, fontsize=7)
     panels[0].set_ylabel(r"$|M v|$ after two steps (r.m.s.)")
+    panels[-1].set_title("lines: predicted; dashes: noise", fontsize=7, color="0.4", loc="right", y=-0.28)
     figure.suptitle(f"g(z) = {result.target.text}", fontsize=10, parse_math=False)
     return figure
 

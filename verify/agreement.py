@@ -136,7 +136,7 @@ class Agreement:
     def rows(self) -> list[tuple[str, ...]]:
         """Return a row of text for every overlap after the start: what is predicted, measured, and the p-value."""
         z, p = self.z, self.p_values
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for at, j, r in np.ndindex(*self.predicted.shape):
             if self.step[at] == 0:
                 continue
@@ -346,4 +346,6 @@ def _beyond(difference: Array, allowed: float | Array) -> Array:
 
 def _nulls(values: Array) -> list[Any]:
     """Return nested lists with None for what is not a number."""
-    return np.where(np.isnan(values), None, values.astype(object)).tolist()  # type: ignore[no-any-return]
+    listed = values.astype(object)
+    listed[np.isnan(values)] = None
+    return listed.tolist()  # type: ignore[no-any-return]

@@ -410,10 +410,11 @@ def _chosen(
         if wanted.any()
         else surveyed[min(_FELT, len(surveyed) - 1)][0]
     )
-    return [
-        max(surveyed, key=lambda s, c=column, w=mode: s[1][w, c].min())[0] if mode.any() else common
-        for column, mode in enumerate(wanted.T)
-    ]
+    best = []
+    for column, ways in enumerate(wanted.T):
+        weakest = [signal[ways, column].min() if ways.any() else 0.0 for _, signal in surveyed]
+        best.append(surveyed[int(np.argmax(weakest))][0] if ways.any() else common)
+    return best
 
 
 def _candidates(target: Target, family: Sequence[tuple[str, Loss]], alpha: float) -> Iterator[Setting]:
