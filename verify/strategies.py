@@ -128,8 +128,9 @@ def activations(*, kind: ActivationKind = "kernel", max_degree: int = 3) -> Sear
         lambda expr: expr.has(ACTIVATION_VARIABLE)
     )
     names = {"kernel": KERNELS[:3], "polynomial": (), "any": tuple(NAMED)}[kind]
-    made = [polynomial.map(Activation)]
-    return st.one_of([*made, st.sampled_from(names).map(Activation)] if names else made)
+    # From text, so that a failing example prints as one.
+    made = [polynomial.map(lambda expr: Activation(to_text(expr)))]
+    return st.one_of([*made, st.sampled_from([Activation(name) for name in names])] if names else made)
 
 
 def settings(
