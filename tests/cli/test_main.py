@@ -355,9 +355,9 @@ def test_verify_puts_verdicts_to_the_test(capsys, tmp_path):
 
 
 def test_verify_exits_with_1_where_theory_and_numbers_disagree(capsys, monkeypatch):
-    from rebatch.verify import learnability
-
-    monkeypatch.setattr(learnability, "_claims", lambda *_: iter([(0, True, "hidden", "a false claim")]))
+    monkeypatch.setattr(
+        "rebatch.verify.learnability._claims", lambda *_: iter([(0, True, "hidden", "a false claim")])
+    )
     code, out, _ = rebatch(capsys, "verify", "z1", "--dimensions", "100,400,1600", "--runs", "8")
     assert code == 1
     assert "theory and numbers disagree: 1 contradicted" in " ".join(out.split())
