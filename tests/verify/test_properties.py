@@ -43,7 +43,9 @@ def tiers(quick, deep):
             checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
             # Shrinking a statistical failure takes minutes: the quick tier says what fails, the deep one how simply.
             phases = (Phase.generate,) if examples == quick else tuple(Phase)
-            settings(max_examples=examples, suppress_health_check=checks, phases=phases)(property_)()
+            settings(
+                max_examples=examples, suppress_health_check=checks, phases=phases, report_multiple_bugs=False
+            )(property_)()
 
         run.__name__, run.__doc__ = property_.__name__, property_.__doc__
         return run
