@@ -144,7 +144,7 @@ def test_a_hidden_direction_has_no_overlap_in_any_limit_and_a_learned_one_has_so
             assert shown[verdict.direction] > 12, verdict
 
 
-@tiers(quick=3, deep=60)
+@tiers(quick=2, deep=40)
 @given(
     st.one_of(SMOOTH_LINES, nonconstant(targets(kind="polynomial", max_degree=3, max_coordinates=1))),
     st.sampled_from(["erf", "h + h^2/2", "h^2/2 + h^3/6"]),
