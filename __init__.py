@@ -42,5 +42,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "numeric.sweep": ["sweep"],
         "numeric.trajectory": ["Trajectory"],
         "verify.agreement": ["agreement"],
+        "verify.learnability": ["learnability"],
     },
 )

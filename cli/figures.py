@@ -5,14 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..numeric.two_steps import TwoStepNumbers
 from ..symbolic.errors import RebatchError
 from ..symbolic.overlap import TwoStepOverlap
+from ..symbolic.subspace import in_words
 from ..verify.agreement import Agreement
 from ..verify.convergence import Convergence
+from ..verify.learnability import Check, LearnabilityCheck
 
 Prediction = TwoStepOverlap | TwoStepNumbers
 
@@ -107,6 +111,72 @@ def convergence_figure(result: Convergence) -> Figure:
     )
     panel.legend(frameon=False, fontsize="small")
     return figure
+
+
+def agreement_figure(result: Agreement) -> Figure:
+    """Return overlaps against the step, a panel per direction: lines predict, points are runs with 2 s.e."""
+    _, p, k = result.predicted.shape
+    figure = Figure(figsize=(4.2 * k, 3.4), layout="constrained")
+    panels = figure.subplots(1, k, squeeze=False)[0]
+    for r, panel in enumerate(panels):
+        for j in range(p):
+            name = f"neuron {j + 1}: " if p > 1 else ""
+            panel.plot(result.step, result.predicted[:, j, r], color=f"C{j % 10}", label=f"{name}predicted")
+            panel.errorbar(
+                result.step,
+                result.mean[:, j, r],
+                2 * result.standard_error[:, j, r],
+                fmt="o",
+                color=f"C{j % 10}",
+                markersize=4,
+                capsize=3,
+                label=f"{name}{result.runs} runs, 2 s.e.",
+            )
+        panel.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+        panel.set(xlabel="step", title=f"direction $z_{{{r + 1}}}$")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].set_ylabel("overlap $M$")
+    panels[0].legend(frameon=False, fontsize="small")
+    figure.suptitle(f"together: {result.joint}", fontsize=8, color="0.3")
+    return figure
+
+
+def learnability_figure(result: LearnabilityCheck) -> Figure:
+    """Return the size of M v against d, a panel per direction, on one batch and on fresh ones.
+
+    A learned direction stays at its predicted overlap (line), a hidden one falls like d^(-1/2) (dashes).
+    """
+    directions = list(dict.fromkeys(check.direction for check in result.checks))
+    if not directions:
+        raise RebatchError(f"{result.target.text} is constant: there is no direction to draw")
+    figure = Figure(figsize=(3.2 * max(len(directions), 2), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(directions), squeeze=False, sharey=True)[0]
+    for panel, direction in zip(panels, directions, strict=True):
+        for check in (c for c in result.checks if c.direction == direction):
+            _draw_check(panel, check, result.runs)
+        panel.set(xscale="log", yscale="log", xlabel="dimension $d$", title=f"v = {in_words(direction)}")
+        panel.legend(frameon=False, fontsize=7)
+    panels[0].set_ylabel(r"$|M v|$ after two steps (r.m.s.)")
+    panels[-1].set_title("lines: predicted; dashes: noise", fontsize=7, color="0.4", loc="right", y=-0.28)
+    figure.suptitle(f"g(z) = {result.target.text}", fontsize=10, parse_math=False)
+    return figure
+
+
+def _draw_check(panel: Axes, check: Check, runs: int) -> None:
+    """Draw what was measured of a direction, and the law that its verdict claims."""
+    color, marker = ("C0", "o") if check.setting.reuse else ("C1", "s")
+    d = check.d.astype(float)
+    # Twice the error of the root of a mean square: of noise, and of a mean.
+    share = np.minimum(runs * check.standard_error**2 / check.size**2, 1.0)
+    error = 2 * check.size * np.sqrt(share**2 / (2 * runs) + (1 - share) * share / runs)
+    outcome = "" if check.outcome == "agrees" else f" ({check.outcome})"
+    label = f"{check.batch} batch: {check.claim}{outcome}"
+    panel.errorbar(d, check.size, error, fmt=marker, color=color, markersize=4, capsize=3, label=label)
+    if check.claim == "learned":
+        panel.axhline(abs(check.predicted), color=color, linewidth=1)
+    elif check.claim == "hidden":
+        constant = np.exp(np.mean(np.log(check.size * np.sqrt(d))))
+        panel.plot(d, constant / np.sqrt(d), "--", color=color, linewidth=1)
 
 
 def overlap_map_figure(

@@ -281,6 +281,7 @@ def simulate(
     compare: Annotated[
         bool, typer.Option("--compare", help="Hold the runs against the infinite-dimensional limit.")
     ] = False,
+    figure: Annotated[Path | None, typer.Option(help="With --compare: draw limit and runs.")] = None,
     out: Annotated[Path | None, typer.Option(help="netCDF file for the trajectory of a single run.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -290,10 +291,17 @@ def simulate(
     from ..verify.agreement import agreement
     from .tables import agreement_table, trajectories_table
 
+    if figure is not None:
+        from .figures import agreement_figure, require_format, save
+
     if out is not None and runs != 1:
         raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
     if compare and (runs < 3 or engine not in ("lazy", "dense")):
         raise RebatchError("--compare needs the lazy or dense engine and at least 3 runs; give --runs")
+    if figure is not None:
+        if not compare:
+            raise RebatchError("--figure draws limit and runs; give --compare too")
+        require_format(figure)
     setting = Setting(
         target=target,
         activation=activation,
@@ -321,7 +329,9 @@ def simulate(
     ]
     if out is not None:
         results[0].save(out)
-    held = agreement(run_engine(setting, "limit", seed=0).M, results) if compare else None
+    held = agreement(run_engine(setting, "limit", seed=0), results) if compare else None
+    if held is not None and figure is not None:
+        save(agreement_figure(held), figure)
     if as_json:
         _print_json(
             {
@@ -347,6 +357,8 @@ def simulate(
     console.print(trajectories_table(results))
     if held is not None:
         console.print(agreement_table(held))
+    if figure is not None:
+        console.print(f"figure: {figure}", highlight=False)
     if out is not None:
         console.print(f"trajectory written to {out}", highlight=False)
 
@@ -400,10 +412,7 @@ def converge(
     from .figures import convergence_figure, require_format, save
 
     require_format(figure)
-    try:
-        sizes = [int(part) for part in dimensions.split(",")]
-    except ValueError:
-        raise RebatchError(f"--dimensions {dimensions!r}; allowed are integers with commas between") from None
+    sizes = _integers("--dimensions", dimensions)
     setting = Setting(
         target=target,
         activation=activation,
@@ -429,6 +438,61 @@ def converge(
     console.print(f"figure: {written}", highlight=False)
 
 
+@app.command()
+def verify(
+    target: TargetOrName,
+    dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = "2000,16000,128000",
+    runs: Annotated[int, typer.Option(min=6, help="Runs at each d, on one batch and on fresh ones.")] = 24,
+    alpha: Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")] = 2.0,
+    max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
+    false_alarm: Annotated[
+        float, typer.Option(help="Probability of contradicting a true theory, all tests together.")
+    ] = 1e-6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first run.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Draw |M v| against d, verdicts and runs.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put every two-step verdict on a target to an experiment; exit code 1 if theory and numbers disagree."""
+    from ..symbolic.catalog import named
+    from ..verify.learnability import learnability
+    from .tables import learnability_table
+
+    if figure is not None:
+        from .figures import learnability_figure, require_format, save
+
+        require_format(figure)
+    result = learnability(
+        named(target).text if target.startswith("@") else target,
+        dimensions=_integers("--dimensions", dimensions),
+        runs=runs,
+        alpha=alpha,
+        seed=seed,
+        max_order=max_order,
+        false_alarm=false_alarm,
+        progress=lambda jobs: _progress(jobs, "simulating", show=not as_json),
+    )
+    written = save(learnability_figure(result), figure) if figure is not None and result.checks else None
+    if as_json:
+        _print_json({**result.to_json(), "figure": None if written is None else str(written)})
+    else:
+        console.print(f"[bold]g(z) = {escape(result.target.text)}[/]", highlight=False)
+        for experiment in result.experiments():
+            console.print(f"experiment: {experiment}", highlight=False, markup=False)
+        if result.checks:
+            console.print(learnability_table(result))
+            console.print(
+                "M v: overlap after two steps, predicted, and measured at the largest d; slope: of log |M v| against "
+                "log d, 0 for an overlap, -1/2 for noise.",
+                style="dim",
+                highlight=False,
+            )
+        console.print(result.statement, highlight=False, markup=False)
+        if written is not None:
+            console.print(f"figure: {written}", highlight=False)
+    if result.agrees is False:
+        raise typer.Exit(1)
+
+
 def _draw_curves(
     experiment: Any, readout: list[float] | None, path: Path, runs: int, d: int, *, show: bool
 ) -> None:
@@ -441,6 +505,13 @@ def _draw_curves(
         formulas, experiment, points, runs, d, lambda jobs: _progress(jobs, "simulating", show=show)
     )
     study.draw_curves(formulas, experiment, 2 * experiment.eta, held, path)
+
+
+def _integers(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise RebatchError(f"{option} {text!r}; allowed are integers with commas between") from None
 
 
 def _readout(text: str | None) -> list[float] | None:

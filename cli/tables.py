@@ -16,8 +16,12 @@ if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..numeric.trajectory import Trajectory
     from ..symbolic.headline import Headline
     from ..verify.agreement import Agreement
+    from ..verify.learnability import LearnabilityCheck
 
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
+_OUTCOME_STYLE = {"agrees": "green", "disagrees": "red", "no claim": "default"}
+# A single overlap this unlikely is shown in red; the test of all of them stands below the table.
+_SUSPICIOUS = 1e-4
 
 
 def directions_table(analysis: Analysis) -> Table:
@@ -120,22 +124,30 @@ def trajectories_table(runs: "list[Trajectory]") -> Table:
 
 
 def agreement_table(result: "Agreement") -> Table:
-    """Return prediction and simulation side by side, steps from 1 on."""
-    table = _table("step", "neuron", "direction", "predicted", f"mean of {result.runs} runs", "z-score")
-    z = result.z
-    for step in range(1, len(result.predicted)):
-        for j, r in np.ndindex(*result.predicted.shape[1:]):
-            score = z[step, j, r]
-            table.add_row(
-                str(step),
-                str(j + 1),
-                f"z{r + 1}",
-                f"{result.predicted[step, j, r]:.5f}",
-                _with_error(result.mean[step, j, r], result.standard_error[step, j, r]),
-                "heavy tails"
-                if np.isnan(score)
-                else f"[{'green' if abs(score) < 4 else 'red'}]{score:+.2f}[/]",
-            )
+    """Return prediction and simulation side by side, steps from 1 on, and one test of all overlaps below."""
+    table = _table("step", "neuron", "direction", "predicted", f"mean of {result.runs} runs", "z-score", "p")
+    for *cells, score, chance in result.rows():
+        style = "yellow" if not chance else "green" if float(chance) > _SUSPICIOUS else "red"
+        table.add_row(*cells, f"[{style}]{score}[/]", chance)
+    table.caption, table.caption_justify = f"together: {result.joint}", "left"
+    return table
+
+
+def learnability_table(result: "LearnabilityCheck") -> Table:
+    """Return every verdict beside what was measured of it."""
+    from ..verify.learnability import COLUMNS  # noqa: PLC0415 - only this table needs it
+
+    table = _table(*COLUMNS)
+    for direction, batch, claim, predicted, measured, slope, outcome in result.rows():
+        table.add_row(
+            f"[bold]{direction}[/]",
+            batch,
+            f"[{_VERDICT_STYLE[claim]}]{claim}[/]",
+            predicted,
+            measured,
+            slope,
+            f"[{_OUTCOME_STYLE.get(outcome, 'yellow')}]{outcome}[/]",
+        )
     return table
 
 

@@ -265,7 +265,7 @@ def gauss_hermite(nodes: int) -> tuple[Array, Array]:
 def tensor_rule(nodes: int, dimensions: int) -> tuple[Array, Array]:
     """Return nodes, shape (dimensions, nodes^dimensions), and weights of E[f] over so many standard normals."""
     x, w = gauss_hermite(nodes)
-    digits = np.indices((nodes,) * dimensions).reshape(dimensions, -1)
+    digits = np.indices((nodes,) * dimensions).reshape(dimensions, nodes**dimensions)
     return x[digits], np.prod(w[digits], axis=0)
 
 

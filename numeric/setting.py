@@ -1,5 +1,6 @@
 """Setting: everything that defines an experiment of two-layer gradient descent (theory, 1)."""
 
+import inspect
 import json
 import math
 import numbers
@@ -290,6 +291,16 @@ class Setting:
         if not isinstance(data, dict):
             raise RebatchError(f"the JSON of a setting is an object, got {type(data).__name__}")
         return cls.from_dict(data)
+
+    def __repr__(self) -> str:
+        """Return the call that makes this setting; what has its default value is left out."""
+        parameters = inspect.signature(Setting).parameters
+        given = {name: getattr(self, name) for name in parameters}
+        given["noise_std"] = 0.0  # the target says it
+        if self.readout == _readout(None, self.neurons):
+            given["readout"] = None
+        shown = (f"{name}={v!r}" for name, v in given.items() if v != parameters[name].default)
+        return f"Setting({', '.join(shown)})"
 
     def __str__(self) -> str:
         batch = "one batch reused" if self.reuse else "a fresh batch each step"

@@ -1,43 +1,165 @@
-"""Hypothesis strategies: targets and transformations on which a claim can be tried (extra ``verify``).
+"""Hypothesis strategies: targets, activations and experiments on which a claim can be tried (extra ``verify``).
 
 Everything shrinks towards few coordinates, low degree and small integers, and prints so that it can be pasted back.
 """
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Literal, get_args
 
 import sympy as sp
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ..symbolic.parse import coordinate
+from ..numeric.setting import Setting
+from ..symbolic.activation import KERNELS, NAMED, Activation
+from ..symbolic.errors import RebatchError
+from ..symbolic.overlap import LOSSES
+from ..symbolic.parse import ACTIVATION_VARIABLE, coordinate, to_text
 from ..symbolic.target import Target
 
 Matrix = tuple[tuple[sp.Rational, ...], ...]
+TargetKind = Literal["polynomial", "even", "odd", "ridge", "bounded", "any"]
+ActivationKind = Literal["kernel", "polynomial", "any"]
+
+_RIDGES = ("relu", "tanh", "erf", "abs", "sigmoid", "cos")
+_BOUNDED = ("tanh", "sin", "cos", "erf")
+
+
+def targets(
+    *,
+    max_degree: int = 4,
+    max_coordinates: int = 3,
+    kind: TargetKind = "any",
+    max_terms: int = 4,
+    noise: bool = False,
+) -> SearchStrategy[Target]:
+    """Generate targets of up to so many coordinates; constants among them.
+
+    Parameters
+    ----------
+    max_degree : int
+        Of polynomials, and of polynomials inside a bounded function.
+    max_coordinates : int
+    kind : {"polynomial", "even", "odd", "ridge", "bounded", "any"}
+        "polynomial": with small rational coefficients; "even" and "odd": those with g(-z) = g(z) and -g(z);
+        "ridge": sums of relu, tanh, erf, abs, sigmoid or cos of a combination of the coordinates; "bounded": one of
+        tanh, sin, cos, erf of a polynomial; "any": a polynomial, a ridge sum or a bounded one. Shrinks in that order.
+    max_terms : int
+        Terms of a sum.
+    noise : bool
+        Whether some have label noise.
+    """
+    if kind not in get_args(TargetKind):
+        raise RebatchError(f"kind = {kind!r}; allowed are {', '.join(get_args(TargetKind))}")
+
+    @cache
+    def with_coordinates(k: int) -> SearchStrategy[Target]:
+        polynomial = polynomials(k, max_degree=max_degree, max_terms=max_terms)
+        made = {
+            "polynomial": polynomial,
+            "even": polynomials(k, max_degree=max_degree, max_terms=max_terms, parity=0),
+            "odd": polynomials(k, max_degree=max_degree, max_terms=max_terms, parity=1),
+            "ridge": st.lists(_ridges(k), min_size=1, max_size=max_terms).map(_sum),
+            "bounded": st.builds(lambda f, u: f"{f}({to_text(u)})", st.sampled_from(_BOUNDED), polynomial),
+        }
+        chosen = (
+            [made[kind]] if kind != "any" else [made[name] for name in ("polynomial", "ridge", "bounded")]
+        )
+        return st.builds(
+            lambda source, noise_std: Target(source, k=k, noise_std=noise_std),
+            st.one_of(chosen),
+            st.sampled_from([0.0, 0.5]) if noise else st.just(0.0),
+        )
+
+    return st.integers(1, max_coordinates).flatmap(with_coordinates)
 
 
 def polynomial_targets(
     *, max_degree: int = 4, max_coordinates: int = 3, max_terms: int = 4
 ) -> SearchStrategy[Target]:
     """Generate targets that are polynomials with small rational coefficients; constants among them."""
-
-    def build(k: int, terms: dict[tuple[int, ...], sp.Rational]) -> Target:
-        z = [coordinate(i + 1) for i in range(k)]
-        expr = sp.Add(*(c * sp.Mul(*(zi**n for zi, n in zip(z, S, strict=True))) for S, c in terms.items()))
-        return Target(expr, k=k)
-
-    def with_terms(k: int) -> SearchStrategy[Target]:
-        index = st.lists(st.integers(0, max_degree), min_size=k, max_size=k).map(tuple)
-        allowed = index.filter(lambda S: sum(S) <= max_degree)
-        return st.dictionaries(allowed, _coefficients(), max_size=max_terms).map(
-            lambda terms: build(k, terms)
-        )
-
-    return st.integers(1, max_coordinates).flatmap(with_terms)
+    return targets(
+        max_degree=max_degree, max_coordinates=max_coordinates, max_terms=max_terms, kind="polynomial"
+    )
 
 
-def _coefficients() -> SearchStrategy[sp.Rational]:
-    numerators = st.integers(-4, 4).filter(bool)
-    return st.builds(sp.Rational, numerators, st.sampled_from([1, 2, 3]))
+def polynomials(
+    coordinates: int | Sequence[sp.Symbol] = 1,
+    *,
+    max_degree: int = 4,
+    max_terms: int = 4,
+    parity: Literal[0, 1] | None = None,
+) -> SearchStrategy[sp.Expr]:
+    """Generate polynomials with small rational coefficients, as SymPy expressions; 0 is the simplest.
+
+    Parameters
+    ----------
+    coordinates : int or sequence of symbols
+        k, for a polynomial in z1 … zk.
+    max_degree, max_terms : int
+    parity : {0, 1}, optional
+        Only terms of even, or odd, total degree.
+    """
+    z = [coordinate(i + 1) for i in range(coordinates)] if isinstance(coordinates, int) else list(coordinates)
+
+    def build(terms: dict[tuple[int, ...], sp.Rational]) -> sp.Expr:
+        return sp.Add(*(c * sp.Mul(*(zi**n for zi, n in zip(z, S, strict=True))) for S, c in terms.items()))
+
+    index = st.lists(st.integers(0, max_degree), min_size=len(z), max_size=len(z)).map(tuple)
+    allowed = index.filter(lambda S: sum(S) <= max_degree and (parity is None or sum(S) % 2 == parity))
+    return st.dictionaries(allowed, _coefficients(), max_size=max_terms).map(build)
+
+
+def activations(*, kind: ActivationKind = "kernel", max_degree: int = 3) -> SearchStrategy[Activation]:
+    """Generate activations.
+
+    Parameters
+    ----------
+    kind : {"kernel", "polynomial", "any"}
+        "polynomial": in h, not constant; "kernel": what simulations take, relu, erf, tanh and polynomials; "any":
+        the named ones too.
+    max_degree : int
+        Of polynomials.
+    """
+    if kind not in get_args(ActivationKind):
+        raise RebatchError(f"kind = {kind!r}; allowed are {', '.join(get_args(ActivationKind))}")
+    polynomial = polynomials([ACTIVATION_VARIABLE], max_degree=max_degree, max_terms=3).filter(
+        lambda expr: expr.has(ACTIVATION_VARIABLE)
+    )
+    names = {"kernel": KERNELS[:3], "polynomial": (), "any": tuple(NAMED)}[kind]
+    # From text, so that a failing example prints as one.
+    made = [polynomial.map(lambda expr: Activation(to_text(expr)))]
+    return st.one_of([*made, st.sampled_from([Activation(name) for name in names])] if names else made)
+
+
+def settings(
+    *,
+    target: SearchStrategy[Target] | None = None,
+    activation: SearchStrategy[Activation] | None = None,
+    max_neurons: int = 2,
+    max_steps: int = 2,
+) -> SearchStrategy[Setting]:
+    """Generate experiments that every full-batch engine can run; the simplest is one step of one neuron.
+
+    Parameters
+    ----------
+    target, activation : strategy, optional
+        By default :func:`targets` and :func:`activations`.
+    max_neurons, max_steps : int
+    """
+    return st.builds(
+        Setting,
+        target=targets() if target is None else target,
+        activation=activations() if activation is None else activation,
+        neurons=st.integers(1, max_neurons),
+        alpha=st.sampled_from([1.0, 2.0, 0.5]),
+        eta=st.sampled_from([0.1, 0.05, 0.02]),
+        steps=st.integers(1, max_steps),
+        weight_decay=st.sampled_from([0.0, 0.5]),
+        loss=st.sampled_from(LOSSES),
+        reuse=st.sampled_from([True, False]),
+    )
 
 
 def rotations(k: int) -> SearchStrategy[Matrix]:
@@ -77,3 +199,30 @@ def transformed(target: Target, matrix: Matrix) -> Target:
         zi: sum(r * zj for r, zj in zip(row, z, strict=True)) for zi, row in zip(z, matrix, strict=True)
     }
     return Target(sp.expand(target.expr.xreplace(images)), k=target.k, noise_std=target.noise_std)
+
+
+def _coefficients() -> SearchStrategy[sp.Rational]:
+    numerators = st.integers(-4, 4).filter(bool)
+    return st.builds(sp.Rational, numerators, st.sampled_from([1, 2, 3]))
+
+
+def _ridges(k: int) -> SearchStrategy[str]:
+    """Generate c f(<a, z> + b) as text."""
+    z = [coordinate(i + 1) for i in range(k)]
+
+    def build(name: str, direction: Sequence[int], threshold: int, weight: int) -> str:
+        field = sp.Add(*(a * zi for a, zi in zip(direction, z, strict=True)), threshold)
+        factor = {1: "", -1: "-"}.get(weight, f"{weight}*")
+        return f"{factor}{name}({to_text(field)})"
+
+    return st.builds(
+        build,
+        st.sampled_from(_RIDGES),
+        st.lists(st.integers(-2, 2), min_size=k, max_size=k).filter(any),
+        st.integers(-1, 1),
+        st.integers(-3, 3).filter(bool),
+    )
+
+
+def _sum(terms: Sequence[str]) -> str:
+    return " + ".join(terms).replace("+ -", "- ")

@@ -338,3 +338,51 @@ def test_converge_refuses_dimensions_that_are_no_numbers(capsys):
     code, _, err = rebatch(capsys, "converge", "--dimensions", "10,many")
     assert code == 2
     assert "integers with commas" in err
+
+
+def test_verify_puts_verdicts_to_the_test(capsys, tmp_path):
+    figure = tmp_path / "verify.png"
+    options = ("--dimensions", "250,2000,16000", "--runs", "16", "--figure", str(figure))
+    code, out, _ = rebatch(capsys, "verify", "@he3", *options, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert data["agrees"] is True
+    assert [(c["batch"], c["claim"], c["outcome"]) for c in data["checks"]] == [
+        ("reused", "learned", "agrees"),
+        ("fresh", "hidden", "agrees"),
+    ]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_verify_exits_with_1_where_theory_and_numbers_disagree(capsys, monkeypatch):
+    monkeypatch.setattr(
+        "rebatch.verify.learnability._claims", lambda *_: iter([(0, True, "hidden", "a false claim")])
+    )
+    code, out, _ = rebatch(capsys, "verify", "z1", "--dimensions", "100,400,1600", "--runs", "8")
+    assert code == 1
+    assert "theory and numbers disagree: 1 contradicted" in " ".join(out.split())
+    assert "disagrees" in out
+
+
+def test_verify_refuses_bad_input_with_2(capsys):
+    for arguments in (["z1 +"], ["z1", "--dimensions", "a,b"], ["z1", "--dimensions", "10,20"], ["@none"]):
+        code, _, err = rebatch(capsys, "verify", *arguments)
+        assert code == 2
+        assert err.startswith("error: ")
+
+
+def test_verify_of_a_constant_has_nothing_to_test(capsys):
+    code, out, _ = rebatch(capsys, "verify", "3")
+    assert code == 0
+    assert "nothing to test" in out
+
+
+def test_simulate_compares_all_overlaps_at_once_and_draws_them(capsys, tmp_path):
+    figure = tmp_path / "agreement.svg"
+    arguments = ("simulate", "z1", "-s", "h", "--alpha", "2", "--eta", "0.5", "-d", "2000", "--runs", "8")
+    code, out, _ = rebatch(capsys, *arguments, "--compare", "--figure", str(figure))
+    assert code == 0
+    assert "together: Hotelling" in out
+    assert figure.exists()
+    code, _, err = rebatch(capsys, *arguments, "--figure", str(figure))
+    assert (code, "--compare" in err) == (2, True)

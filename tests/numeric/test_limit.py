@@ -402,3 +402,11 @@ def test_a_divergence_names_its_step():
         pytest.raises(RebatchError, match=r"not finite at step [1-5]"),
     ):
         simulate(wild, "limit", seed=0, points=2**10)
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_a_target_without_a_signal_leaves_the_weights_where_they_are(reuse):
+    setting = Setting(target="0", activation="h", alpha=2, eta=0.5, steps=2, loss="correlation", reuse=reuse)
+    run = simulate(setting, "limit", seed=0, rule="gauss-hermite")
+    assert np.array_equal(run.M.values, np.zeros((3, 1, 1)))
+    assert np.array_equal(run.Q.values, np.ones((3, 1, 1)))

@@ -1,0 +1,557 @@
+"""Each verdict of the learnability table put to an experiment: what is learned shows, what is hidden never does.
+
+The two-step verdict (theory, 3.4) says of each direction v of V(g) whether two steps on one batch of n = alpha d
+samples overlap with it. Here they are taken, by lazy runs at several d, on the same batch and on fresh ones:
+
+    learned   M v tends to its limit, which is not 0: the mean over runs at the largest d has the size that the limit
+              engine predicts, and differs from 0;
+    hidden    E[M v] = 0 at every d, and sqrt(d) M v has a law that d does not change: (M v)^2 falls like 1 / d, which
+              is tested against 1 / d and against not falling at all, by F-tests over d, not by a threshold.
+
+Two steps on fresh batches overlap with the directions of the first stages of order 1 of the isotropic leap
+(theory, 3.3); what is not in any stage of order 1 they cannot see, where this is proved.
+
+The experiment is chosen by its prediction: among several activations, losses and step sizes the limit engine says
+where the directions that are to be learned stand out most from the noise of one run, eta sqrt(sum_ts C(t, s) / d)
+with C(t, s) = alpha E[g^t g^s]. Signals of activations with a bounded slope are tried first: those of polynomials
+have heavy tails (theory, 5.3).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import takewhile
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from ..numeric.setting import Setting
+from ..numeric.simulate import simulate
+from ..symbolic.errors import RebatchError
+from ..symbolic.exponents import isotropic_leap
+from ..symbolic.known import How
+from ..symbolic.learnability import MAX_WITNESS_ORDER, DirectionVerdict, two_step_verdict
+from ..symbolic.overlap import Loss
+from ..symbolic.subspace import Vector, as_floats, as_text, dot, in_words
+from ..symbolic.target import Target
+from .agreement import heavy_share
+from .convergence import Slope
+
+Array = NDArray[np.float64]
+Claim = Literal["learned", "hidden", "undecided"]
+Outcome = Literal["agrees", "disagrees", "inconclusive", "cannot be trusted", "no claim"]
+Job = tuple[int, bool, int, int]
+
+DIMENSIONS = (2_000, 16_000, 128_000)
+RUNS = 24
+FALSE_ALARM = 1e-6
+ALPHA = 2.0
+_STEPS = 2
+_BOUNDED: tuple[tuple[str, Loss], ...] = (("relu", "correlation"), ("tanh", "correlation"))
+# sigma' is odd about 1/2 for ReLU and even for tanh: a polynomial is neither, and squared loss bends the signal.
+_FURTHER: tuple[tuple[str, Loss], ...] = (("relu", "squared"), ("h + h^2/2 + h^3/6", "correlation"))
+_ETAS = (0.02, 0.07, 0.25, 0.8)
+_FELT = 2
+# Expected scores at which a direction is seen beyond doubt, at any level that makes sense.
+_CLEAR = 30.0
+_ABOUT = 0.6
+_SURVEY_POINTS, _SURVEY_SCRAMBLES = 2**13, 6
+_PREDICTION_POINTS = 2**17
+# A survey's signal counts beyond this many of its errors.
+_SURVEY_ERRORS = 4.0
+_OUTLIER_LEVEL = 1e-5
+# Below, threads cost more than they save; the numbers are the same.
+_WORTH_THREADS = 20_000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One verdict on one direction, and what runs at several d show of it.
+
+    Attributes
+    ----------
+    direction : vector
+        v, unnormalised; overlaps are with the unit vector.
+    claim : {"learned", "hidden", "undecided"}
+    reason : str
+        What proves the claim.
+    setting : Setting
+        The experiment, its `reuse` included.
+    predicted, predicted_error : float
+        M v after two steps in the limit; 0 exactly where it is hidden.
+    d : ndarray of int, shape (sizes,)
+    mean, standard_error, size : ndarray, shape (sizes,)
+        Mean of M v over the runs with its standard error, and the root of the mean of (M v)^2.
+    slope : Slope
+        Of log size against log d: 0 where M v has a limit, -1/2 where it is noise.
+    p_values : dict
+        "size": the mean at the largest d is the predicted one; "zero": it is 0; "noise": (M v)^2 falls like 1 / d;
+        "constant": it does not fall.
+    outcome : {"agrees", "disagrees", "inconclusive", "cannot be trusted", "no claim"}
+    """
+
+    direction: Vector
+    claim: Claim
+    reason: str
+    setting: Setting
+    predicted: float
+    predicted_error: float
+    d: NDArray[np.int64]
+    mean: Array
+    standard_error: Array
+    size: Array
+    slope: Slope
+    p_values: dict[str, float]
+    outcome: Outcome
+
+    @property
+    def batch(self) -> str:
+        """Which batch the second step sees, in words."""
+        return "reused" if self.setting.reuse else "fresh"
+
+    def expected(self) -> str:
+        """Return what the claim predicts, in words."""
+        return "0" if self.claim == "hidden" else _bracketed(self.predicted, self.predicted_error)
+
+    def measured(self) -> str:
+        """Return the mean at the largest d, in words."""
+        return _bracketed(self.mean[-1], self.standard_error[-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON-ready data."""
+        return {
+            "direction": as_text(self.direction),
+            "batch": self.batch,
+            "claim": self.claim,
+            "reason": self.reason,
+            "setting": self.setting.to_dict(),
+            "predicted": self.predicted,
+            "predicted_error": self.predicted_error,
+            **{name: getattr(self, name).tolist() for name in ("d", "mean", "standard_error", "size")},
+            "slope": [self.slope.value, self.slope.error],
+            "p_values": self.p_values,
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(frozen=True)
+class LearnabilityCheck:
+    """Every direction under both ways to use data, and one statement about all.
+
+    Attributes
+    ----------
+    target : Target
+    checks : tuple of Check
+    runs : int
+        At each d.
+    false_alarm : float
+        If every claim is true, "disagrees" is said of any of them with at most this probability.
+    tests : int
+        Tests among which it is shared (Bonferroni).
+    """
+
+    target: Target
+    checks: tuple[Check, ...]
+    runs: int
+    false_alarm: float
+    tests: int
+
+    @property
+    def agrees(self) -> bool | None:
+        """False if any claim is contradicted, True if all claims are confirmed; None if some are left open."""
+        outcomes = {check.outcome for check in self.checks}
+        if "disagrees" in outcomes:
+            return False
+        return None if outcomes & {"inconclusive", "cannot be trusted"} else True
+
+    @property
+    def statement(self) -> str:
+        """What was found, in one sentence, with its false-alarm rate."""
+        found = [check.outcome for check in self.checks]
+        if not found:
+            return "the target is constant: there is nothing to learn and nothing to test"
+        words = {
+            "agrees": "confirmed",
+            "disagrees": "contradicted",
+            "cannot be trusted": "with heavy tails",
+            "no claim": "without a claim",
+        }
+        counts = ", ".join(f"{found.count(o)} {words.get(o, o)}" for o in dict.fromkeys(found))
+        if not self.tests:
+            return f"no claim to test: {counts}"
+        verdict = {
+            True: "theory and numbers agree",
+            False: "theory and numbers disagree",
+            None: "nothing disagrees, but not everything is settled",
+        }[self.agrees]
+        return (
+            f"{verdict}: {counts}; if theory is right, a contradiction is reported with probability at most "
+            f"{self.false_alarm:g} over all {self.tests} tests"
+        )
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return a row of text for every check, under `COLUMNS`."""
+        return [
+            (
+                in_words(c.direction),
+                c.batch,
+                c.claim,
+                c.expected(),
+                c.measured(),
+                _bracketed(c.slope.value, c.slope.error, most=2),
+                c.outcome,
+            )
+            for c in self.checks
+        ]
+
+    def experiments(self) -> list[str]:
+        """Return the settings that were run, without their batches."""
+        return list(dict.fromkeys(str(c.setting).rsplit(", ", 1)[0] for c in self.checks))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON-ready data."""
+        return {
+            "target": self.target.text,
+            "k": self.target.k,
+            "agrees": self.agrees,
+            "statement": self.statement,
+            "runs": self.runs,
+            "false_alarm": self.false_alarm,
+            "tests": self.tests,
+            "checks": [check.to_json() for check in self.checks],
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"{v}, {batch} batch: {claim}; predicted {expected}, measured {measured}, slope {slope}: {outcome}"
+            for v, batch, claim, expected, measured, slope, outcome in self.rows()
+        ]
+        return "\n".join([f"g(z) = {self.target.text}", *self.experiments(), *lines, self.statement])
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        cells = "".join(f"<th>{name}</th>" for name in COLUMNS)
+        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in self.rows())
+        head = "<br>".join(map(escape, [f"g(z) = {self.target.text}", *self.experiments()]))
+        return (
+            f"<p>{head}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{escape(self.statement)}</p>"
+        )
+
+
+COLUMNS = ("direction", "batch", "verdict", "M v", "measured", "slope", "outcome")
+
+
+def _bracketed(value: float, error: float, most: int = 6) -> str:
+    """Return a number with its standard error in units of the last digit, 0.1267(14), to at most so many digits."""
+    if not 0 < error < np.inf:
+        return f"{value:.6g}"
+    magnitude = int(np.floor(np.log10(error)))
+    # A second digit of the error only where the first is small.
+    digits = min(max(0, (1 if error < 3 * 10.0**magnitude else 0) - magnitude), most)
+    return f"{round(value, digits) + 0.0:.{digits}f}({max(round(error * 10**digits), 1)})"
+
+
+def learnability(
+    target: Target | str,
+    *,
+    dimensions: Sequence[int] = DIMENSIONS,
+    runs: int = RUNS,
+    alpha: float = ALPHA,
+    seed: int = 0,
+    max_order: int = MAX_WITNESS_ORDER,
+    false_alarm: float = FALSE_ALARM,
+    threads: int | None = None,
+    progress: Callable[[list[Job]], Iterable[Job]] = iter,
+) -> LearnabilityCheck:
+    """Put each verdict on a target to an experiment chosen for it, with reused and with fresh batches.
+
+    Parameters
+    ----------
+    target : Target or str
+    dimensions : sequence of int
+        At least 3, increasing; a geometric progression over a factor of 16 or more decides best.
+    runs : int
+        At each dimension and each way to use data, at least 6.
+    alpha : float
+        Samples per dimension of a batch.
+    seed : int
+        Of the limit; every run has its own after it.
+    max_order : int
+        As in :func:`~rebatch.symbolic.learnability.two_step_verdict`.
+    false_alarm : float
+        Probability that a true theory is contradicted, over all directions together; below 0.1.
+    threads : int, optional
+    progress : callable, optional
+        Passes on the list of jobs (experiment, reuse, d, run) one by one.
+
+    Returns
+    -------
+    LearnabilityCheck
+
+    Raises
+    ------
+    RebatchError
+        If an argument is not allowed.
+
+    Notes
+    -----
+    At finite d the mean deviates from the limit by O(1 / d), which the rate of false alarm does not count: at the
+    default dimensions it is a small fraction of the standard error. Where a symmetry hides a direction the mean is 0
+    at every d. Where one run carries most of the spread, the outcome is "cannot be trusted"; where a direction is too
+    weak to be told from 0, or too few runs do not tell noise from a limit, "inconclusive".
+
+    References
+    ----------
+    [D24]; theory, 3.3, 3.4 and 5.3.
+    """
+    target = Target(target)
+    sizes = _checked(dimensions, runs, false_alarm)
+    verdicts = two_step_verdict(target, max_order)
+    if not verdicts:
+        return LearnabilityCheck(target, (), runs, false_alarm, 0)
+    claims = list(_claims(target, verdicts))
+    units = np.array([as_floats(v.direction) for v in verdicts])
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    wanted = np.zeros((2, len(verdicts)), dtype=bool)
+    for number, reuse, claim, _ in claims:
+        wanted[int(reuse), number] = claim == "learned"
+    chosen = _chosen(target, units, wanted, alpha, np.sqrt(sizes[-1] * runs), seed, threads)
+    experiments = list(dict.fromkeys(chosen))
+    values = _measured(experiments, units, sizes, runs, seed, threads, progress)
+    limits = {
+        (e, reuse): simulate(_with(s, reuse), "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads)
+        for e, s in enumerate(experiments)
+        for reuse in (True, False)
+    }
+    tests = sum({"learned": 1, "hidden": 2, "undecided": 0}[claim] for _, _, claim, _ in claims)
+    checks = []
+    for number, reuse, claim, reason in claims:
+        e, unit = experiments.index(chosen[number]), units[number]
+        limit = limits[e, reuse]
+        prediction = float(limit.M.values[-1, 0] @ unit)
+        # Errors of several coordinates may add up.
+        error = float(limit.data["M_error"].values[-1, 0] @ np.abs(unit))
+        if claim == "hidden":
+            prediction = error = 0.0
+        checks.append(
+            _check(
+                verdicts[number].direction, claim, reason, _with(chosen[number], reuse), prediction, error,
+                sizes, values[e, reuse][:, :, number], false_alarm / max(tests, 1),
+            )
+        )  # fmt: skip
+    return LearnabilityCheck(target, tuple(checks), runs, false_alarm, tests)
+
+
+def _checked(dimensions: Sequence[int], runs: int, false_alarm: float) -> NDArray[np.int64]:
+    if isinstance(runs, bool) or not isinstance(runs, int | np.integer) or runs < 6:
+        raise RebatchError(f"runs = {runs!r}; allowed are integers >= 6")
+    if not 0 < false_alarm < 0.1:
+        raise RebatchError(f"false_alarm = {false_alarm}; allowed are numbers between 0 and 0.1")
+    if any(isinstance(d, bool) or not isinstance(d, int | np.integer) or d < 50 for d in dimensions):
+        raise RebatchError(f"d = {list(dimensions)}; allowed are integers >= 50")
+    if len(dimensions) < 3 or list(dimensions) != sorted(set(dimensions)):
+        raise RebatchError(f"d = {list(dimensions)}; allowed are at least 3 increasing dimensions")
+    return np.array(dimensions, dtype=np.int64)
+
+
+def _claims(target: Target, verdicts: Sequence[DirectionVerdict]) -> Iterator[tuple[int, bool, Claim, str]]:
+    """Yield what theory says of two steps, for every direction, on the same batch and on fresh ones."""
+    leap = isotropic_leap(target)
+    linear = [directions for _, directions in takewhile(lambda stage: stage[0] == 1, leap.sequence)]
+    proved = leap.how in (How.EXACT, How.THEOREM, How.ENCLOSURE)
+    for number, verdict in enumerate(verdicts):
+        v = verdict.direction
+        yield number, True, verdict.verdict, verdict.reason()
+        if any(dot(v, w) != 0 for stage in linear[:_STEPS] for w in stage):
+            yield number, False, "learned", f"seen at order 1 in {len(linear[:_STEPS])} steps"
+        elif verdict.verdict == "hidden":
+            yield number, False, "hidden", verdict.reason()
+        elif proved and not any(dot(v, w) != 0 for stage in linear for w in stage):
+            order = leap.order_of(v)
+            yield number, False, "hidden", f"seen at order {order} only: n ~ d^{order} fresh samples"
+        else:
+            yield number, False, "undecided", "no order known at which fresh samples see it"
+
+
+def _chosen(
+    target: Target,
+    units: Array,
+    wanted: NDArray[np.bool_],
+    alpha: float,
+    precision: float,
+    seed: int,
+    threads: int | None,
+) -> list[Setting]:
+    """Return the experiment for each direction: where those that are to be learned stand out most.
+
+    One experiment for all if the weakest of them is clear in it, else each its own best. Of experiments that are
+    about as clear, the one with the largest step, which moves the weights most.
+    """
+    surveyed: list[tuple[Setting, Array]] = []
+    for family in (_BOUNDED, _FURTHER):
+        for setting in _candidates(target, family, alpha):
+            signal = _signals(setting, units, seed, threads)
+            if signal is not None:
+                surveyed.append((setting, signal * precision))
+        if not wanted.any() or not surveyed:
+            break
+        weakest = [signal[wanted].min() for _, signal in surveyed]
+        if max(weakest) >= _CLEAR:
+            clear = [s for (s, _), w in zip(surveyed, weakest, strict=True) if w >= _ABOUT * max(weakest)]
+            return [max(clear, key=lambda s: s.eta)] * len(units)
+    if not surveyed:
+        raise RebatchError(f"no experiment with {target} has a finite limit")
+    # Where nothing is to be learned any experiment will do: ReLU, which no parity spares, at a step that is felt.
+    common = (
+        max(surveyed, key=lambda s: s[1][wanted].sum())[0]
+        if wanted.any()
+        else surveyed[min(_FELT, len(surveyed) - 1)][0]
+    )
+    best = []
+    for column, ways in enumerate(wanted.T):
+        weakest = [signal[ways, column].min() if ways.any() else 0.0 for _, signal in surveyed]
+        best.append(surveyed[int(np.argmax(weakest))][0] if ways.any() else common)
+    return best
+
+
+def _candidates(target: Target, family: Sequence[tuple[str, Loss]], alpha: float) -> Iterator[Setting]:
+    for activation, loss in family:
+        for eta in _ETAS:
+            yield Setting(target=target, activation=activation, loss=loss, alpha=alpha, eta=eta, steps=_STEPS)
+
+
+def _signals(setting: Setting, units: Array, seed: int, threads: int | None) -> Array | None:
+    """Return |M v| over the noise of one run times sqrt(d), shape (fresh and reused, directions).
+
+    None where the limit is not finite, or its errors say nothing.
+    """
+    result = np.zeros((2, len(units)))
+    for reuse in (False, True):
+        try:
+            limit = simulate(
+                _with(setting, reuse), "limit", seed=seed, threads=threads, points=_SURVEY_POINTS,
+                scrambles=_SURVEY_SCRAMBLES, rule="sobol",
+            )  # fmt: skip
+        except RebatchError:
+            return None
+        M, error = limit.M.values[-1, 0], limit.data["M_error"].values[-1, 0]
+        C = limit.data["noise_covariance"].values[:_STEPS, :_STEPS, 0, 0]
+        noise = setting.eta * np.sqrt(C[0, 0] + C[1, 1] + 2 * C[1, 0])
+        size = np.abs(units @ M) - _SURVEY_ERRORS * np.abs(units) @ error
+        result[int(reuse)] = np.maximum(size, 0.0) / noise if noise > 0 else 0.0
+    return result
+
+
+def _measured(
+    experiments: Sequence[Setting],
+    units: Array,
+    sizes: NDArray[np.int64],
+    runs: int,
+    seed: int,
+    threads: int | None,
+    progress: Callable[[list[Job]], Iterable[Job]],
+) -> dict[tuple[int, bool], Array]:
+    """Return M v of every run by experiment and reuse, shape (sizes, runs, directions)."""
+    values = {
+        (e, reuse): np.empty((len(sizes), runs, len(units)))
+        for e in range(len(experiments))
+        for reuse in (True, False)
+    }
+    jobs = [(e, reuse, int(d), run) for e, reuse in values for d in sizes for run in range(runs)]
+    for number, (e, reuse, d, run) in enumerate(progress(jobs)):
+        trajectory = simulate(
+            _with(experiments[e], reuse),
+            d=d,
+            seed=seed + 1 + number,
+            threads=1 if d < _WORTH_THREADS else threads,
+        )
+        if trajectory.stopped:
+            raise RebatchError(f"{experiments[e]}, d = {d}: {trajectory.stopped}")
+        values[e, reuse][int(np.searchsorted(sizes, d)), run] = units @ trajectory.M.values[-1, 0]
+    return values
+
+
+def _check(
+    direction: Vector,
+    claim: Claim,
+    reason: str,
+    setting: Setting,
+    predicted: float,
+    predicted_error: float,
+    sizes: NDArray[np.int64],
+    values: Array,
+    level: float,
+) -> Check:
+    """Hold the runs, shape (sizes, runs), against what is claimed of a direction."""
+    runs = values.shape[1]
+    mean = values.mean(axis=1)
+    squares = (values - mean[:, None]) ** 2
+    standard_error = np.sqrt(squares.sum(axis=1) / (runs - 1) / runs)
+    size = np.sqrt((values**2).mean(axis=1))
+    dependent = squares.max(axis=1) > heavy_share(runs, _OUTLIER_LEVEL) * squares.sum(axis=1)
+    total = float(np.hypot(standard_error[-1], predicted_error))
+    # (M v)^2 summed over runs is chi-square for noise, at every d: the ratio of the last to the first follows F.
+    ratio, fall = (size[-1] / size[0]) ** 2, float(sizes[0] / sizes[-1])
+    p_values = {
+        "size": _two_sided(stats.t, (mean[-1] - predicted) / total, runs - 1),
+        "zero": _two_sided(stats.t, mean[-1] / standard_error[-1], runs - 1),
+        "noise": _two_sided(stats.f, ratio / fall, runs, runs),
+        "constant": _two_sided(stats.f, ratio, runs, runs),
+    }
+    outcome = _outcome(claim, p_values, level, trusted=not dependent.any())
+    return Check(
+        direction, claim, reason, setting, predicted, predicted_error, sizes, mean, standard_error, size,
+        _slope(sizes, size, standard_error, runs), p_values, outcome,
+    )  # fmt: skip
+
+
+def _outcome(claim: Claim, p: dict[str, float], level: float, *, trusted: bool) -> Outcome:
+    """Return what the tests say of a claim.
+
+    ========= ===================== ==============================
+    claim     contradicted by       needs, to be confirmed
+    ========= ===================== ==============================
+    learned   size                  zero rejected
+    hidden    zero, noise           constant rejected
+    ========= ===================== ==============================
+    """
+    if claim == "undecided":
+        return "no claim"
+    if not trusted:
+        return "cannot be trusted"
+    against, shown = (("size",), "zero") if claim == "learned" else (("zero", "noise"), "constant")
+    if any(p[test] < level for test in against):
+        return "disagrees"
+    return "agrees" if p[shown] < level else "inconclusive"
+
+
+def _two_sided(law: Any, value: float, *freedom: int) -> float:
+    """Return the two-sided p-value of a statistic under a law of scipy."""
+    return float(min(1.0, 2 * min(law.cdf(value, *freedom), law.sf(value, *freedom))))
+
+
+def _slope(sizes: NDArray[np.int64], size: Array, standard_error: Array, runs: int) -> Slope:
+    """Return the slope of log size against log d by weighted least squares, with its standard error.
+
+    The error of log size is that of a root of a chi-square where M v is noise, and of a mean where it has a limit:
+    the variance of (M v)^2 over runs tells, s^2 (2 s^2 + 4 m^2) with m the mean and s the spread of one run.
+    """
+    spread2 = runs * standard_error**2
+    mean2 = np.maximum(size**2 - spread2, 0.0)
+    noise = spread2 / (spread2 + mean2)
+    # Var log(chi^2 / n) / 4 for pure noise, and the delta method for the rest.
+    variance = noise**2 * special.polygamma(1, runs / 2) / 4 + (1 - noise) * noise / runs
+    weight = 1 / np.maximum(variance, 1e-300)
+    x = np.log(sizes) - np.average(np.log(sizes), weights=weight)
+    total = (weight * x**2).sum()
+    return Slope(float((weight * x * np.log(size)).sum() / total), float(1 / np.sqrt(total)))
+
+
+def _with(setting: Setting, reuse: bool) -> Setting:
+    """Return the experiment on the same batch or on fresh ones."""
+    return Setting(
+        **{**{name: getattr(setting, name) for name in Setting.__dataclass_fields__}, "reuse": reuse}
+    )
