@@ -13,7 +13,6 @@ from rebatch import (
     TooLargeError,
     generative_exponent,
     generative_leap,
-    hermite_series,
     information_exponent,
     isotropic_leap,
     leap,
