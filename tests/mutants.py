@@ -58,6 +58,8 @@ MUTANTS = (
            "fmpq(1, 2 * order)", "fmpq(1, order)", f"{S}gaussian.py"),
     Mutant("Hermite coefficient without S!", "symbolic/hermite.py",
            "tuple(map(int, S)): c * prod(factorial(n) for n in S)", "tuple(map(int, S)): c", f"{S}hermite.py"),
+    Mutant("He_{n+1} = z He_n - (n + 1) He_{n-1}", "symbolic/hermite.py",
+           "z * here - before * m", "z * here - before * (m + 1)", f"{S}hermite.py"),
     Mutant("leap greedy by total degree, not by uncovered degree", "symbolic/exponents.py",
            "(uncovered[S], sum(S), tuple", "(sum(S), uncovered[S], tuple", f"{S}exponents.py"),
     Mutant("an even polynomial has generative exponent 1", "symbolic/exponents.py",

@@ -47,3 +47,11 @@ def test_latex_has_a_sign_for_every_term():
     assert hermite_series("He(2,z1) - z2").latex() == (
         r"- \mathrm{He}_{1}(z_{2}) + \mathrm{He}_{2}(z_{1})".replace("- ", "-", 1)
     )
+
+
+def test_the_coefficients_of_an_exponential_are_its_moment_times_powers():
+    # c_S = E[d^S g], and d^S exp(z1/2 - z2) = 2^-S_1 (-1)^S_2 exp(z1/2 - z2).
+    series = hermite_series("exp(z1/2 - z2)", 4)
+    assert len(series.coefficients) == 15
+    for (first, second), c in series.coefficients.items():
+        assert c == sp.exp(sp.Rational(5, 8)) * sp.Rational(1, 2) ** first * (-1) ** second
