@@ -236,3 +236,9 @@ def test_a_function_of_one_combination_has_one_direction():
 def test_a_function_that_is_not_defined_everywhere_is_refused_by_name():
     with pytest.raises(UndefinedFunctionError, match=r"log\(z1\)"):
         analyze("log(z1)")
+
+
+def test_even_powers_of_an_odd_label_show_what_the_label_does_not():
+    # E[y^2 He2(z1)] > 0, although every E[y He_S] of order 2 vanishes.
+    known = generative_leap("tanh(z1*z2*z3)", 2)
+    assert (known.value, isotropic_leap("tanh(z1*z2*z3)").value) == (2, 3)
