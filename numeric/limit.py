@@ -19,7 +19,6 @@ are fewer than p of them).
 
 import math
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from ..kernels.limit import expected_loss, innovate, respond
 from ..symbolic.errors import RebatchError, TooLargeError
-from .descent import StoppedEarly, diverged, divergence, interruption
+from .descent import diverged, divergence, interruption, warn_of_stop
 from .integration import Block, Samples, SobolSamples, TensorSamples, dimension, is_smooth
 from .progress import progress
 from .setting import Setting
@@ -154,7 +153,7 @@ def simulate_limit(
             if answer is None or sampled.error["M"].max() < answer.error["M"].max():
                 answer = sampled
     if answer.stopped:
-        warnings.warn(answer.stopped, StoppedEarly, stacklevel=3)
+        warn_of_stop(answer.stopped, stacklevel=3)
     extra = {
         name: (_DIMENSIONS[name], answer.mean[name], {"long_name": _MEANINGS[name]}) for name in _MEANINGS
     }
