@@ -6,6 +6,9 @@ taken; what a run is, and how it ends early, stands here once.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +27,26 @@ DIVERGED = 1e6
 
 class StoppedEarly(UserWarning):
     """A run ended before its last step; what it has is kept."""
+
+
+# A filter of the warnings module would hold for every thread at once.
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent_stops() -> Iterator[None]:
+    """Let runs in this thread stop early without a warning: the caller reads `Trajectory.stopped`."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
+def warn_of_stop(reason: str, stacklevel: int) -> None:
+    """Warn that a run stopped early; `stacklevel` as the caller would give it to `warnings.warn`."""
+    if not _silent.get():
+        warnings.warn(reason, StoppedEarly, stacklevel=stacklevel + 1)
 
 
 class Side(Protocol):
@@ -69,7 +92,7 @@ class Record:
     def trajectory(self, **provenance: Any) -> Trajectory:
         """Return what was kept, with a warning if the run stopped early."""
         if self.stopped:
-            warnings.warn(self.stopped, StoppedEarly, stacklevel=4)
+            warn_of_stop(self.stopped, stacklevel=4)
         return Trajectory.build(
             self.setting,
             np.array(self.M),

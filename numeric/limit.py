@@ -22,7 +22,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -32,9 +32,11 @@ from threadpoolctl import threadpool_limits
 
 from ..kernels.limit import expected_loss, innovate, respond
 from ..symbolic.errors import RebatchError, TooLargeError
+from .descent import diverged, divergence, interruption, warn_of_stop
 from .integration import Block, Samples, SobolSamples, TensorSamples, dimension, is_smooth
+from .progress import progress
 from .setting import Setting
-from .trajectory import Trajectory
+from .trajectory import INTERRUPTED, Trajectory
 
 Array = NDArray[np.float64]
 Rule = Literal["auto", "sobol", "gauss-hermite"]
@@ -122,9 +124,15 @@ def simulate_limit(
     Raises
     ------
     RebatchError
-        If an argument is not allowed, or the overlaps stop being finite, with the step.
+        If an argument is not allowed.
     TooLargeError
         If the samples would need more than 1 GB, or the tensor grid more than 2^25 nodes.
+
+    Warns
+    -----
+    StoppedEarly
+        If the overlaps diverge: the steps before are kept, those that every run on a scramble has. On Ctrl-C: the
+        finished runs are kept, their errors are NaN where there is but one, or else the steps of the first run.
 
     References
     ----------
@@ -139,10 +147,13 @@ def simulate_limit(
         answer = None
         if rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
             answer = _by_tensor(setting, TENSOR_ACCURACY if accuracy is None else accuracy, pool)
-        if answer is None or (rule == "auto" and answer.provenance["accuracy_reached"] == "no"):
+        unsure = answer is not None and not answer.stopped and answer.provenance["accuracy_reached"] == "no"
+        if answer is None or (rule == "auto" and unsure):
             sampled = _by_sobol(setting, points, accuracy, scrambles, np.random.SeedSequence(seed), pool)
             if answer is None or sampled.error["M"].max() < answer.error["M"].max():
                 answer = sampled
+    if answer.stopped:
+        warn_of_stop(answer.stopped, stacklevel=3)
     extra = {
         name: (_DIMENSIONS[name], answer.mean[name], {"long_name": _MEANINGS[name]}) for name in _MEANINGS
     }
@@ -159,6 +170,7 @@ def simulate_limit(
         engine="limit",
         seed=int(seed),
         how="numeric",
+        stopped=answer.stopped,
         **answer.provenance,
     )
 
@@ -203,6 +215,7 @@ class _Answer:
     error: Mapping[str, Array]
     error_meaning: str
     provenance: Mapping[str, Any]
+    stopped: str = ""
 
 
 def _by_sobol(
@@ -226,13 +239,20 @@ def _by_sobol(
             f"or {most} points"
         )
     samples = SobolSamples(setting, size, innovations, pool)
-    runs: list[dict[str, Array]] = []
+    runs: list[_Finished] = []
     wanted = scrambles
+    answer = None
     while True:
-        for child in seed.spawn(wanted - len(runs)):
-            samples.scramble(child)
-            runs.append(_Run(setting, samples).trajectory())
+        if interrupted := _run_on_scrambles(setting, samples, seed.spawn(wanted - len(runs)), runs):
+            if len(runs) > 1 or answer is None:
+                answer = _over_scrambles(runs, size)
+            answer = replace(answer, stopped=interrupted)
+            excess = math.inf
+            break
         answer = _over_scrambles(runs, size)
+        if answer.stopped:
+            excess = math.inf
+            break
         excess = 0.0 if accuracy is None else float(answer.error["M"].max()) / accuracy
         if excess <= 1 or (size == most and wanted > scrambles):
             break
@@ -248,17 +268,47 @@ def _by_sobol(
         return answer
     reached = "yes" if excess <= 1 and answer.provenance["errors_trusted"] == "yes" else "no"
     asked = {"accuracy_asked": accuracy, "accuracy_reached": reached}
-    return _Answer(answer.mean, answer.error, answer.error_meaning, {**answer.provenance, **asked})
+    return replace(answer, provenance={**answer.provenance, **asked})
 
 
-def _over_scrambles(runs: list[dict[str, Array]], points: int) -> _Answer:
-    """Return means over scrambles and their standard errors."""
+def _run_on_scrambles(
+    setting: Setting, samples: SobolSamples, seeds: list[np.random.SeedSequence], runs: list["_Finished"]
+) -> str:
+    """Add a run for every seed to `runs`; return why Ctrl-C left some out, or nothing.
+
+    An unfinished run counts only where there is no other.
+    """
+    wanted = len(runs) + len(seeds)
+    with progress("limit", wanted) as done:
+        for child in seeds:
+            try:
+                samples.scramble(child)
+                run = _Run(setting, samples).trajectory()
+            except KeyboardInterrupt:
+                if not runs:
+                    raise
+                run = None
+            if run is None or run.stopped.startswith(INTERRUPTED):
+                if not runs and run is not None:
+                    runs.append(run)
+                    return run.stopped
+                return f"{INTERRUPTED} after {len(runs)} of {wanted} scrambles; the runs on these are kept"
+            runs.append(run)
+            done(len(runs))
+    return ""
+
+
+def _over_scrambles(runs: list["_Finished"], points: int) -> _Answer:
+    """Return means over scrambles and their standard errors, at the steps that all runs have."""
+    shortest = min(runs, key=lambda run: len(run.values["M"]))
+    kept = len(shortest.values["M"])
     mean, error = {}, {}
-    for name in runs[0]:
-        values = np.stack([run[name] for run in runs])
+    for name in shortest.values:
+        values = np.stack([_first_steps(name, run.values[name], kept) for run in runs])
         mean[name] = values.mean(axis=0)
-        error[name] = values.std(axis=0, ddof=1) / np.sqrt(len(runs))
-    squares = (np.stack([run["M"] for run in runs]) - mean["M"]) ** 2
+        spread = values.std(axis=0, ddof=1) if len(runs) > 1 else np.full(values.shape[1:], np.nan)
+        error[name] = spread / np.sqrt(len(runs))
+    squares = (np.stack([run.values["M"][:kept] for run in runs]) - mean["M"]) ** 2
     # One scramble that carries most of the spread: a heavy tail, of which the others have seen nothing.
     share = squares.max(axis=0) / np.where(error["M"] > 0, squares.sum(axis=0), 1.0)
     heavy = share.max() > max(0.5, 3 / len(runs))
@@ -272,6 +322,7 @@ def _over_scrambles(runs: list[dict[str, Array]], points: int) -> _Answer:
             "scrambles": len(runs),
             "errors_trusted": "no: one scramble carries most of the spread" if heavy else "yes",
         },
+        shortest.stopped,
     )
 
 
@@ -291,18 +342,37 @@ def _by_tensor(setting: Setting, accuracy: float, pool: Executor) -> _Answer:
             f"Gauss-Hermite nodes in {dimensions} dimensions: {_NODES[1]}^{dimensions} are more than 2^25; "
             "use the rule 'sobol'"
         )
-    before: dict[str, Array] | None = None
+    runs: list[_Finished] = []
+    stopped = ""
+    worst = math.inf
     for nodes in allowed:
-        run = _Run(setting, TensorSamples(setting, nodes, _GRID_LIMIT, pool)).trajectory()
-        if before is not None:
-            error = {name: np.abs(run[name] - before[name]) for name in run}
+        try:
+            run = _Run(setting, TensorSamples(setting, nodes, _GRID_LIMIT, pool)).trajectory()
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            run = None
+        if run is None or run.stopped.startswith(INTERRUPTED):
+            if not runs and run is not None:
+                runs.append(run)
+                stopped = run.stopped
+            else:
+                stopped = f"{INTERRUPTED} after {len(runs)} of up to {len(allowed)} grids; the last of these is kept"
+            break
+        runs.append(run)
+        stopped = run.stopped
+        if len(runs) > 1:
+            mean, error = _between_grids(runs[-2], runs[-1])
             checked = ("M", "Q", "training_loss", "test_loss")
-            worst = max(float((error[name] / np.maximum(1, np.abs(run[name]))).max()) for name in checked)
+            worst = max(float((error[name] / np.maximum(1, np.abs(mean[name]))).max()) for name in checked)
             if worst <= accuracy:
                 break
-        before = run
+    if len(runs) == 1:
+        mean = runs[0].values
+        error = {name: np.full(value.shape, np.nan) for name, value in mean.items()}
+    nodes = allowed[len(runs) - 1]
     return _Answer(
-        run,
+        mean,
         error,
         "difference of two Gauss-Hermite grids",
         {
@@ -312,7 +382,18 @@ def _by_tensor(setting: Setting, accuracy: float, pool: Executor) -> _Answer:
             "accuracy_asked": accuracy,
             "accuracy_reached": "yes" if worst <= accuracy else "no",
         },
+        stopped,
     )
+
+
+def _between_grids(before: "_Finished", last: "_Finished") -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the last grid's values and their difference from the one before, at the steps that both have."""
+    kept = min(len(before.values["M"]), len(last.values["M"]))
+    mean = {name: _first_steps(name, value, kept) for name, value in last.values.items()}
+    error = {
+        name: np.abs(value - _first_steps(name, before.values[name], kept)) for name, value in mean.items()
+    }
+    return mean, error
 
 
 def longest_reuse(setting: Setting, last: int) -> int:
@@ -322,6 +403,19 @@ def longest_reuse(setting: Setting, last: int) -> int:
         now = 0 if setting.draws(t) else now + 1
         longest = max(longest, now)
     return longest
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """Every quantity at the steps that a run has, and why it has no more; empty if it has all."""
+
+    values: dict[str, Array]
+    stopped: str
+
+
+def _first_steps(name: str, values: Array, count: int) -> Array:
+    """Return a quantity at the first `count` steps, and against those alone."""
+    return values[tuple(slice(count) for axis in _DIMENSIONS[name] if axis in {"step", "earlier"})]
 
 
 @dataclass
@@ -357,7 +451,7 @@ class _Run:
     def __init__(self, setting: Setting, samples: Samples) -> None:
         self.setting, self.samples = setting, samples
         self.k, self.p, self.steps = setting.k, setting.neurons, setting.steps
-        self.batch = _Batch()
+        self.batch, self.done = _Batch(), 0
         self.network = (
             setting.a(),
             _KINDS[setting.activation.kernel],
@@ -365,10 +459,25 @@ class _Run:
             setting.loss == "correlation",
         )
 
-    def trajectory(self) -> dict[str, Array]:
-        """Return every quantity at steps 0 … T."""
+    def trajectory(self) -> _Finished:
+        """Return every quantity at steps 0 … T, or fewer if the overlaps diverge, or on Ctrl-C after a step."""
+        out = self._room()
+        stopped = ""
+        try:
+            with np.errstate(all="ignore"):
+                self._go(out)
+            if self.done <= self.steps:
+                stopped = divergence(self.done)
+        except KeyboardInterrupt:
+            if not self.done:
+                raise
+            stopped = interruption(self.done - 1)
+        return _Finished({name: _first_steps(name, value, self.done) for name, value in out.items()}, stopped)
+
+    def _room(self) -> dict[str, Array]:
+        """Return arrays for every quantity."""
         p, T = self.p, self.steps
-        out = {
+        return {
             "M": np.empty((T + 1, p, self.k)),
             "Q": np.empty((T + 1, p, p)),
             "training_loss": np.empty(T + 1),
@@ -377,13 +486,17 @@ class _Run:
             "response_kernel": np.zeros((T + 1, T + 1, p, p)),
             "effective_regularisation": np.empty((T + 1, p, p)),
         }
+
+    def _go(self, out: dict[str, Array]) -> None:
+        """Fill `out` step by step, up to the last one or to one at which the overlaps have diverged."""
+        p = self.p
         start = self.setting.start_coefficients()
         weights = np.hstack([np.zeros((p, self.k)), np.eye(p)]) if start is None else start
         self.samples.rewind()
-        for t in range(T + 1):
+        for t in range(self.steps + 1):
             M, Q = weights[:, : self.k], weights @ weights.T
-            if not (np.isfinite(M).all() and np.isfinite(Q).all()):
-                raise RebatchError(f"the overlaps are not finite at step {t}: a smaller eta is needed")
+            if diverged(M, Q):
+                return
             out["M"][t], out["Q"][t] = M, Q
             root = np.hstack([M, _root(Q - M @ M.T)])
             if t > 0 and self.setting.draws(t):
@@ -391,14 +504,20 @@ class _Run:
                 self.batch = _Batch()
                 weights = root
             out["test_loss"][t] = self.samples.average(partial(self._loss, C=root))
-            weights = self._step(t, weights, out)
-        return out
+            moments = self.samples.measure(self._begin(weights), self._advance, self._respond)
+            if not np.isfinite(moments).all():
+                return
+            weights = self._step(t, weights, moments, out)
+            self.done = t + 1
 
-    def _step(self, t: int, weights: Array, out: dict[str, Array]) -> Array:
-        """Take the expectations at step t, write down what they say, and return the next coefficients."""
+    def _begin(self, weights: Array) -> list[int]:
+        """Let a step begin at these weights; return the ranks of the innovations before it."""
+        self.batch.coefficients.append(weights)
+        return self.batch.ranks
+
+    def _step(self, t: int, weights: Array, moments: Array, out: dict[str, Array]) -> Array:
+        """Write down what the expectations at step t say, and return the next coefficients."""
         batch, p, alpha = self.batch, self.p, self.setting.alpha
-        batch.coefficients.append(weights)
-        moments = self.samples.measure(batch.ranks, self._advance, self._respond)
         m, r = weights.shape[1], sum(batch.ranks)
         out["training_loss"][t] = moments[-1]
         with_basis = moments[: p * m].reshape(p, m)

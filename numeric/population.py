@@ -1,14 +1,16 @@
 """Expectations over a fresh sample, of which only the overlaps matter (theory, 4.1): E[g z^T], E[g h^T], the loss.
 
-z ~ N(0, I_k) and h = M z + L u with u ~ N(0, I_p) and L L^T = Q - M M^T. Nodes for (z, u): a tensor Gauss-
-Hermite rule that is exact where target and activation are polynomials, and otherwise scrambled Sobol points
-with a fixed seed, the same at every call, so that what is computed is a smooth function of M and Q.
+Closed for erf networks where the target allows (:mod:`rebatch.numeric.arcsine`). Else z ~ N(0, I_k) and
+h = M z + L u with u ~ N(0, I_p) and L L^T = Q - M M^T, on nodes for (z, u): a tensor Gauss-Hermite rule that is exact
+where target and activation are polynomials, and otherwise scrambled Sobol points with a fixed seed, the same at every
+call, so that what is computed is a smooth function of M and Q.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import sympy as sp
@@ -20,6 +22,7 @@ from ..kernels.signals import KINDS, signals
 from ..symbolic.parse import ACTIVATION_VARIABLE
 from ..symbolic.polynomial import is_polynomial
 from ..symbolic.target import compiled
+from .arcsine import ErfPopulation
 from .setting import Setting, semidefinite_cholesky
 
 Array = NDArray[np.float64]
@@ -28,8 +31,27 @@ _SOBOL = 16
 _SOBOL_SEED = 0
 
 
+class Population(Protocol):
+    """Expectations over a fresh sample."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether they are exact up to rounding."""
+
+    def moments(self, M: Array, Q: Array) -> tuple[Array, Array]:
+        """Return E[g z^T], shape (p, k), and E[g h^T], shape (p, p)."""
+
+    def loss(self, M: Array, Q: Array) -> float:
+        """Return the loss per sample, label noise included."""
+
+
+def population(setting: Setting) -> Population:
+    """Return the expectations of a setting, in closed form where there is one."""
+    return ErfPopulation.of(setting) or Nodes.of(setting)
+
+
 @dataclass(frozen=True)
-class Population:
+class Nodes:
     """Nodes for a setting.
 
     Attributes
@@ -48,7 +70,7 @@ class Population:
     exact: bool
 
     @classmethod
-    def of(cls, setting: Setting) -> "Population":
+    def of(cls, setting: Setting) -> "Nodes":
         """Return the nodes that a setting needs."""
         k, p = setting.k, setting.neurons
         degree = _degree(setting)
@@ -63,19 +85,30 @@ class Population:
         grid = ndtri(uniform).T
         return cls(setting, grid[:k].copy(), grid[k:].copy(), np.full(2**_SOBOL, 0.5**_SOBOL), exact=False)
 
-    def moments(self, M: Array, Q: Array) -> tuple[Array, Array, float]:
-        """Return E[g z^T], shape (p, k), E[g h^T], shape (p, p), and the loss per sample, label noise included."""
-        setting = self.setting
-        h = M @ self.z + semidefinite_cholesky(Q - M @ M.T) @ self.u
-        y = setting.target(self.z.T)
-        correlation = setting.loss == "correlation"
+    def moments(self, M: Array, Q: Array) -> tuple[Array, Array]:
+        """Return E[g z^T], shape (p, k), and E[g h^T], shape (p, p)."""
+        setting, h = self.setting, self._fields(M, Q)
+        kind, correlation = KINDS[setting.activation.kernel], setting.loss == "correlation"
         g = np.empty_like(h)
-        signals(h, y, setting.a(), KINDS[setting.activation.kernel], self.coefficients, correlation, g)
+        signals(h, self.y, setting.a(), kind, self.coefficients, correlation, g)
         g *= self.weights
+        return g @ self.z.T, g @ h.T
+
+    def loss(self, M: Array, Q: Array) -> float:
+        """Return the loss per sample, label noise included."""
+        setting, h = self.setting, self._fields(M, Q)
         f = setting.a() @ np.broadcast_to(self.sigma(h), h.shape)
-        squared = (self.weights @ (y - f) ** 2 + setting.noise_std**2) / 2
-        loss = -(self.weights * y) @ f if correlation else squared
-        return g @ self.z.T, g @ h.T, float(loss)
+        if setting.loss == "correlation":
+            return float(-(self.weights * self.y) @ f)
+        return float((self.weights @ (self.y - f) ** 2 + setting.noise_std**2) / 2)
+
+    def _fields(self, M: Array, Q: Array) -> Array:
+        return np.asarray(M @ self.z + semidefinite_cholesky(Q - M @ M.T) @ self.u)
+
+    @cached_property
+    def y(self) -> Array:
+        """The labels at the nodes, without noise."""
+        return self.setting.target(self.z.T)
 
     @cached_property
     def sigma(self) -> Callable[..., Array]:

@@ -1,7 +1,8 @@
 """Many runs: settings by dimensions by seeds, each finished one in a file at once, so that a restart continues.
 
-The file of a run is named by a hash of all that defines its numbers: setting, engine, d, seed and the engine's
-options. It is written when the run ends and moved to its name complete; what exists is not run again.
+The file of a run is named by a hash of all that defines its numbers: setting, engine, d, seed, the engine's options
+and the version of rebatch. It is written when the run ends and moved to its name complete; what exists is not run
+again.
 """
 
 import hashlib
@@ -10,12 +11,13 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..symbolic.errors import RebatchError
-from .descent import StoppedEarly
+from .descent import StoppedEarly, silent_stops
 from .progress import progress
 from .setting import Setting
 from .simulate import ENGINES, Engine, simulate
@@ -50,6 +52,7 @@ class _Run:
     d: int | None
     seed: int
     options: dict[str, Any]
+    rebatch: str = field(default_factory=lambda: version("rebatch"))
 
     @property
     def name(self) -> str:
@@ -58,9 +61,10 @@ class _Run:
 
     def write(self, folder: str, threads: int | None) -> str:
         """Run, save unless interrupted, and return why it stopped early; empty if it did not."""
+        if (here := version("rebatch")) != self.rebatch:
+            raise RebatchError(f"a worker has rebatch {here}; allowed is that of the sweep, {self.rebatch}")
         setting = Setting.from_dict(self.setting)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", StoppedEarly)  # the sweep says it, wherever this runs
+        with silent_stops():  # the sweep says it, wherever this runs
             run = simulate(setting, self.engine, d=self.d, seed=self.seed, threads=threads, **self.options)
         if not run.interrupted:
             run.save(Path(folder) / self.name)
@@ -89,8 +93,8 @@ def sweep(
     seeds : int or sequence of int
         The seeds, or how many: 0, 1, 2, ….
     folder : path
-        Where the trajectories are; made if missing. A run whose file is there is not repeated, whichever sweep wrote
-        it. With a client it must be a folder that the workers see by the same path.
+        Where the trajectories are; made if missing. A run whose file is there is not repeated, whichever sweep of
+        the same version of rebatch wrote it. With a client it must be a folder that the workers see by the same path.
     threads : int, optional
         Threads of one run, by default one per core; no part of what defines its numbers.
     client : dask.distributed.Client or concurrent.futures.Executor, optional
@@ -106,7 +110,7 @@ def sweep(
     Raises
     ------
     RebatchError
-        If an argument is not allowed, or a file in the folder is not a trajectory.
+        If an argument is not allowed, a file in the folder is not a trajectory, or a worker has another version.
 
     Warns
     -----

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.target import Target
+from .descent import silent_stops
 from .limit import simulate_limit
 from .setting import Setting
 
@@ -51,7 +52,7 @@ class TwoStepNumbers:
         Raises
         ------
         RebatchError
-            If a number is out of range, or overlaps are not finite.
+            If a number is out of range, or overlaps diverge.
         """
         grids = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (alpha, eta, weight_decay)))
         shape = (3, self.setting.neurons, self.setting.k, *grids[0].shape)
@@ -61,7 +62,9 @@ class TwoStepNumbers:
             here = {
                 name: float(x[index]) for name, x in zip(("alpha", "eta", "weight_decay"), grids, strict=True)
             }
-            run = simulate_limit(Setting(**{**given, **here, "steps": 2}), seed=0, points=self.points)
+            with silent_stops():
+                run = simulate_limit(Setting(**{**given, **here, "steps": 2}), seed=0, points=self.points)
+            run.require_all_steps()
             values[(..., *index)] = run.M.values
             errors[(..., *index)] = run.data["M_error"].values
         return values, errors

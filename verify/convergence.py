@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
+from ..numeric.descent import silent_stops
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..symbolic.errors import RebatchError
@@ -116,7 +117,9 @@ def convergence(
         raise RebatchError(
             f"d = {list(dimensions)} with {list(runs)} runs; allowed are at least 3 dimensions, 3 runs at each"
         )
-    limit = simulate(setting, "limit", seed=seed, points=2**16)
+    with silent_stops():
+        limit = simulate(setting, "limit", seed=seed, points=2**16)
+    limit.require_all_steps()
     M = limit.M.values[-1]
     size = float(np.linalg.norm(M))
     error = float(np.linalg.norm(limit.data["M_error"].values[-1]))

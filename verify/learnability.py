@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from ..numeric.descent import silent_stops
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..symbolic.errors import RebatchError
@@ -430,12 +431,12 @@ def _signals(setting: Setting, units: Array, seed: int, threads: int | None) -> 
     """
     result = np.zeros((2, len(units)))
     for reuse in (False, True):
-        try:
+        with silent_stops():
             limit = simulate(
                 _with(setting, reuse), "limit", seed=seed, threads=threads, points=_SURVEY_POINTS,
                 scrambles=_SURVEY_SCRAMBLES, rule="sobol",
             )  # fmt: skip
-        except RebatchError:
+        if limit.stopped:
             return None
         M, error = limit.M.values[-1, 0], limit.data["M_error"].values[-1, 0]
         C = limit.data["noise_covariance"].values[:_STEPS, :_STEPS, 0, 0]

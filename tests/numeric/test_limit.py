@@ -5,7 +5,9 @@ import pytest
 from scipy.special import erf
 
 from rebatch import RebatchError, Setting, simulate, two_step_overlap
-from rebatch.numeric.integration import gauss_hermite
+from rebatch.numeric import limit
+from rebatch.numeric.descent import StoppedEarly
+from rebatch.numeric.integration import SobolSamples, gauss_hermite
 from rebatch.numeric.limit import orthonormalise, simulate_limit
 from rebatch.symbolic.errors import TooLargeError
 
@@ -395,18 +397,84 @@ def test_too_large_jobs_are_refused_before_they_start():
         simulate(long, "limit", seed=0, rule="gauss-hermite")
 
 
-def test_a_divergence_names_its_step():
-    wild = Setting(target="z1", activation="h^3", alpha=1, eta=1e80, steps=5)
-    with (
-        np.errstate(over="ignore", invalid="ignore"),
-        pytest.raises(RebatchError, match=r"not finite at step [1-5]"),
-    ):
-        simulate(wild, "limit", seed=0, points=2**10)
-
-
 @pytest.mark.parametrize("reuse", [True, False])
 def test_a_target_without_a_signal_leaves_the_weights_where_they_are(reuse):
     setting = Setting(target="0", activation="h", alpha=2, eta=0.5, steps=2, loss="correlation", reuse=reuse)
     run = simulate(setting, "limit", seed=0, rule="gauss-hermite")
     assert np.array_equal(run.M.values, np.zeros((3, 1, 1)))
     assert np.array_equal(run.Q.values, np.ones((3, 1, 1)))
+
+
+@pytest.mark.parametrize("options", [{"points": 2**10}, {"rule": "gauss-hermite"}, {"accuracy": 1e-3}])
+def test_a_divergence_keeps_the_steps_before(options):
+    wild = {"target": "z1", "activation": "h^3", "alpha": 1, "eta": 0.5, "reuse": "rule" not in options}
+    with pytest.warns(StoppedEarly, match=r"diverged at step [1-5]"):
+        run = simulate(Setting(**wild, steps=5), "limit", seed=0, **options)
+    kept = run.M.sizes["step"]
+    assert f"diverged at step {kept};" in run.stopped
+    assert 1 < kept < 6
+    assert run.data.noise_covariance.shape[:2] == (kept, kept)
+    if "accuracy" in options:
+        assert run.data.attrs["accuracy_reached"] == "no"
+        return
+    before = simulate(Setting(**wild, steps=kept - 1), "limit", seed=0, **options)
+    assert not before.stopped
+    # Sobol points in more dimensions are other points: 8 errors is a false alarm below 1e-6.
+    np.testing.assert_allclose(run.M, before.M, rtol=0, atol=8 * float(before.data.M_error.max()) + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("at", "runs", "steps", "says"),
+    [(20, 4, 4, "after 4 of 6 scrambles"), (6, 1, 4, "after 1 of 6"), (3, 1, 2, "after step 1")],
+)
+def test_ctrl_c_keeps_what_is_finished(at, runs, steps, says, monkeypatch):
+    # Four steps have four measurements: the 20th is the last of the fifth run.
+    setting = Setting(target="tanh(z1)", activation="relu", alpha=2, eta=0.5, steps=3)
+    options = {"points": 2**10, "scrambles": 6}
+    original, calls = SobolSamples.measure, []
+
+    def interrupted(self, *arguments):
+        calls.append(1)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(SobolSamples, "measure", interrupted)
+    with pytest.warns(StoppedEarly, match=says):
+        run = simulate(setting, "limit", seed=0, **options)
+    assert run.interrupted
+    assert run.M.sizes["step"] == steps
+    if steps == 4:
+        assert run.data.attrs["scrambles"] == runs
+    if runs == 1:
+        assert np.isnan(run.data.M_error).all()
+    else:
+        assert run.data.M_error.max() < 0.01
+
+
+def test_ctrl_c_between_grids_keeps_the_last_one(monkeypatch):
+    setting = Setting(target="tanh(z1)", activation="erf", alpha=2, eta=0.5, steps=2)
+    calls = []
+    original = limit._Run.trajectory
+
+    def interrupted(self):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(self)
+
+    monkeypatch.setattr(limit._Run, "trajectory", interrupted)
+    with pytest.warns(StoppedEarly, match="after 1 of"):
+        run = simulate(setting, "limit", seed=0)
+    assert run.interrupted
+    assert run.M.sizes["step"] == 3
+    assert np.isnan(run.data.M_error).all()
+
+
+def test_ctrl_c_before_the_first_step_is_passed_on(monkeypatch):
+    def interrupted(self, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SobolSamples, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(REFERENCE, "limit", seed=0, points=2**10)

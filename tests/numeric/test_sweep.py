@@ -94,6 +94,37 @@ def test_a_diverging_run_is_an_answer_like_another(tmp_path, counted):
     assert len(counted.made) == 1
 
 
+def test_files_of_another_version_are_not_reused(tmp_path, counted, monkeypatch):
+    monkeypatch.setattr(module, "version", lambda _: "0.0.1")
+    sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "simulate", counted)
+    sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path)
+    assert len(counted.made) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_worker_of_another_version_is_refused(tmp_path, monkeypatch):
+    versions = iter(["1", "2"])
+    monkeypatch.setattr(module, "version", lambda _: next(versions))
+    with pytest.raises(RebatchError, match="a worker has rebatch 2; allowed is that of the sweep, 1"):
+        sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path)
+
+
+def test_runs_in_threads_warn_once_through_the_sweep_and_leave_the_filters_alone(tmp_path):
+    setting = Setting(target="z1^3", activation="cubic", alpha=2, eta=5.0, steps=30)
+    filters = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(2) as client:
+        warnings.simplefilter("always")
+        runs = sweep(setting, d=[50, 60], seeds=3, folder=tmp_path, client=client)
+    stopped = [str(w.message) for w in caught if issubclass(w.category, StoppedEarly)]
+    assert [text.split(":")[0] for text in stopped] == [
+        f"d = {d}, seed = {s}" for d in (50, 60) for s in range(3)
+    ]
+    assert all("diverged" in run.stopped for run in runs)
+    assert warnings.filters == filters
+
+
 def test_options_that_change_the_numbers_change_the_file(tmp_path):
     (double,), (single,) = (
         sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path, storage=s) for s in ("float64", "float32")
