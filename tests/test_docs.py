@@ -1,6 +1,7 @@
 """The examples of the documentation run as they stand."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,9 @@ def test_the_examples_run(name, capsys):
     finally:
         settings.load_profile("default")
     assert "Target(" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted((DOCS.parent / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_the_programs_in_examples_run(path, capsys):
+    runpy.run_path(str(path), run_name="__main__")
+    assert len(capsys.readouterr().out.splitlines()) > 5
