@@ -20,6 +20,7 @@ def chain(
     first: int,
     last: int,
     stop: float,
+    along: Array,
     M: Array,
     E: Array,
     hit: NDArray[np.int64],

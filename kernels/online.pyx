@@ -179,6 +179,22 @@ cdef inline double longest(const Chain* s, const double* M) noexcept nogil:
     return result
 
 
+cdef inline double longest_along(const Chain* s, const double* M, const double* V, Py_ssize_t count) noexcept nogil:
+    """Return the squared norm of the longest row of M V^T, V (count, k) orthonormal."""
+    cdef double result = 0.0, total, part
+    cdef Py_ssize_t j, i, q
+    for j in range(s.p):
+        total = 0.0
+        for q in range(count):
+            part = 0.0
+            for i in range(s.k):
+                part += V[q * s.k + i] * M[j * s.k + i]
+            total += part * part
+        if total > result:
+            result = total
+    return result
+
+
 cdef void scalar_chain(const Chain* s, const double* z, const double* u, const double* A, const double* y,
                        Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop, double* M, double* E,
                        long long* hit, Py_ssize_t every, Py_ssize_t rows, double* kept_M, double* kept_Q,
@@ -231,7 +247,7 @@ cdef void scalar_chain(const Chain* s, const double* z, const double* u, const d
 def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const double[:, :, :, ::1] A,
           const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
           double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
-          Py_ssize_t last, double stop, double[:, :, ::1] M, double[:, :, ::1] E, long long[::1] hit,
+          Py_ssize_t last, double stop, const double[:, ::1] along, double[:, :, ::1] M, double[:, :, ::1] E, long long[::1] hit,
           Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q,
           double[:, ::1] kept_loss, double[:, ::1] scratch):
     """Take `repeats` steps on each of B batches, for R replicas, in place.
@@ -250,7 +266,8 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     normalize : whether rows are scaled back to norm 1 after each step
     repeats : steps on each batch
     first, last : number of steps taken before, and after; the last batch may have fewer steps than `repeats`
-    stop : replicas stop when a row of M is longer than this; negative: never
+    stop : replicas stop when a row of M along^T is longer than this; negative: never
+    along : (q, k) orthonormal rows
     M : (R, p, k)
     E : (R, p, p) a root of Q - M M^T
     hit : (R,) step at which a replica stopped, -1 while it runs, -2 - step if its overlaps diverged there
@@ -299,7 +316,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
                         length = longest(&s, m)
                         if not length <= DIVERGED * DIVERGED:
                             hit[r] = -3 - step
-                        elif stop >= 0 and length > stop * stop:
+                        elif stop >= 0 and longest_along(&s, m, &along[0, 0], along.shape[0]) > stop * stop:
                             hit[r] = step + 1
                     if step % every == 0:
                         kept_loss[r, row] = loss

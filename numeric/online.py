@@ -9,7 +9,7 @@ x_v' = A_v . A_v'.
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.online import chain
 from ..kernels.signals import KINDS
@@ -36,6 +36,7 @@ def simulate_online(
     threads: int | None = None,
     replicas: int | None = None,
     stop: float | None = None,
+    stop_along: ArrayLike | None = None,
 ) -> Trajectory:
     """Run online descent: `batch_size` fresh samples per step, by default one.
 
@@ -54,6 +55,8 @@ def simulate_online(
     stop : float, optional
         A replica stops when a row of M is longer than this. Variable ``hitting_step`` (replica) says at which step,
         -1 if it was not reached; later steps show the overlaps at which it stopped, and a NaN loss.
+    stop_along : array_like, shape (q, k), optional
+        Independent directions of R^k: for `stop`, rows of M are measured by their part in the span of these alone.
 
     Returns
     -------
@@ -76,8 +79,16 @@ def simulate_online(
     if replicas is not None and (isinstance(replicas, bool) or replicas < 1):
         raise RebatchError(f"replicas = {replicas}; allowed are integers >= 1")
     setting.samples(d)
+    along = _orthonormal(stop_along, setting.k)
+    if stop is None and stop_along is not None:
+        raise RebatchError("stop_along says where `stop` is measured; give `stop` too")
     run = _Online(
-        setting, int(d), replicas or 1, -1.0 if stop is None else float(stop), np.random.SeedSequence(seed)
+        setting,
+        int(d),
+        replicas or 1,
+        -1.0 if stop is None else float(stop),
+        along,
+        np.random.SeedSequence(seed),
     )
     with thread_pool(threads) as pool:
         record = run.record(pool)
@@ -85,6 +96,20 @@ def simulate_online(
     variables = {"hitting_step": (("replica",), np.maximum(run.hit, -1))} if stop is not None else {}
     data = trajectory.data.assign(variables)
     return Trajectory(data if replicas is not None else data.isel(replica=0))
+
+
+def _orthonormal(directions: ArrayLike | None, k: int) -> Array:
+    """Return an orthonormal basis, shape (q, k), of the span of the given directions; by default of R^k."""
+    if directions is None:
+        return np.eye(k)
+    given = np.asarray(directions, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] != k or not np.isfinite(given).all():
+        raise RebatchError(
+            f"stop_along has shape {given.shape}; allowed are finite numbers of shape (q, {k})"
+        )
+    if len(given) == 0 or np.linalg.matrix_rank(given) < len(given):
+        raise RebatchError(f"stop_along = {given.tolist()}; allowed are independent directions, at least one")
+    return np.ascontiguousarray(np.linalg.qr(given.T)[0].T)
 
 
 class _Group:
@@ -106,9 +131,15 @@ class _Online:
     """All replicas of one setting, and what is kept of them."""
 
     def __init__(
-        self, setting: Setting, d: int, replicas: int, stop: float, seed: np.random.SeedSequence
+        self,
+        setting: Setting,
+        d: int,
+        replicas: int,
+        stop: float,
+        along: Array,
+        seed: np.random.SeedSequence,
     ) -> None:
-        self.setting, self.d, self.stop = setting, d, stop
+        self.setting, self.d, self.stop, self.along = setting, d, stop, along
         p, k, self.b = setting.neurons, setting.k, setting.batch_size or 1
         count = -(-setting.steps // setting.record_every) + 1
         require(
@@ -184,6 +215,7 @@ class _Online:
             done,
             done + steps,
             self.stop,
+            self.along,
             group.M,
             group.E,
             group.hit,

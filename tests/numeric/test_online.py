@@ -186,3 +186,41 @@ def test_gradient_flow_on_a_batch_is_descent_with_small_steps():
 def test_bad_calls_are_refused(setting, engine, options, says):
     with pytest.raises(RebatchError, match=says):
         simulate(Setting(**{**SCALAR, "activation": "erf", **setting}), engine, d=50, seed=0, **options)
+
+
+def test_a_threshold_along_directions_is_that_of_the_projected_overlaps():
+    setting = Setting(
+        target="z1 + 2*z2", activation="erf", neurons=2, alpha=1, eta=2.0, steps=400, reuse=False
+    )
+    direction = np.array([1.0, -3.0])
+    path = simulate(setting, "online", d=50, seed=3, replicas=5)
+    length = np.abs(path.M.values @ direction / np.linalg.norm(direction)).max(axis=2)
+    hit = simulate(setting, "online", d=50, seed=3, replicas=5, stop=0.2, stop_along=[2 * direction])
+    # The same seed draws the same samples, so a run that stops is the other one up to its stop.
+    assert (length.max(axis=1) > 0.2).all()
+    np.testing.assert_array_equal(hit.data["hitting_step"], (length > 0.2).argmax(axis=1))
+    # Along all of R^k it is the default.
+    both = simulate(setting, "online", d=50, seed=3, replicas=5, stop=0.2, stop_along=[[1, 1], [0, 2]])
+    default = simulate(setting, "online", d=50, seed=3, replicas=5, stop=0.2)
+    np.testing.assert_array_equal(both.data["hitting_step"], default.data["hitting_step"])
+
+
+@pytest.mark.parametrize(
+    ("along", "message"),
+    [
+        ([[1.0]], "shape"),
+        ([[1.0, 2.0], [2.0, 4.0]], "independent"),
+        ([[0.0, 0.0]], "independent"),
+        ([[np.nan, 0.0]], "finite"),
+    ],
+)
+def test_directions_that_measure_nothing_are_refused(along, message):
+    setting = Setting(target="z1 + z2", activation="erf", alpha=1, eta=1.0, steps=4, reuse=False)
+    with pytest.raises(RebatchError, match=message):
+        simulate(setting, "online", d=50, seed=0, stop=0.1, replicas=2, stop_along=along)
+
+
+def test_directions_without_a_threshold_are_refused():
+    setting = Setting(target="z1 + z2", activation="erf", alpha=1, eta=1.0, steps=4, reuse=False)
+    with pytest.raises(RebatchError, match="give `stop` too"):
+        simulate(setting, "online", d=50, seed=0, replicas=2, stop_along=[[1.0, 0.0]])
