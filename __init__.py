@@ -43,5 +43,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "numeric.trajectory": ["Trajectory"],
         "verify.agreement": ["agreement"],
         "verify.learnability": ["learnability"],
+        "verify.scaling": ["scaling"],
     },
 )

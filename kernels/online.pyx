@@ -277,6 +277,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     scratch : (R, at least p (k + 3 p + 3 b) + b p)
     """
     cdef Py_ssize_t r, t, _q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[1]
+    cdef Py_ssize_t q = along.shape[0]
     cdef Chain s
     cdef double loss, length
     cdef bint running
@@ -316,7 +317,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
                         length = longest(&s, m)
                         if not length <= DIVERGED * DIVERGED:
                             hit[r] = -3 - step
-                        elif stop >= 0 and longest_along(&s, m, &along[0, 0], along.shape[0]) > stop * stop:
+                        elif stop >= 0 and longest_along(&s, m, &along[0, 0], q) > stop * stop:
                             hit[r] = step + 1
                     if step % every == 0:
                         kept_loss[r, row] = loss
