@@ -43,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "numeric.trajectory": ["Trajectory"],
         "verify.agreement": ["agreement"],
         "verify.learnability": ["learnability"],
+        "verify.reuse_samples": ["reuse_scaling"],
         "verify.scaling": ["scaling"],
     },
 )

@@ -247,8 +247,8 @@ cdef void scalar_chain(const Chain* s, const double* z, const double* u, const d
 def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const double[:, :, :, ::1] A,
           const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
           double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
-          Py_ssize_t last, double stop, const double[:, ::1] along, double[:, :, ::1] M, double[:, :, ::1] E, long long[::1] hit,
-          Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q,
+          Py_ssize_t last, double stop, const double[:, ::1] along, double[:, :, ::1] M, double[:, :, ::1] E,
+          long long[::1] hit, Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q,
           double[:, ::1] kept_loss, double[:, ::1] scratch):
     """Take `repeats` steps on each of B batches, for R replicas, in place.
 

@@ -6,9 +6,9 @@ n = IE(g) and m the overlap with a direction v of first order, the drift of a st
     E[dm] = (eta/d) q m^{n-1},   q = a E[sigma^(n)] C_n(g)[v, …, v] / (n-1)!,
 
 from |m| of order 1/sqrt(d); the random part of the step shortens m by (eta/d)^2 d v m / 2, v = E[y^2] E[sigma'^2].
-Both are of one size at eta/d = c d^{-max(n,2)/2} with c a share of |q|/v, and then the time at which |M| first exceeds
-a threshold grows like d (n = 1), d log d (n = 2), d^{n-1} (n >= 3) [BA21]. The time is measured by the exact chain
-of overlaps (`numeric/online.py`) and held against that law.
+Both are of one size at eta/d = c d^{-max(n,2)/2} with c a share of |q|/v, and the time at which |M| first exceeds
+a threshold then grows like d (n = 1), d log d (n = 2), d^{n-1} (n >= 3) [BA21]. The time is measured by the exact
+chain of overlaps (`numeric/online.py`) and held against that law.
 """
 
 import math
@@ -337,7 +337,7 @@ class Protocol:
 
     def step_size(self, d: int) -> float:
         """Return eta/d = c d^{-max(IE,2)/2}."""
-        return self.share * self.drift / self.noise * float(d) ** (-max(self.order, 2) / 2)
+        return self.share * self.drift / self.noise * math.pow(d, -max(self.order, 2) / 2)
 
     def drift_time(self, d: int) -> float:
         """Return the steps that the drift alone takes from |m| = 0.67/sqrt(d), a median start, to the threshold."""
@@ -347,7 +347,7 @@ class Protocol:
             return self.threshold / rate
         if n == 2:
             return math.log(self.threshold / start) / rate
-        return (start ** (2 - n) - self.threshold ** (2 - n)) / ((n - 2) * rate)
+        return float((start ** (2 - n) - self.threshold ** (2 - n)) / ((n - 2) * rate))
 
     def budget(self, d: int) -> int:
         """Return the number of steps after which a replica is given up."""
