@@ -17,6 +17,8 @@ from ..symbolic.subspace import in_words
 from ..verify.agreement import Agreement
 from ..verify.convergence import Convergence
 from ..verify.learnability import Check, LearnabilityCheck
+from ..verify.reuse_samples import ReuseScaling
+from ..verify.scaling import Scaling, law_in_words
 
 Prediction = TwoStepOverlap | TwoStepNumbers
 
@@ -177,6 +179,112 @@ def _draw_check(panel: Axes, check: Check, runs: int) -> None:
     elif check.claim == "hidden":
         constant = np.exp(np.mean(np.log(check.size * np.sqrt(d))))
         panel.plot(d, constant / np.sqrt(d), "--", color=color, linewidth=1)
+
+
+def scaling_figure(result: Scaling) -> Figure:
+    """Return weak-recovery times against d: replicas, medians, the fitted power and the law of theory."""
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    panel = figure.subplots()
+    d, protocol = result.d.astype(float), result.protocol
+    # Replicas that were given up stand at their budget; beside each other, so that their number is seen.
+    spread = np.linspace(0.96, 1.04, result.replicas)
+    for size, times, budget in zip(d, result.times, result.budget, strict=True):
+        panel.plot(size * spread, np.minimum(times, budget), ".", color="0.8", markersize=2, zorder=1)
+    panel.plot([], [], ".", color="0.7", label=f"{result.replicas} replicas each")
+    known = np.isfinite(result.high)
+    median, low, high = (values[known] for values in (result.median, result.low, result.high))
+    panel.errorbar(
+        d[known],
+        median,
+        [median - low, high - median],
+        fmt="o",
+        color="C0",
+        markersize=5,
+        capsize=3,
+        label=f"median, {100 * (1 - result.false_alarm):g}% interval",
+        zorder=3,
+    )
+    if (~known).any():
+        panel.plot(
+            d[~known], result.budget[~known], "^", color="C3", markersize=6, label="no median in the budget"
+        )
+    if result.fit is not None:
+        fit, grid = result.fit, np.geomspace(d[0], d[-1], 100)
+        law = fit.constant * protocol.law(grid)
+        panel.plot(grid, law, "--", color="C1", label=f"theory: {_in_math(protocol.law_in_words)}")
+        middle = np.exp(np.log(d[known]).mean())
+        at = np.exp((np.log(median) - np.log(protocol.factor(d[known]))).mean())
+        power = at * (grid / middle) ** fit.slope * protocol.factor(grid)
+        times_log = r"\,\log d" if protocol.order == 2 else ""
+        panel.plot(
+            grid, power, "-", color="C0", linewidth=1, label=rf"fit: $d^{{{fit.slope:.2f}}}{times_log}$"
+        )
+    panel.set(
+        xscale="log",
+        yscale="log",
+        xlabel="dimension $d$",
+        ylabel=rf"steps until $|M| > {protocol.threshold:g}$",
+    )
+    panel.set_title(f"{protocol.target.text}: {result.outcome} with IE = {protocol.order}", fontsize=10)
+    _plain_dimensions(panel, result.d.tolist())
+    panel.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def reuse_figure(result: ReuseScaling) -> Figure:
+    """Return the samples that a reused batch needs against d beside one pass, and what fresh batches reach."""
+    figure = Figure(figsize=(8.8, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    d, setting = result.d.astype(float), result.setting
+    known = np.isfinite(result.alpha)
+    n = result.alpha[known] * d[known]
+    left.errorbar(
+        d[known],
+        n,
+        2 * n * result.log_error[known],
+        fmt="o",
+        color="C0",
+        markersize=5,
+        capsize=3,
+        label="reused batch: measured, 2 s.e.",
+        zorder=3,
+    )
+    left.plot(d, setting.alpha * d, "-", color="C0", linewidth=1, label=rf"limit: $n = {setting.alpha:g}\,d$")
+    order = result.one_pass_order
+    law = d * np.log(d) if order == 2 else d**result.one_pass_exponent
+    left.plot(
+        d,
+        setting.alpha * d[0] * law / law[0],
+        "--",
+        color="C1",
+        label=f"one pass: grows like {_in_math(law_in_words(order))}",
+    )
+    left.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel="samples needed $n$")
+    slope = "" if result.fit is None else rf", $n \propto d^{{{result.fit.slope:.2f}}}$"
+    left.set_title(f"{setting.target.text}: {result.outcome}{slope}", fontsize=10)
+    right.axhline(
+        result.threshold, color="C0", linewidth=1, label=rf"reused, limit, $n = {setting.alpha:g}\,d$"
+    )
+    right.plot(
+        d, result.fresh, "s", color="C1", markersize=5, label=rf"fresh batches, $n = {setting.alpha:g}\,d$"
+    )
+    right.plot(d, 0.67 / np.sqrt(d), ":", color="0.4", label=r"random neuron: $0.67/\sqrt{d}$")
+    right.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel=r"median of $|M|/\sqrt{Q}$")
+    right.set_title(f"after {setting.steps} steps", fontsize=10)
+    for panel in (left, right):
+        _plain_dimensions(panel, result.d.tolist())
+        panel.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _in_math(law: str) -> str:
+    return "$" + law.replace("d log d", r"d\,\log d") + "$"
+
+
+def _plain_dimensions(panel: Axes, d: Sequence[int]) -> None:
+    """Label the dimensions measured, as plain numbers, and nothing between."""
+    panel.set_xticks(list(d), [f"{size}" for size in d], fontsize="small")
+    panel.set_xticks([], minor=True)
 
 
 def overlap_map_figure(

@@ -493,6 +493,90 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def scaling(
+    target: TargetOrName,
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            "--activation", "-s", help="By default He(n, h)/n! at information exponent n; --reuse: tanh."
+        ),
+    ] = None,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Measure the samples that a reused batch needs instead.")
+    ] = False,
+    dimensions: Annotated[
+        str | None, typer.Option(help="Values of d, with commas between; by default what takes minutes.")
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option(help="Runs at each dimension; 192 by default, 32 with --reuse.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="--reuse: the overlap to reach is the limit's at n = alpha d.")
+    ] = 4.0,
+    eta: Annotated[float | None, typer.Option(help="--reuse: step size.")] = None,
+    steps: Annotated[int, typer.Option(help="--reuse: steps on the batch.")] = 2,
+    noise_std: NoiseStd = 0.0,
+    false_alarm: Annotated[float, typer.Option(help="Chance that a true law is called inconsistent.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how learning time grows with d, and hold it against the information exponent.
+
+    Weak-recovery time of online descent, by default; with --reuse, the samples that a reused batch needs. The exit
+    code is 1 where theory and numbers disagree.
+    """
+    from ..symbolic.catalog import named
+    from ..symbolic.target import Target
+    from ..verify.reuse_samples import ReuseScaling, reuse_scaling
+    from ..verify.scaling import Scaling
+    from ..verify.scaling import scaling as measure
+    from .figures import require_format, reuse_figure, save, scaling_figure
+    from .tables import outcome_in_colour, reuse_table, scaling_table
+
+    if figure is not None:
+        require_format(figure)
+    if not reuse and (alpha, eta, steps) != (4.0, None, 2):
+        raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
+    learned = Target(named(target).text if target.startswith("@") else target, noise_std=noise_std)
+    options: dict[str, Any] = {
+        "seed": seed,
+        "false_alarm": false_alarm,
+        "dimensions": None if dimensions is None else _integers("--dimensions", dimensions),
+    }
+    result: ReuseScaling | Scaling
+    if reuse:
+        result = samples = reuse_scaling(
+            learned,
+            activation or "tanh",
+            alpha=alpha,
+            eta=eta,
+            steps=steps,
+            runs=32 if replicas is None else replicas,
+            **options,
+        )
+        table, drawn = reuse_table(samples), reuse_figure(samples) if figure else None
+    else:
+        result = times = measure(
+            learned, activation, replicas=192 if replicas is None else replicas, **options
+        )
+        table, drawn = scaling_table(times), scaling_figure(times) if figure else None
+    written = save(drawn, figure) if drawn is not None and figure is not None else None
+    if as_json:
+        _print_json({**result.to_json(), "figure": None if written is None else str(written)})
+    else:
+        console.print(result.heading(), highlight=False, markup=False)
+        console.print(table)
+        console.print(outcome_in_colour(result.outcome, result.statement()), highlight=False)
+        if result.interrupted:
+            console.print("interrupted: the dimensions finished before", highlight=False)
+        if written is not None:
+            console.print(f"figure: {written}", highlight=False)
+    if result.outcome == "inconsistent":
+        raise typer.Exit(1)
+
+
 def _draw_curves(
     experiment: Any, readout: list[float] | None, path: Path, runs: int, d: int, *, show: bool
 ) -> None:

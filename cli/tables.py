@@ -17,7 +17,10 @@ if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..symbolic.headline import Headline
     from ..verify.agreement import Agreement
     from ..verify.learnability import LearnabilityCheck
+    from ..verify.reuse_samples import ReuseScaling
+    from ..verify.scaling import Scaling
 
+_LAW_STYLE = {"consistent": "green", "inconsistent": "red", "undecided": "yellow"}
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
 _OUTCOME_STYLE = {"agrees": "green", "disagrees": "red", "no claim": "default"}
 # A single overlap this unlikely is shown in red; the test of all of them stands below the table.
@@ -149,6 +152,49 @@ def learnability_table(result: "LearnabilityCheck") -> Table:
             f"[{_OUTCOME_STYLE.get(outcome, 'yellow')}]{outcome}[/]",
         )
     return table
+
+
+def scaling_table(result: "Scaling") -> Table:
+    """Return the weak-recovery times, a row per dimension; the last column is flat where the law holds."""
+    level, law = 100 * (1 - result.false_alarm), result.protocol.law_in_words
+    table = _table("d", "eta/d", "median steps", f"{level:g}% interval", "reached", f"steps / ({law})")
+    for d, times, median, low, high in zip(
+        result.d, result.times, result.median, result.low, result.high, strict=True
+    ):
+        table.add_row(
+            str(d),
+            f"{result.protocol.step_size(int(d)):.3g}",
+            _steps(median),
+            f"{_steps(low)} to {_steps(high)}",
+            f"{np.isfinite(times).sum()} of {result.replicas}",
+            f"{median / result.protocol.law([d])[0]:.3g}" if np.isfinite(median) else "",
+        )
+    return table
+
+
+def reuse_table(result: "ReuseScaling") -> Table:
+    """Return the samples that a reused batch needs, a row per dimension."""
+    table = _table("d", "samples n", "n / d", "one pass: overlap", "random neuron")
+    for d, alpha, error, fresh in zip(result.d, result.alpha, result.log_error, result.fresh, strict=True):
+        found = np.isfinite(alpha)
+        table.add_row(
+            str(d),
+            f"{alpha * d:,.0f}" if found else "not found",
+            f"{alpha:.2f} ± {alpha * error:.2f}" if found else "",
+            f"{fresh:.3f}",
+            f"{0.67 / np.sqrt(d):.3f}",
+        )
+    return table
+
+
+def outcome_in_colour(outcome: str, statement: str) -> str:
+    """Return a statement with its outcome, the first word, in colour."""
+    style = _LAW_STYLE[outcome]
+    return f"[bold {style}]{outcome}[/]{escape(statement.removeprefix(outcome))}"
+
+
+def _steps(count: float) -> str:
+    return f"{count:,.0f}" if np.isfinite(count) else "not reached"
 
 
 def _with_error(value: float, error: float | None) -> str:

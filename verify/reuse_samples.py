@@ -124,7 +124,8 @@ def reuse_scaling(
     if threshold < _LEAST_OVERLAP:
         raise RebatchError(
             f"in the limit the overlap at alpha = {alpha:g}, eta = {setting.eta:.3g} is {threshold:.2g}, too small "
-            f"to be seen (allowed is {_LEAST_OVERLAP:g} or more); give a larger alpha, another eta, activation or steps"
+            f"to be seen (allowed is {_LEAST_OVERLAP:g} or more); give a larger alpha, another eta, activation or "
+            "steps"
         )
     sizes = _sizes(dimensions, threshold)
     # A search looks at about five values of alpha around the one it finds.
@@ -228,6 +229,11 @@ class ReuseScaling:
             return "inconsistent"
         return "undecided" if self.fit is None else self.fit.outcome
 
+    def heading(self) -> str:
+        """Return what was run and measured, in two lines."""
+        along = ", ".join(self.names)
+        return f"{self.setting}\n|M| along {along}, over sqrt(Q), exceeds {self.threshold:.3f} at the median"
+
     def statement(self) -> str:
         """Return the outcome in one sentence, with its false-alarm rate."""
         if np.isinf(self.alpha).any():
@@ -271,10 +277,7 @@ class ReuseScaling:
         }
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.setting}",
-            f"|M| along {', '.join(self.names)}, over sqrt(Q), exceeds {self.threshold:.3f}",
-        ]
+        lines = [self.heading()]
         for d, alpha, error, fresh in zip(self.d, self.alpha, self.log_error, self.fresh, strict=True):
             lines.append(
                 f"d = {d}: n = {alpha * d:.0f} (alpha = {alpha:.2f} ± {alpha * error:.2f}); "

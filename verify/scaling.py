@@ -46,7 +46,7 @@ DIMENSIONS: dict[int, tuple[int, ...]] = {
     1: (64, 128, 256, 512, 1024, 2048, 4096),
     2: (64, 128, 256, 512, 1024, 2048, 4096),
     3: (64, 96, 128, 192, 256, 384),
-    4: (32, 48, 64, 96),
+    4: (32, 48, 64, 96, 128),
 }
 _FALLBACK = (16, 24, 32, 48)
 # A replica is given up after so many times the time that the drift alone takes.
@@ -140,6 +140,10 @@ def scaling(
         interrupted = interrupted or run.interrupted
         if interrupted:
             break
+        if run.stopped:
+            raise RebatchError(
+                f"at d = {d} a run {run.stopped}; allowed are steps that do not: a smaller share"
+            )
         hit = run.data["hitting_step"].values.astype(float)
         rows.append(np.where(hit < 0, np.inf, hit))
     if not rows:
@@ -320,6 +324,11 @@ class Protocol:
         """The power of d in the law of the time, max(IE - 1, 1); at IE = 2 the law has a factor log d too."""
         return max(self.order - 1, 1)
 
+    @property
+    def law_in_words(self) -> str:
+        """The law of the time: d, d log d, d^2, …."""
+        return law_in_words(self.order)
+
     def law(self, d: Array | Sequence[int]) -> Array:
         """Return the law of the time up to its constant: d^{max(IE-1,1)}, times log d at IE = 2."""
         size = np.asarray(d, dtype=np.float64)
@@ -439,9 +448,13 @@ class Scaling:
         """True where consistent, False where inconsistent, None where undecided."""
         return {"consistent": True, "inconsistent": False, "undecided": None}[self.outcome]
 
+    def heading(self) -> str:
+        """Return what was run and measured, in one line."""
+        return f"{self.protocol}"
+
     def statement(self) -> str:
         """Return the outcome in one sentence, with its false-alarm rate."""
-        n, law = self.protocol.order, law_in_words(self.protocol.order)
+        n, law = self.protocol.order, self.protocol.law_in_words
         if self.overdue.any():
             late = ", ".join(map(str, self.d[self.overdue]))
             return (
@@ -492,7 +505,7 @@ class Scaling:
         }
 
     def __str__(self) -> str:
-        lines = [str(self.protocol)]
+        lines = [self.heading()]
         for d, times, median, low, high in zip(
             self.d, self.times, self.median, self.low, self.high, strict=True
         ):
