@@ -187,7 +187,7 @@ def scaling_figure(result: Scaling) -> Figure:
     panel = figure.subplots()
     d, protocol = result.d.astype(float), result.protocol
     # Replicas that were given up stand at their budget; beside each other, so that their number is seen.
-    spread = np.linspace(0.96, 1.04, result.replicas)
+    spread = (d[-1] / d[0]) ** np.linspace(-0.01, 0.01, result.replicas)
     for size, times, budget in zip(d, result.times, result.budget, strict=True):
         panel.plot(size * spread, np.minimum(times, budget), ".", color="0.8", markersize=2, zorder=1)
     panel.plot([], [], ".", color="0.7", label=f"{result.replicas} replicas each")
@@ -225,9 +225,8 @@ def scaling_figure(result: Scaling) -> Figure:
         xlabel="dimension $d$",
         ylabel=rf"steps until $|M| > {protocol.threshold:g}$",
     )
-    panel.set_title(f"{protocol.target.text}: {result.outcome} with IE = {protocol.order}", fontsize=10)
-    _plain_dimensions(panel, result.d.tolist())
-    panel.legend(frameon=False, fontsize="small")
+    panel.set_title(f"{protocol.target.text}, IE = {protocol.order}: {result.outcome}", fontsize=10)
+    _finish(panel, result.d.tolist())
     return figure
 
 
@@ -272,8 +271,7 @@ def reuse_figure(result: ReuseScaling) -> Figure:
     right.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel=r"median of $|M|/\sqrt{Q}$")
     right.set_title(f"after {setting.steps} steps", fontsize=10)
     for panel in (left, right):
-        _plain_dimensions(panel, result.d.tolist())
-        panel.legend(frameon=False, fontsize="small")
+        _finish(panel, result.d.tolist())
     return figure
 
 
@@ -281,8 +279,10 @@ def _in_math(law: str) -> str:
     return "$" + law.replace("d log d", r"d\,\log d") + "$"
 
 
-def _plain_dimensions(panel: Axes, d: Sequence[int]) -> None:
-    """Label the dimensions measured, as plain numbers, and nothing between."""
+def _finish(panel: Axes, d: Sequence[int]) -> None:
+    """Label the dimensions measured, as plain numbers; what was measured comes first in the legend."""
+    handles, labels = panel.get_legend_handles_labels()
+    panel.legend(handles[::-1], labels[::-1], frameon=False, fontsize="small")
     panel.set_xticks(list(d), [f"{size}" for size in d], fontsize="small")
     panel.set_xticks([], minor=True)
 

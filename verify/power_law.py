@@ -180,5 +180,6 @@ def bootstrap_log_error(times: Array, cap: float, seed: int) -> float:
     ordered = np.sort(times)
     # The order statistic of a resample is the order statistic of the indices drawn.
     drawn = np.sort(rng.integers(len(ordered), size=(_RESAMPLES, len(ordered))), axis=1)
-    medians = np.minimum(ordered[drawn[:, len(ordered) // 2]], cap)
+    medians = ordered[drawn[:, len(ordered) // 2]]
+    medians[np.isinf(medians)] = cap
     return float(np.log(medians).std(ddof=1))

@@ -32,7 +32,7 @@ from .power_law import Array, Outcome, PowerLaw, power_law, require_rate
 _RATIO = math.sqrt(2)
 _REACH = 10
 # A random unit vector has a cosine of about 0.67/sqrt(d); the threshold is to stand out of it.
-_ABOVE_NOISE = 3.0
+_ABOVE_NOISE = 4.0
 _LEAST_OVERLAP = 0.01
 _SIZES = 5
 _RESAMPLES = 2000
@@ -244,8 +244,8 @@ class ReuseScaling:
             return "undecided: fewer than 3 dimensions were measured; theory says n = Theta(d)"
         low, high = self.fit.interval
         return (
-            f"{self.fit.outcome} with n = Theta(d) on a reused batch: n grows like d^{self.fit.slope:.2f}, interval "
-            f"{low:.2f} to {high:.2f} (false-alarm rate {self.false_alarm:g}), allowance for finite size "
+            f"{self.fit.outcome}, theory says n = Theta(d) on a reused batch: n grows like d^{self.fit.slope:.2f}, "
+            f"interval {low:.2f} to {high:.2f} (false-alarm rate {self.false_alarm:g}), allowance for finite size "
             f"±{self.fit.allowance:.2f}; n = {self.fit.constant:.2f} d, the limit says {self.setting.alpha:g} d; "
             f"one pass needs {'d log d' if self.one_pass_order == 2 else f'd^{self.one_pass_exponent}'}"
         )

@@ -466,7 +466,7 @@ class Scaling:
         low, high = self.fit.interval
         what = "steps / log d" if n == 2 else "steps"
         return (
-            f"{self.fit.outcome} with IE = {n}, {law}: {what} grow like d^{self.fit.slope:.2f}, interval "
+            f"{self.fit.outcome}, IE = {n} says {law}: {what} grow like d^{self.fit.slope:.2f}, interval "
             f"{low:.2f} to {high:.2f} (false-alarm rate {self.false_alarm:g}), theory {self.fit.expected:g}, "
             f"allowance for finite size ±{self.fit.allowance:.2f}"
         )
