@@ -15,7 +15,7 @@ from .level_sets import first_order_on_level_sets
 from .parse import coordinate
 from .real import as_expr
 from .search import CAP, Search, Stage, UndecidedError
-from .subspace import Subspace, Vector, dot, in_words
+from .subspace import Subspace, Vector, in_words, squared_length
 from .target import Target
 
 # The powers of the label that are tried by default.
@@ -157,6 +157,8 @@ def reuse_staircase(target: Target, max_order: int = MAX_POWER) -> ReuseStaircas
             stage = search.grow(learned, powers, highest=1)
         except UndecidedError:
             break
+        if (learned + stage.added).dimension == learned.dimension:
+            break
         learned = learned + stage.added
         spaces.append(learned)
         hows.append(stage.how)
@@ -178,7 +180,7 @@ def two_values(search: Search) -> tuple[sp.Rational, sp.Rational] | None:
 def _along(target: Target, search: Search) -> sp.Expr:
     """Return the function t -> g(t b / |b|) of the one direction b, in the coordinate z1."""
     (b,) = search.relevant.orthogonal_basis()
-    size = sp.sqrt(as_expr(dot(b, b)))
+    size = sp.sqrt(squared_length(b))
     t = sp.Dummy(real=True)
     images = {z: as_expr(x) * t / size for z, x in zip(target.coordinates, b, strict=True)}
     return target.expr.xreplace(images).xreplace({t: coordinate(1)})

@@ -151,9 +151,12 @@ def two_step_verdict(
         g = PolynomialFixer(to_polynomial(target.expr, target.coordinates))
         symmetries = hidden_directions(g, relevant, reached)[0]
     else:
-        symmetries = search_of(target).certified[0]
+        search = search_of(target)
+        symmetries = search.certified[0]
         learned, searched = _measured(target, max_order)
         reached = Subspace.span((v.direction for v in learned), target.k)
+        if (reached + search.hidden).dimension < relevant.dimension:
+            symmetries = (*symmetries, *hidden_directions(search.fixer, relevant, reached)[0])
     hidden = _certified(symmetries, relevant)
     rest = (reached + Subspace.span((v.direction for v in hidden), target.k)).within(relevant)
     if polynomial and relevant.dimension == 1 and rest.dimension:
@@ -205,11 +208,15 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
     axes = [axis(i, target.k) for i in range(target.k)]
     basis = search.fixed.orthogonal_basis()
     found: list[DirectionVerdict] = []
+    # How it is known that lower moments add nothing: the order of a verdict rests on it.
+    lower: list[How] = []
     if not basis:
         return (), max_order
     m = 0
     for m in range(1, max_order + 1):
         entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+        before = worst(lower)
+        lower += [c.how for c in entries if c.zero]
         if all(c.zero for c in entries):
             continue
         direction, how = direction_of(search, m, basis, entries)
@@ -220,8 +227,10 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
                 # Up to a factor the last one is what the others leave, and shorter to write.
                 others = Subspace.span((verdict.direction for verdict in found), target.k)
                 (new,) = others.within(search.fixed).orthogonal_basis()
-            known = worst([how, *map(how_known, new), *(verdict.how for verdict in found)])
+            known = worst([how, before, *map(how_known, new), *(verdict.how for verdict in found)])
             found.append(DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu))
+        elif how is not How.EXACT:
+            lower.append(How.NUMERIC)  # in the span of those before, as far as can be told
         if len(found) == len(basis):
             break
     return tuple(found), m

@@ -7,6 +7,7 @@ enclosures. What cannot be told from 0 counts as 0: a subspace may then come out
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import lcm
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ from .known import How
 from .polynomial import rational
 
 # An exact number of more operations goes on as a ball of that precision: elimination makes them longer and longer.
-_LONGEST = 30
+_LONGEST = 20
 _BITS = 512
 _FEW_ROOTS = 2
 _LOW_DEGREE = 12
@@ -108,8 +109,10 @@ def scalar(value: Expectation) -> Scalar:
     return fmpq(0) if vanishes(value)[0] else Real(value)
 
 
+@lru_cache(maxsize=4096)
 def _shortened(x: sp.Expr) -> sp.Expr:
     """Return an exact number without roots in a denominator where they are few, or with a fraction reduced."""
+    x = sp.expand(x)
     fraction = sp.together(x)
     bottom = sp.fraction(fraction)[1]
     if bottom.is_Rational:

@@ -5,7 +5,7 @@ E[g^m :u^A t^T:] (`averages.py`) by |T|, then |A|. A nonzero one of order j = |T
 That nothing grows below j is proved by
 
 - zeros of every coefficient, where U = {0} and they are finitely many;
-- the same, where g is a function of U plus a function of the rest, so that only A = 0 counts;
+- the same, where g is a function of U plus a function of the rest, so that only A = 0 counts, or a polynomial;
 - symmetry: where U is all that the symmetries of g fix, order 1 adds nothing;
 - parity: a reflection of basis vectors with g(Rz) = s g(z) leaves only multi-indices with (-1)^(flipped part) = s^m,
   and the least |T| > 0 among those bounds every stage from U on (later subspaces only grow, so the bound holds for
@@ -13,7 +13,9 @@ That nothing grows below j is proved by
 - moment identities in all powers of g at once (`moment_identity.py`), which forbid low orders along one direction.
 
 Where the two meet the answer is exact (or an enclosure, or numeric, as the coefficients behind it); where they do
-not, it is undecided and both bounds are stated. Theory, 3.1-3.6.
+not, it is undecided and both bounds are stated. Where the contractions are infinitely many, a stage may hold fewer
+directions than D_j(U): the search for them ends one level of |A| after the first. The orders are unaffected. Theory,
+3.1-3.6.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +34,16 @@ from .hermite import MultiIndex
 from .known import How, worst
 from .moment_identity import first_order_not_excluded
 from .real import Scalar, as_expr, scalar
-from .subspace import Subspace, Vector, as_floats, axis, dot, orthogonalised, primitive
+from .subspace import (
+    Subspace,
+    Vector,
+    as_floats,
+    axis,
+    dot,
+    orthogonalised,
+    primitive,
+    squared_length,
+)
 from .symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, is_exact, moved
 from .target import Target
 
@@ -172,6 +183,13 @@ class Search:
         """What is left of the relevant subspace: every E[F(y) z] lies in it."""
         return self.hidden.within(self.relevant)
 
+    @cached_property
+    def degree(self) -> int | None:
+        """The degree of a polynomial, whatever its coefficients, up to the cap; None for any other target."""
+        g, z = self.target.expr, self.target.coordinates
+        degree = int(sp.Poly(g, *z).total_degree()) if g.is_polynomial(*z) else CAP + 1
+        return degree if degree <= CAP else None
+
     def basis(self, learned: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
         """Return orthogonal bases of U and of what is left, the latter adapted to the symmetries."""
         known = learned.orthogonal_basis()
@@ -183,8 +201,9 @@ class Search:
         return known, tuple(rest)
 
     def axes(self, covered: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
-        """Return the coordinate axes that are covered, and the others that occur in the target."""
-        axes = [axis(i, self.k) for i in self.averages.used]
+        """Return the coordinate axes that are covered, and the others on which the target depends."""
+        occurring = (axis(i, self.k) for i in self.averages.used)
+        axes = [v for v in occurring if any(dot(v, row) != 0 for row in self.relevant.rows)]
         return tuple(v for v in axes if v in covered), tuple(v for v in axes if v not in covered)
 
     def parity(self, basis: tuple[Vector, ...]) -> Parity:
@@ -215,7 +234,7 @@ class Search:
         off = _complement(_projection([b], self.k))
         if not is_exact([b, *off]):
             return 1
-        t, size = sp.Dummy("t", real=True), sp.sqrt(as_expr(dot(b, b)))
+        t, size = sp.Dummy("t", real=True), sp.sqrt(squared_length(b))
         rest = [
             sp.Add(*(as_expr(x) * z for x, z in zip(row, self.target.coordinates, strict=True)))
             for row in off
@@ -245,15 +264,17 @@ class Search:
         bound = parity.least(range(len(known), parity.size), labels=powers is None)
         if isotropic and all(self._stays(learned, b) for b in rest):
             bound = max(bound, 2)
-        # Of g itself there are finitely many coefficients of each order then.
-        finite = powers is None and (not known or self._is_sum(known))
+        # Of g itself there are finitely many coefficients of each order then, and all are looked at.
+        separate = powers is None and (not known or self._is_sum(known))
+        finite = separate or (powers is None and self.degree is not None)
+        most = CAP if self.degree is None or powers is not None else min(CAP, self.degree)
         spent, lowered = 0, []
-        for order in range(bound, highest + 1):
+        for order in range(bound, min(highest, most) + 1):
             found = _Growth(self, known, rest, isotropic=isotropic)
             movable = [
                 i for i, b in enumerate(rest) if order > 1 or not isotropic or not self._stays(learned, b)
             ]
-            for level in range(1 if finite or not known else CAP - order + 1):
+            for level in range(1 if separate or not known else most - order + 1):
                 for m, A in product(powers or (1,), _compositions(len(known), level)):
                     if found.full:
                         break
@@ -274,7 +295,7 @@ class Search:
                     found.add(m, A, tensor)
                 if found.rows and found.first_level < 0:
                     found.first_level = level
-                if found.full or (found.rows and level > found.first_level):
+                if found.full or (not finite and found.rows and level > found.first_level):
                     break
             if found.rows:
                 space, how = found.directions()
@@ -315,7 +336,9 @@ class Search:
                 stages.append(self.grow(learned, powers, isotropic=isotropic))
             except UndecidedError as error:
                 return stages, str(error)
-            learned = learned + stages[-1].added
+            before, learned = learned, learned + stages[-1].added
+            if learned.dimension == before.dimension:
+                return stages[:-1], "what is found next cannot be told from what was found before"
         return stages, ""
 
 
@@ -402,7 +425,7 @@ def direction_of(
     entries, how = _in_simple_ratios(search, power, basis, row, known, lowered or (0,) * len(basis))
     if entries is None:
         entries = [fmpq(0) if c.zero else scalar(c.value) for c in row]
-        how = worst(c.how for c in row if not c.zero)
+        how = worst(c.how for c in row)
     # Entries are inner products with the basis: back to R^k by sum_i v_i b_i / |b_i|^2.
     scaled = [(x / dot(b, b), b) for x, b in zip(entries, basis, strict=True)]
     vector = [sum((x * b[r] for x, b in scaled), fmpq(0)) for r in range(search.k)]

@@ -96,7 +96,9 @@ class Subspace:
         """Return an orthogonal basis of primitive vectors (Gram-Schmidt without normalisation)."""
         basis: list[Vector] = []
         for row in self.rows:
-            basis.append(primitive(orthogonalised(row, basis)))
+            rest = orthogonalised(row, basis)
+            if any(rest):
+                basis.append(primitive(rest))
         return tuple(basis)
 
 
@@ -131,13 +133,20 @@ def is_rational(vector: Iterable[Scalar]) -> bool:
 
 
 def primitive(vector: Sequence[Scalar]) -> Vector:
-    """Return the multiple of a nonzero vector with coprime integer entries, the first nonzero one positive.
+    """Return the multiple of a vector with coprime integer entries, the first nonzero one positive; 0 stays 0.
 
     Where its ratios are not rational: the multiple that is shortest to write among those with an entry 1.
     """
+    if not any(vector):
+        return tuple(vector)
     rational = [x for x in vector if not isinstance(x, Real)]
     if len(rational) < len(vector):
-        multiples = [tuple(x / entry for x in vector) for entry in vector if entry != 0]
+        # An entry over itself is 1, whatever its error.
+        multiples = [
+            tuple(fmpq(1) if i == j else x / entry for i, x in enumerate(vector))
+            for j, entry in enumerate(vector)
+            if entry != 0
+        ]
         shortest = min(multiples, key=lambda v: (not is_rational(v), sum(len(str(x)) for x in v)))
         return primitive(shortest) if is_rational(shortest) else _positive(shortest)
     scale = lcm(*(int(x.q) for x in rational))
@@ -161,7 +170,8 @@ def _eliminated(entries: list[list[Scalar]]) -> tuple[Vector, ...]:
         rest = _cleared(entry, rows)
         if any(rest):
             rest = primitive(rest)
-            rows = [_cleared(row, [rest]) for row in rows] + [rest]
+            # What is left of a row may no longer be told from 0.
+            rows = [row for row in (_cleared(row, [rest]) for row in rows) if any(row)] + [rest]
     return tuple(sorted(map(primitive, rows), key=_leading))
 
 
@@ -177,6 +187,12 @@ def _cleared(vector: Sequence[Scalar], rows: Iterable[Vector]) -> Vector:
                 for j, (x, y) in enumerate(zip(rest, row, strict=True))
             )
     return rest
+
+
+def squared_length(vector: Iterable[Scalar]) -> sp.Expr | None:
+    """Return |v|^2 of a vector that is known exactly, else None."""
+    entries = [as_expr(x) for x in vector]
+    return None if None in entries else sp.expand(sp.Add(*(x**2 for x in entries)))
 
 
 def as_floats(vector: Iterable[Scalar]) -> NDArray[np.float64]:
@@ -200,17 +216,12 @@ def as_latex(vector: Sequence[Scalar]) -> list[str]:
 
 def in_words(vector: Sequence[Scalar]) -> str:
     """Return a vector as a combination of the unit vectors e1, e2, …: "e1 - 2 e3"."""
+    sizes = as_text([-x if x < 0 else x for x in vector])
     terms = []
-    for i, (entry, text) in enumerate(zip(vector, as_text(vector), strict=True), start=1):
-        if entry == 0:
-            continue
-        negative = entry < 0
-        size = (
-            text if not negative else str(as_expr(-entry)) if as_expr(entry) is not None else text.lstrip("-")
-        )
-        if " " in size:
-            size = f"({size})"
-        terms.append(("-" if negative else "+", f"e{i}" if size == "1" else f"{size} e{i}"))
+    for i, (entry, size) in enumerate(zip(vector, sizes, strict=True), start=1):
+        if entry != 0:
+            factor = f"({size}) " if " " in size else "" if size == "1" else f"{size} "
+            terms.append(("-" if entry < 0 else "+", f"{factor}e{i}"))
     words = " ".join(f"{sign} {term}" for sign, term in terms)
     return (
         words.removeprefix("+ ").replace("- ", "-", 1) if words.startswith("- ") else words.removeprefix("+ ")

@@ -28,7 +28,7 @@ from .averages import Averages
 from .expectation import Expectation
 from .polynomial import ring
 from .real import Scalar, as_expr, scalar
-from .subspace import Subspace, Vector, as_floats, dot, in_words, is_rational, projected
+from .subspace import Subspace, Vector, as_floats, dot, in_words, is_rational, projected, squared_length
 from .target import Target
 
 MAX_COORDINATES_SEARCHED = 12
@@ -176,9 +176,9 @@ class ExpressionFixer:
         forms = self.averages.directions()
         found = [*forms]
         for u, v in combinations(forms, 2):
-            w = scaled_to(v, u)
-            found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
-        return [v for v in found if any(x != 0 for x in v)]
+            if (w := scaled_to(v, u)) is not None:
+                found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
+        return [v for v in found if any(v)]
 
 
 def is_exact(matrix: Matrix) -> bool:
@@ -357,28 +357,35 @@ def rotation_symmetry(g: fmpq_mpoly, plane: Subspace) -> Symmetry | None:
     otherwise there is no answer by this means.
     """
     b1, b2 = plane.orthogonal_basis()
-    b2 = scaled_to(b2, b1)
-    if not is_rational(b2):
+    b2 = scaled_to(b2, b1) or ()
+    if not b2 or not is_rational(b2):
         return None
     angles = _angular_orders(g, b1, b2, plane)
     m = gcd(*angles) if angles else 0
     if m == 1:
         return None
-    turn = _rotation(plane, m or 4)  # a radial target is fixed by every rotation; a quarter turn is rational
+    # A radial target is fixed by every rotation; a quarter turn is rational.
+    turn = _rotation(plane, m or 4)
+    assert turn is not None
     angle = "every angle" if m == 0 else f"2 pi / {m}"
     return Symmetry(_exact(turn), plane.orthogonal_basis(), _turn_in_words(plane, angle))
 
 
-def scaled_to(v: Vector, u: Vector) -> Vector:
-    """Return v scaled to the length of u, both exact."""
-    ratio = scalar(Expectation.exact(sp.sqrt(as_expr(dot(u, u) / dot(v, v)))))
+def scaled_to(v: Vector, u: Vector) -> Vector | None:
+    """Return v scaled to the length of u; None if one of them is not known exactly."""
+    lengths = squared_length(u), squared_length(v)
+    if None in lengths:
+        return None
+    ratio = scalar(Expectation.exact(sp.sqrt(lengths[0] / lengths[1])))
     return tuple(ratio * x for x in v)
 
 
-def _rotation(plane: Subspace, m: int) -> list[list[Scalar]]:
-    """Return the matrix of the rotation of a plane by 2 pi / m."""
-    b1, b2 = plane.orthogonal_basis()
-    b2, size = scaled_to(b2, b1), dot(b1, b1)
+def _rotation(plane: Subspace, m: int) -> list[list[Scalar]] | None:
+    """Return the matrix of the rotation of a plane by 2 pi / m; None if the plane is not known exactly."""
+    b1, other = plane.orthogonal_basis()
+    b2, size = scaled_to(other, b1), dot(b1, b1)
+    if b2 is None:
+        return None
     c, s = (scalar(Expectation.exact(f(2 * sp.pi / m))) for f in (sp.cos, sp.sin))
     k = range(plane.ambient)
     return [

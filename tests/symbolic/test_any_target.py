@@ -242,3 +242,42 @@ def test_even_powers_of_an_odd_label_show_what_the_label_does_not():
     # E[y^2 He2(z1)] > 0, although every E[y He_S] of order 2 vanishes.
     known = generative_leap("tanh(z1*z2*z3)", 2)
     assert (known.value, isotropic_leap("tanh(z1*z2*z3)").value) == (2, 3)
+
+
+def test_the_order_of_a_verdict_rests_on_what_is_known_of_lower_moments():
+    # E[y z2] = 7.4e-4 by quadrature, within the error of the integral: m = 2 is not proved to be the least.
+    learned = two_step_verdict("sign(z2 + z1^2 - 1)*(z2 - 81/1000)", max_order=2)[0]
+    assert (learned.verdict, learned.how) == ("learned", How.NUMERIC)
+
+
+def test_a_direction_with_an_entry_that_is_no_proved_zero_is_numeric():
+    text = "z1 + sqrt(2)*z2 + z2^3 + tanh(z3 + z4^2) - (4270400978/9333823033)*z3"
+    assert two_step_verdict(text, max_order=1)[0].how is How.NUMERIC
+
+
+def test_a_search_that_finds_the_same_direction_again_ends_undecided():
+    known = isotropic_leap("z1 + sqrt(2)*z2 + tanh(z3 + z4*z5)/10^13")
+    assert (known.value, known.how) == (None, How.UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["z1 + z1*z2 + He(4, z1)*z3", "He(3, z1)*z2 - z2", "3*z2^2*z3 + 3*z1 - z3", "3*He(2, z1) + z3 - z1*z2"],
+)
+def test_an_irrational_factor_leaves_the_sequence_of_a_polynomial(text):
+    exact, searched = isotropic_leap(text), isotropic_leap(f"sqrt(2)*({text})")
+    assert (searched.value, searched.how) == (exact.value, How.EXACT)
+    assert [(order, len(v)) for order, v in searched.sequence] == [
+        (order, len(v)) for order, v in exact.sequence
+    ]
+
+
+@pytest.mark.parametrize("text", ["tanh(z1) + tanh(2*z2) + tanh(3*z3)", "tanh(z1 + 2*z2 + z1*z2*z3)"])
+def test_directions_that_are_known_as_numbers_only_end_in_an_answer(text):
+    # Elimination in numbers with errors: what can no longer be told from 0 is dropped.
+    assert isotropic_leap(text).value == 1
+
+
+def test_a_symmetry_beyond_the_second_moment_is_found_in_any_frame():
+    for text in ("z1*(z1^2 + z2^2 - 4)", "(sqrt(3)*z1 + z2)/2*(z1^2 + z2^2 - 4)"):
+        assert sorted(v.verdict for v in two_step_verdict(text)) == ["hidden", "learned"]
