@@ -141,6 +141,7 @@ def convergence(
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for number, (d, _) in enumerate(progress(jobs)):
         run = simulate(setting, d=d, seed=seed + 1 + number, threads=1 if d < _WORTH_THREADS else None)
+        run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
         controls[d].append(_first_step(run) - expected if controlled else np.zeros(0))
     x = np.array(dimensions)
