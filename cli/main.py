@@ -389,17 +389,17 @@ def demo(
 @app.command()
 def converge(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Link function.")] = "z1",
-    activation: ActivationText = "erf",
-    alpha: Alpha = 1.0,
-    eta: Eta = 1.0,
-    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 3,
+    activation: ActivationText = "h",
+    alpha: Alpha = 2.0,
+    eta: Eta = 0.5,
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 2,
     neurons: Neurons = 1,
     loss: Loss = "squared",
     one_pass: OnePass = False,
     dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
-        "16,64,250,1000,10000,100000,1000000"
+        "8,16,32,64,1000,10000,100000,1000000"
     ),
-    most_runs: Annotated[int, typer.Option(min=3, help="Runs at any dimension.")] = 8000,
+    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 1500,
     seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
     figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
         "rebatch-convergence.png"
@@ -423,9 +423,8 @@ def converge(
         loss=loss,
         reuse=not one_pass,
     )
-    # The deviation stands out of its error alike at every d where runs grow like d. Large dimensions show only the
-    # spread: as many samples in all at each, but at least 8 runs.
-    runs = [min(most_runs, max(1000, 8 * d), max(8, 8_000_000 // max(d, 1))) for d in sizes]
+    # Large dimensions take long and show only the spread: as many samples in all at each, but at least 8 runs.
+    runs = [min(most_runs, max(min(8, most_runs), 2_000_000 // max(d, 1))) for d in sizes]
     result = convergence(
         setting, sizes, runs, seed=seed, progress=lambda jobs: _progress(jobs, "simulating", show=not as_json)
     )
