@@ -189,10 +189,10 @@ def _cleared(vector: Sequence[Scalar], rows: Iterable[Vector]) -> Vector:
     return rest
 
 
-def squared_length(vector: Iterable[Scalar]) -> sp.Expr | None:
+def squared_length(vector: Sequence[Scalar]) -> sp.Expr | None:
     """Return |v|^2 of a vector that is known exactly, else None."""
-    entries = [as_expr(x) for x in vector]
-    return None if None in entries else sp.expand(sp.Add(*(x**2 for x in entries)))
+    entries = [entry for x in vector if (entry := as_expr(x)) is not None]
+    return sp.expand(sp.Add(*(x**2 for x in entries))) if len(entries) == len(vector) else None
 
 
 def as_floats(vector: Iterable[Scalar]) -> NDArray[np.float64]:

@@ -373,10 +373,10 @@ def rotation_symmetry(g: fmpq_mpoly, plane: Subspace) -> Symmetry | None:
 
 def scaled_to(v: Vector, u: Vector) -> Vector | None:
     """Return v scaled to the length of u; None if one of them is not known exactly."""
-    lengths = squared_length(u), squared_length(v)
-    if None in lengths:
+    wanted, present = squared_length(u), squared_length(v)
+    if wanted is None or present is None:
         return None
-    ratio = scalar(Expectation.exact(sp.sqrt(lengths[0] / lengths[1])))
+    ratio = scalar(Expectation.exact(sp.sqrt(wanted / present)))
     return tuple(ratio * x for x in v)
 
 

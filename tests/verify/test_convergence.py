@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from rebatch import RebatchError, Setting
-from rebatch.verify.convergence import _fit, convergence
+from rebatch import RebatchError, Setting, simulate
+from rebatch.verify import convergence as module
+from rebatch.verify.convergence import _first_step, _fit, controlled_mean, convergence
 
 SETTING = Setting(target="z1", activation="h", alpha=1, eta=0.5, steps=2)
 
@@ -26,6 +27,51 @@ def test_the_fit_returns_the_exponent_of_a_power():
 def test_a_deviation_that_is_all_noise_has_a_wide_error_or_no_exponent():
     slope = _fit(np.array([10, 40, 160]), np.array([1e-3, -0.02, 0.01]), np.full(3, 0.02), -1.0)
     assert np.isnan(slope.value) or slope.error > 1
+
+
+def test_controls_of_mean_zero_narrow_the_mean_and_do_not_move_it():
+    rng = np.random.default_rng(0)
+    controls = rng.standard_normal((2000, 3))
+    rest = 0.1 * rng.standard_normal(2000)
+    mean, error = controlled_mean(0.7 + controls @ [1.0, -2.0, 0.5] + rest, controls)
+    assert abs(mean - 0.7) < 6 * error
+    # 0.1 / sqrt(2000), within 6 of its own relative errors, 1 / sqrt(4000).
+    assert error == pytest.approx(0.1 / np.sqrt(2000), rel=0.1)
+    # Too few runs for three controls: the plain mean and its plain error.
+    few = rng.standard_normal(40)
+    assert controlled_mean(few, controls[:40]) == pytest.approx((few.mean(), few.std(ddof=1) / np.sqrt(40)))
+
+
+def test_the_first_step_has_the_mean_of_the_limit_at_every_dimension():
+    # What makes the control variates unbiased; noise, weight decay, a general start and fresh batches included.
+    for reuse in (True, False):
+        setting = Setting(
+            target="z1 + z2^2",
+            activation="relu",
+            neurons=2,
+            alpha=2,
+            eta=0.5,
+            steps=2,
+            weight_decay=0.2,
+            noise_std=0.3,
+            reuse=reuse,
+            start=((0.3, 0.0), (0.0, -0.4)),
+        )
+        limit = simulate(setting, "limit", seed=0, points=2**14)
+        runs = np.array([_first_step(simulate(setting, d=6, seed=s, threads=1)) for s in range(500)])
+        error = runs.std(axis=0) / np.sqrt(len(runs))
+        # Five entries: 6 errors is a false alarm near 1e-8; 30% off in alpha or eta would be far outside.
+        assert np.all(np.abs(runs.mean(axis=0) - _first_step(limit)) < 6 * error + 1e-4)
+
+
+def test_controls_leave_the_deviation_and_narrow_its_error(monkeypatch):
+    setting = Setting(target="z1", activation="erf", alpha=1, eta=1, steps=3)
+    sizes = [8, 12, 16], [150, 150, 150]
+    ours = convergence(setting, *sizes)
+    monkeypatch.setattr(module, "_RUNS_PER_CONTROL", 10**9)
+    plain = convergence(setting, *sizes)
+    assert np.all(ours.deviation_error < 0.7 * plain.deviation_error)
+    assert np.all(np.abs(ours.deviation - plain.deviation) < 6 * plain.deviation_error)
 
 
 def test_too_few_dimensions_or_runs_are_refused():
