@@ -1,0 +1,65 @@
+"""The compiled chain against the recursion of its docstring in NumPy: every size, loss and option."""
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from rebatch.kernels.online import chain
+from rebatch.kernels.signals import KINDS
+
+STEPS, D = 5, 40
+ERF = (erf, lambda h: 2 / np.sqrt(np.pi) * np.exp(-(h**2)))
+
+
+def gradient(W, x, y, a, correlation):
+    """Return sum_v g_j(v) x_v, shape (p, k + p + b)."""
+    sigma, slope = ERF
+    h = x @ W.T
+    r = y - (0 if correlation else sigma(h) @ a)
+    return (a * slope(h) * r[:, None]).T @ x
+
+
+def chain_in_numpy(z, u, A, y, a, correlation, shrink, eta, rho, normalize, repeats, M, E):
+    """Return M and Q before every step; E is replaced by the root of E E^T + D D^T after each batch."""
+    kept = []
+    for batch in range(len(z)):
+        x = np.hstack([z[batch], u[batch], A[batch]])
+        W = np.hstack([M, E, np.zeros((len(a), len(x)))])
+
+        for _ in range(repeats):
+            kept.append((W[:, : M.shape[1]].copy(), W @ W.T))
+            ahead = W + rho * gradient(W, x, y[batch], a, correlation)
+            W = shrink * W + eta * gradient(ahead, x, y[batch], a, correlation)
+            if normalize:
+                W /= np.linalg.norm(W, axis=1, keepdims=True)
+        M, rest = W[:, : M.shape[1]], W[:, M.shape[1] :]
+        E = np.linalg.cholesky(rest @ rest.T)
+    return [np.array(values) for values in zip(*kept, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("k", "p", "b", "repeats", "rho"),
+    # The first is the kernel's own path for one neuron, one direction, one sample.
+    [(1, 1, 1, 1, 0.0), (1, 1, 1, 2, 0.0), (2, 3, 1, 1, 0.0), (1, 4, 2, 2, 0.01), (3, 2, 3, 1, -0.02)],
+)
+@pytest.mark.parametrize("correlation", [True, False])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_chain_is_its_recursion(k, p, b, repeats, rho, correlation, normalize):
+    rng = np.random.default_rng(0)
+    z, u = rng.standard_normal((STEPS, b, k)), rng.standard_normal((STEPS, b, p))
+    A = np.tril(rng.standard_normal((STEPS, b, b))) + 5 * np.eye(b)
+    y, a = rng.standard_normal((STEPS, b)), rng.standard_normal(p)
+    M, E = 0.3 * rng.standard_normal((p, k)), np.tril(rng.standard_normal((p, p))) + 2 * np.eye(p)
+    total = STEPS * repeats
+    kept_M, kept_Q = np.empty((1, total, p, k)), np.empty((1, total, p, p))
+    expected = chain_in_numpy(
+        z, u, A, y, a, correlation, 0.97, 0.05, rho, normalize, repeats, M.copy(), E.copy()
+    )
+    chain(
+        z[None], u[None], A[None], y[None], a, KINDS["erf"], np.empty(0), correlation, 0.97, 0.05, rho, normalize,
+        repeats, 0, total, -1.0, np.empty((0, k)), M[None].copy(), E[None].copy(), np.full(1, -1), 1, kept_M, kept_Q,
+        np.empty((1, total)), np.empty((1, p * (k + 3 * p + 3 * b) + b * p)),
+    )  # fmt: skip
+    # Rounding over a few steps.
+    np.testing.assert_allclose(kept_M[0], expected[0], atol=1e-12)
+    np.testing.assert_allclose(kept_Q[0], expected[1], atol=1e-12)
