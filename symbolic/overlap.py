@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, reduce
-from math import comb
 from operator import add, mul
 from typing import Any, Literal
 
@@ -31,8 +30,9 @@ from numpy.typing import ArrayLike, NDArray
 from sympy.printing.pycode import pycode
 
 from .activation import Activation
-from .errors import NotPolynomialError, RebatchError, TooLargeError
+from .errors import NotPolynomialError, RebatchError
 from .gaussian import moments, smoothed
+from .overlap_size import Size
 from .parse import ACTIVATION_VARIABLE
 from .polynomial import rational, ring, to_polynomial
 from .target import Target, compiled
@@ -41,9 +41,6 @@ Loss = Literal["squared", "correlation"]
 LOSSES: tuple[Loss, ...] = ("squared", "correlation")
 
 Matrix = list[list[fmpq_mpoly]]
-
-MAX_BYTES = 4 * 2**30
-_BYTES_PER_TERM = 120
 
 ALPHA, ETA, LAM = sp.symbols("alpha eta lam", positive=True)
 
@@ -103,6 +100,8 @@ class TwoStepOverlap:
         Without reuse the terms with g^0 are absent: the second batch has not been seen. (theory, 4 and 4.1.)
         """
         start = _Start(self.M0, self.Q0)
+        size = _size(self.target, self.activation, self.readout, self.loss, start, self.normalize)
+        size.refuse_if_too_large(grams=True)
         problem = _Problem(self.target, self.activation, self.readout, self.loss, start, self.normalize)
         Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
         return _cosines(Q2, Q2, both=True) if self.normalize else Q2
@@ -315,6 +314,8 @@ def two_step_overlap(
     RebatchError
         If the loss, the number of neurons or the length of the readout is not allowed; or no rows have the overlaps
         of the start.
+    TooLargeError
+        If the formula may need more than 4 GiB on its way.
 
     References
     ----------
@@ -328,8 +329,8 @@ def two_step_overlap(
             f"activation {activation} is not a polynomial; the exact formula needs a polynomial in h"
         )
     a = checked_readout(readout, neurons)
-    _refuse_too_large(target, activation, len(a), loss)
     begin = _checked_start(start, start_Q, len(a), target.k)
+    _size(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
     problem = _Problem(target, activation, a, loss, begin, normalize)
     M1, N1, C = map(problem.matrix, problem.first_step())
     M2, Q1 = problem.matrix(problem.second_step(reuse=reuse)), problem.matrix(problem.first_gram())
@@ -437,25 +438,32 @@ def exact(value: float) -> sp.Rational:
     return sp.Rational(Fraction(repr(float(value))))
 
 
-def _refuse_too_large(target: Target, activation: Activation, p: int, loss: Loss) -> None:
-    """Refuse a formula that will not fit in memory, before it is begun.
+def _size(
+    target: Target,
+    activation: Activation,
+    readout: tuple[sp.Expr, ...],
+    loss: Loss,
+    begin: "_Start",
+    normalize: bool,
+) -> Size:
+    """Return what the size of the formula depends on.
 
-    h^1 has the degree of g^0 in the latent z and the fields, and g^1 is a polynomial in h^1: the terms are at most
-    the monomials of that degree in k + p variables, times powers of eta, alpha and lam up to the degree in h^1.
+    Raises
+    ------
+    NotPolynomialError
+        If the target is not a polynomial.
     """
     g = to_polynomial(target.expr, target.coordinates)
-    d_target, d_sigma = max(0, int(g.total_degree())), int(sp.degree(activation.expr, ACTIVATION_VARIABLE))
-    d_output = d_sigma if loss == "squared" else 0
-    d_fields = max(1, d_sigma - 1 + max(d_target, d_output))
-    d_signal = d_sigma - 1 + d_output
-    variables = target.k + p
-    degree = d_signal * d_fields + d_target
-    terms = comb(degree + variables, variables) * (d_signal + 2) ** 2 * p**2
-    if terms * _BYTES_PER_TERM > MAX_BYTES:
-        raise TooLargeError(
-            f"the formula may have {terms:.2g} terms (degree {degree} in {variables} variables), about "
-            f"{terms * _BYTES_PER_TERM / 2**30:.2g} GiB; at most {MAX_BYTES / 2**30:g} GiB are allowed"
-        )
+    return Size(
+        k=target.k + (target.noise_std > 0),
+        p=len(readout),
+        target=max(0, int(g.total_degree())),
+        activation=max(0, int(sp.degree(activation.expr, ACTIVATION_VARIABLE))),
+        squared=loss == "squared",
+        scales=len({i for i, _ in _common_scales(readout)[0]}),
+        orthonormal=begin.is_orthonormal,
+        norms=normalize,
+    )
 
 
 def _dot(a: Sequence[fmpq_mpoly], b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:

@@ -11,7 +11,6 @@ from rebatch import (
     RebatchError,
     Setting,
     Target,
-    TooLargeError,
     simulate,
     two_step_overlap,
     two_step_verdict,
@@ -238,13 +237,6 @@ def test_bad_problems_are_refused(arguments, error, says):
 def test_a_formula_with_open_readout_gives_no_numbers():
     with pytest.raises(RebatchError, match="symbolic in a1"):
         two_step_overlap("z1", "h", readout="symbolic").at(alpha=1, eta=0.1)
-
-
-def test_a_formula_that_will_not_fit_is_refused_with_its_size():
-    with pytest.raises(TooLargeError, match=r"terms .*GiB; at most 4 GiB"):
-        two_step_overlap("He(8, z1) + z1", "h + h^20")
-    with pytest.raises(TooLargeError, match="GiB"):
-        two_step_overlap("z1", "h", neurons=300)
 
 
 @pytest.mark.parametrize("value", [float("nan"), -1.0, float("inf")])
