@@ -7,7 +7,7 @@ from rebatch.numeric.start import start
 
 @pytest.mark.parametrize(("d", "k", "p"), [(3, 1, 1), (4, 1, 2), (6, 2, 2)])
 def test_random_rows_are_uniform_on_the_sphere(d, k, p):
-    # E[M^2] = E[Q_12^2] = 1/d for independent uniform rows; degrees of freedom d for d - k - j give 1/(d + 1) or less.
+    # E[M^2] = E[Q_12^2] = 1/d for independent uniform rows; degrees of freedom d give 1/(d + 1) or less.
     setting = Setting(
         target="+".join(f"z{i + 1}" for i in range(k)),
         activation="h",
