@@ -133,9 +133,9 @@ MUTANTS = (
     Mutant("limit: regularisation without alpha", "numeric/limit.py",
            "- self.setting.alpha * slope", "- slope", f"{N}limit.py"),
     Mutant("population: covariance Q for Q - M M^T", "numeric/population.py",
-           "semidefinite_cholesky(Q - M @ M.T)", "semidefinite_cholesky(Q)", f"{N}descent.py {N}online.py"),
+           "semidefinite_cholesky(Q - M @ M.T)", "semidefinite_cholesky(Q)", f"{N}population.py"),
     Mutant("flow: weight decay of Q once for twice", "numeric/flow.py",
-           "(gh + gh.T) - 2 * lam * Q", "(gh + gh.T) - lam * Q", f"{N}descent.py {N}online.py"),
+           "(gh + gh.T) - 2 * lam * Q", "(gh + gh.T) - lam * Q", f"{N}flow.py"),
     Mutant("ridge penalty without n", "numeric/readout.py",
            "(size[:, None] ** 2 + n * penalties)", "(size[:, None] ** 2 + penalties)", f"{N}readout.py"),
 )  # fmt: skip
