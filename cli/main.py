@@ -53,11 +53,10 @@ def analyze(
     as_latex: AsLatex = False,
 ) -> None:
     """What each algorithm can learn of a target and how many samples it needs, each line with its proof."""
-    from ..symbolic.catalog import named
     from ..symbolic.learnability import analyze as analyze_target
     from .tables import directions_table, exponents_table, proofs_table, samples_table
 
-    text = named(target).text if target.startswith("@") else target
+    text = _text(target)
     analysis = analyze_target(text, max_order=max_order)
     if as_json:
         _print_json(analysis.to_json())
@@ -134,8 +133,8 @@ def overlap(
     from ..numeric.setting import Setting
     from ..numeric.simulate import simulate as run_engine
     from ..symbolic.activation import Activation
-    from ..symbolic.headline import Headline, headlines
-    from ..symbolic.overlap import ascending, two_step_overlap
+    from ..symbolic.headline import Formula, Headline, headlines
+    from ..symbolic.overlap import as_text, ascending, two_step_overlap
     from ..symbolic.series import overlap_series
     from ..symbolic.target import Target
     from . import study
@@ -176,13 +175,14 @@ def overlap(
     expansion = None if series is None else overlap_series(learned, activation, series, **options)
     rows: tuple[Headline, ...] = ()
     if not normalize and not begin and (answer := expansion or formula) is not None:
-        options["reuse"] = one_pass
-        other = (
-            two_step_overlap(learned, activation, **options)
-            if series is None
-            else overlap_series(learned, activation, series, **options)
-        )
-        options["reuse"] = not one_pass
+        other_way = {**options, "reuse": one_pass}
+        other: Formula
+        if series is not None:
+            other = overlap_series(learned, activation, series, **other_way)
+        elif formula is not None and not one_pass:
+            other = formula.one_pass
+        else:
+            other = two_step_overlap(learned, activation, **other_way)
         rows = headlines(*((other, answer) if one_pass else (answer, other)))
     numbers = errors = None
     if alpha is not None and eta is not None:
@@ -197,12 +197,12 @@ def overlap(
             **options,
             **begin,
         )
+        if figure is not None or map_figure is not None:
+            predictions = study.predictions_of(experiment, options["readout"])
         if figure is not None:
-            _draw_curves(experiment, options["readout"], figure, runs, d, show=not as_json)
+            _draw_curves(predictions, experiment, figure, runs, d, show=not as_json)
         if map_figure is not None:
-            study.draw_map(
-                study.predictions_of(experiment, options["readout"])[not one_pass], experiment, map_figure
-            )
+            study.draw_map(predictions[not one_pass], experiment, map_figure)
         if formula is not None:
             numbers = formula.at(alpha=experiment.alpha, eta=experiment.eta, weight_decay=weight_decay)
         else:
@@ -215,9 +215,7 @@ def overlap(
                 **({} if formula is None else formula.to_json()),
                 "series": None if expansion is None else expansion.to_json(),
                 "headline": [row.to_json() for row in rows],
-                "reuse_adds": None
-                if gain is None
-                else [[str(x) for x in gain.row(j)] for j in range(neurons)],
+                "reuse_adds": None if gain is None else as_text(gain),
                 "numbers": None if numbers is None else numbers.tolist(),
                 "standard_error": None if errors is None else errors.tolist(),
             }
@@ -453,7 +451,6 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Put every two-step verdict on a target to an experiment; exit code 1 if theory and numbers disagree."""
-    from ..symbolic.catalog import named
     from ..verify.learnability import learnability
     from .tables import learnability_table
 
@@ -462,7 +459,7 @@ def verify(
 
         require_format(figure)
     result = learnability(
-        named(target).text if target.startswith("@") else target,
+        _text(target),
         dimensions=_integers("--dimensions", dimensions),
         runs=runs,
         alpha=alpha,
@@ -527,7 +524,6 @@ def scaling(
     Weak-recovery time of online descent, by default; with --reuse, the samples that a reused batch needs. The exit
     code is 1 where theory and numbers disagree.
     """
-    from ..symbolic.catalog import named
     from ..symbolic.target import Target
     from ..verify.reuse_samples import ReuseScaling, reuse_scaling
     from ..verify.scaling import Scaling
@@ -539,7 +535,7 @@ def scaling(
         require_format(figure)
     if not reuse and (alpha, eta, steps) != (4.0, None, 2):
         raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
-    learned = Target(named(target).text if target.startswith("@") else target, noise_std=noise_std)
+    learned = Target(_text(target), noise_std=noise_std)
     options: dict[str, Any] = {
         "seed": seed,
         "false_alarm": false_alarm,
@@ -577,18 +573,24 @@ def scaling(
         raise typer.Exit(1)
 
 
-def _draw_curves(
-    experiment: Any, readout: list[float] | None, path: Path, runs: int, d: int, *, show: bool
-) -> None:
+def _draw_curves(predictions: Any, experiment: Any, path: Path, runs: int, d: int, *, show: bool) -> None:
     """Draw M^2 against eta up to twice the experiment's, with points from runs where they are asked for."""
     from . import study
 
-    formulas = study.predictions_of(experiment, readout)
     points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
     held = study.held_against_runs(
-        formulas, experiment, points, runs, d, lambda jobs: _progress(jobs, "simulating", show=show)
+        predictions, experiment, points, runs, d, lambda jobs: _progress(jobs, "simulating", show=show)
     )
-    study.draw_curves(formulas, experiment, 2 * experiment.eta, held, path)
+    study.draw_curves(predictions, experiment, 2 * experiment.eta, held, path)
+
+
+def _text(target: str) -> str:
+    """Return the target's text, of one of the catalog where it is given by @name."""
+    if not target.startswith("@"):
+        return target
+    from ..symbolic.catalog import named
+
+    return named(target).text
 
 
 def _integers(option: str, text: str) -> list[int]:

@@ -1,7 +1,7 @@
 """Formulas of the two-step overlap held against runs over several step sizes, with and without reuse, and drawn."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,30 +29,24 @@ _CURVE_POINTS = 2**12
 
 def formulas_of(experiment: Setting, readout: Sequence[float] | None = None) -> Formulas:
     """Return the exact formulas of an experiment, by whether the batch is reused."""
-    return {
-        reuse: two_step_overlap(
-            experiment.target,
-            experiment.activation,
-            neurons=experiment.neurons,
-            readout=readout,
-            loss=experiment.loss,
-            reuse=reuse,
-            normalize=experiment.normalize,
-            start=None if isinstance(experiment.start, str) else experiment.start,
-            start_Q=experiment.start_Q,
-        )
-        for reuse in (True, False)
-    }
+    reused = two_step_overlap(
+        experiment.target,
+        experiment.activation,
+        neurons=experiment.neurons,
+        readout=readout,
+        loss=experiment.loss,
+        normalize=experiment.normalize,
+        start=None if isinstance(experiment.start, str) else experiment.start,
+        start_Q=experiment.start_Q,
+    )
+    return {True: reused, False: reused.one_pass}
 
 
 def predictions_of(experiment: Setting, readout: Sequence[float] | None = None) -> Predictions:
     """Return the exact formulas of an experiment where there are any, else what the limit engine gives."""
     if experiment.activation.is_polynomial:
         return formulas_of(experiment, readout)
-    given = {name: getattr(experiment, name) for name in asdict(experiment)}
-    return {
-        reuse: TwoStepNumbers(Setting(**{**given, "reuse": reuse}), _CURVE_POINTS) for reuse in (True, False)
-    }
+    return {reuse: TwoStepNumbers(replace(experiment, reuse=reuse), _CURVE_POINTS) for reuse in (True, False)}
 
 
 def held_against_runs(
@@ -62,10 +56,7 @@ def held_against_runs(
 
     Points that shared a seed would err together.
     """
-    given = {name: getattr(experiment, name) for name in asdict(experiment)}
-    settings = {
-        (reuse, eta): Setting(**{**given, "reuse": reuse, "eta": eta}) for reuse in formulas for eta in etas
-    }
+    settings = {(reuse, eta): replace(experiment, reuse=reuse, eta=eta) for reuse in formulas for eta in etas}
     jobs = [(*key, i * runs + run) for i, key in enumerate(settings) for run in range(runs)]
     found: dict[tuple[bool, float], list[Trajectory]] = {key: [] for key in settings}
     for reuse, eta, seed in progress(jobs):

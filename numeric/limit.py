@@ -19,7 +19,7 @@ are fewer than p of them).
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -274,28 +274,38 @@ def _by_sobol(
 def _run_on_scrambles(
     setting: Setting, samples: SobolSamples, seeds: list[np.random.SeedSequence], runs: list["_Finished"]
 ) -> str:
-    """Add a run for every seed to `runs`; return why Ctrl-C left some out, or nothing.
+    """Add a run for every seed to `runs`; return why Ctrl-C left some out, or nothing."""
+    wanted = len(runs) + len(seeds)
+
+    def on(scramble: np.random.SeedSequence) -> _Finished:
+        samples.scramble(scramble)
+        return _Run(setting, samples).trajectory()
+
+    with progress("limit", wanted) as done:
+        for child in seeds:
+            left_out = f"after {len(runs)} of {wanted} scrambles; the runs on these are kept"
+            if interrupted := _add_run(partial(on, child), runs, left_out):
+                return interrupted
+            done(len(runs))
+    return ""
+
+
+def _add_run(compute: Callable[[], "_Finished"], runs: list["_Finished"], left_out: str) -> str:
+    """Add a run to those that are finished; return why Ctrl-C left it out or cut it short, or nothing.
 
     An unfinished run counts only where there is no other.
     """
-    wanted = len(runs) + len(seeds)
-    with progress("limit", wanted) as done:
-        for child in seeds:
-            try:
-                samples.scramble(child)
-                run = _Run(setting, samples).trajectory()
-            except KeyboardInterrupt:
-                if not runs:
-                    raise
-                run = None
-            if run is None or run.stopped.startswith(INTERRUPTED):
-                if not runs and run is not None:
-                    runs.append(run)
-                    return run.stopped
-                return f"{INTERRUPTED} after {len(runs)} of {wanted} scrambles; the runs on these are kept"
-            runs.append(run)
-            done(len(runs))
-    return ""
+    try:
+        run = compute()
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+        return f"{INTERRUPTED} {left_out}"
+    unfinished = run.stopped.startswith(INTERRUPTED)
+    if unfinished and runs:
+        return f"{INTERRUPTED} {left_out}"
+    runs.append(run)
+    return run.stopped if unfinished else ""
 
 
 def _over_scrambles(runs: list["_Finished"], points: int) -> _Answer:
@@ -342,25 +352,18 @@ def _by_tensor(setting: Setting, accuracy: float, pool: Executor) -> _Answer:
             f"Gauss-Hermite nodes in {dimensions} dimensions: {_NODES[1]}^{dimensions} are more than 2^25; "
             "use the rule 'sobol'"
         )
+
+    def on(nodes: int) -> _Finished:
+        return _Run(setting, TensorSamples(setting, nodes, _GRID_LIMIT, pool)).trajectory()
+
     runs: list[_Finished] = []
     stopped = ""
     worst = math.inf
     for nodes in allowed:
-        try:
-            run = _Run(setting, TensorSamples(setting, nodes, _GRID_LIMIT, pool)).trajectory()
-        except KeyboardInterrupt:
-            if not runs:
-                raise
-            run = None
-        if run is None or run.stopped.startswith(INTERRUPTED):
-            if not runs and run is not None:
-                runs.append(run)
-                stopped = run.stopped
-            else:
-                stopped = f"{INTERRUPTED} after {len(runs)} of up to {len(allowed)} grids; the last of these is kept"
+        left_out = f"after {len(runs)} of up to {len(allowed)} grids; the last of these is kept"
+        if stopped := _add_run(partial(on, nodes), runs, left_out):
             break
-        runs.append(run)
-        stopped = run.stopped
+        stopped = runs[-1].stopped
         if len(runs) > 1:
             mean, error = _between_grids(runs[-2], runs[-1])
             checked = ("M", "Q", "training_loss", "test_loss")

@@ -5,7 +5,7 @@ Gauss-Hermite where they are smooth and few, else by scrambled Sobol points, wit
 care: the innovation form has no derivative of sigma' in it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,13 +57,11 @@ class TwoStepNumbers:
         grids = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (alpha, eta, weight_decay)))
         shape = (3, self.setting.neurons, self.setting.k, *grids[0].shape)
         values, errors = np.empty(shape), np.empty(shape)
-        given = {name: getattr(self.setting, name) for name in asdict(self.setting)}
         for index in np.ndindex(grids[0].shape):
-            here = {
-                name: float(x[index]) for name, x in zip(("alpha", "eta", "weight_decay"), grids, strict=True)
-            }
+            a, e, lam = (float(x[index]) for x in grids)
+            here = replace(self.setting, alpha=a, eta=e, weight_decay=lam, steps=2)
             with silent_stops():
-                run = simulate_limit(Setting(**{**given, **here, "steps": 2}), seed=0, points=self.points)
+                run = simulate_limit(here, seed=0, points=self.points)
             run.require_all_steps()
             values[(..., *index)] = run.M.values
             errors[(..., *index)] = run.data["M_error"].values

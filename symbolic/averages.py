@@ -7,18 +7,18 @@ that what a symmetry cancels is exactly 0.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add, mul
 from typing import TypeVar
 
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
+from flint import fmpq
 
 from .algebra import Element, OutOfSlotsError
 from .errors import RebatchError
 from .expectation import Expectation
 from .gaussian import Average, reading
-from .hermite import MultiIndex
+from .hermite import MultiIndex, hermite_polynomial
 from .known import How
 from .polynomial import ring
 from .real import Real, Scalar, as_expectation, as_expr, scalar, vanishes
@@ -133,7 +133,7 @@ class Averages:
         z = dict(zip(self.used, algebra.z, strict=True))
         rational, others = algebra.one * 0, []
         for S, w in weights.items():
-            he = reduce(mul, (_hermite(n, z[i]) for i, n in enumerate(S) if n), algebra.one)
+            he = reduce(mul, (hermite_polynomial(n, z[i]) for i, n in enumerate(S) if n), algebra.one)
             if isinstance(w, Real):
                 others.append(reader.element(as_expr(w)).scaled(he))
             else:
@@ -153,8 +153,9 @@ class Averages:
         """Whether an expression in the coordinates vanishes in the normal form, which proves that it is 0."""
         return self.ask(lambda average: average.reader.element(expr).is_zero())
 
+    @cached_property
     def directions(self) -> list[Vector]:
-        """Return directions whose span contains all on which the target depends, each rational where it can be."""
+        """Directions whose span contains all on which the target depends, each rational where it can be."""
 
         def found(average: Average) -> list[Vector]:
             k = self.target.k
@@ -195,11 +196,3 @@ def wick(factors: Factors, k: int) -> dict[MultiIndex, Scalar]:
                 raised[T] = raised.get(T, fmpq(0)) + w * x
         weights = raised
     return weights
-
-
-def _hermite(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
-    """Return He_n(z), by He_{n+1} = z He_n - n He_{n-1}."""
-    before, here = z * 0, z * 0 + 1
-    for m in range(n):
-        before, here = here, z * here - before * m
-    return here

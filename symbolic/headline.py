@@ -15,7 +15,7 @@ from .learnability import DirectionVerdict, two_step_verdict
 from .overlap import ETA, LAM, TwoStepOverlap
 from .real import as_expr
 from .series import OverlapSeries
-from .subspace import Vector, as_latex
+from .subspace import Vector, as_latex, is_exact
 
 Formula = TwoStepOverlap | OverlapSeries
 
@@ -114,7 +114,7 @@ def headlines(reuse: Formula, one_pass: Formula) -> tuple[Headline, ...]:
             verdict, first_appearance(reuse, verdict.direction), first_appearance(one_pass, verdict.direction)
         )
         for verdict in two_step_verdict(reuse.target)
-        if all(as_expr(x) is not None for x in verdict.direction)
+        if is_exact(verdict.direction)
     )
 
 

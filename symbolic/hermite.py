@@ -182,7 +182,7 @@ def _coefficients(target: Target, order: int, digits: int) -> list[Expectation]:
     def compute(average: Average) -> list[Expectation]:
         algebra = average.reader.algebra
         polynomials = {
-            (i, n): algebra.of(_hermite_polynomial(n, z))
+            (i, n): algebra.of(hermite_polynomial(n, z))
             for i, z in zip(used, algebra.z, strict=True)
             for n in range(1, order + 1)
         }
@@ -198,7 +198,7 @@ def _coefficients(target: Target, order: int, digits: int) -> list[Expectation]:
     return reading(target.expr, compute)
 
 
-def _hermite_polynomial(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
+def hermite_polynomial(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
     """Return He_n(z), by He_{n+1} = z He_n - n He_{n-1}."""
     before, here = z * 0, z * 0 + 1
     for m in range(n):

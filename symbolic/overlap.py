@@ -121,7 +121,14 @@ class TwoStepOverlap:
 
     def gain(self) -> sp.ImmutableMatrix:
         """Return what the second look at the batch adds to M^2, term by term: M^2 less the one-pass M^2."""
-        other = two_step_overlap(
+        return sp.ImmutableMatrix((self.M2 - self.one_pass.M2).applyfunc(sp.expand))
+
+    @cached_property
+    def one_pass(self) -> "TwoStepOverlap":
+        """The same problem with a fresh batch for the second step; computed when asked for."""
+        if not self.reuse:
+            return self
+        return two_step_overlap(
             self.target,
             self.activation,
             neurons=len(self.readout),
@@ -132,7 +139,6 @@ class TwoStepOverlap:
             start=self.M0,
             start_Q=self.Q0,
         )
-        return sp.ImmutableMatrix((self.M2 - other.M2).applyfunc(sp.expand))
 
     def at(self, *, alpha: ArrayLike, eta: ArrayLike, weight_decay: ArrayLike = 0.0) -> NDArray[np.float64]:
         """Return the numbers M^0, M^1, M^2 for a readout that is numeric.
@@ -244,15 +250,16 @@ class TwoStepOverlap:
             "reuse": self.reuse,
             "readout": [str(a) for a in self.readout],
             "how": "exact",
-            "M0": [[str(x) for x in self.M0.row(j)] for j in range(self.M0.rows)],
-            "M1": [[str(x) for x in self.M1.row(j)] for j in range(self.M1.rows)],
-            "M2": [[str(x) for x in self.M2.row(j)] for j in range(self.M2.rows)],
-            "N1": [[str(x) for x in self.N1.row(j)] for j in range(self.N1.rows)],
-            "Q1": [[str(x) for x in self.Q1.row(j)] for j in range(self.Q1.rows)],
-            "noise_covariance": [
-                [str(x) for x in self.noise_covariance.row(j)] for j in range(self.noise_covariance.rows)
-            ],
+            **{
+                name: as_text(getattr(self, name))
+                for name in ("M0", "M1", "M2", "N1", "Q1", "noise_covariance")
+            },
         }
+
+
+def as_text(matrix: sp.Matrix) -> list[list[str]]:
+    """Return the entries of a matrix as text, by rows."""
+    return [[str(x) for x in row] for row in matrix.tolist()]
 
 
 def ascending(polynomial: sp.Expr) -> str:

@@ -40,11 +40,12 @@ from .subspace import (
     as_floats,
     axis,
     dot,
+    is_exact,
     orthogonalised,
     primitive,
     squared_length,
 )
-from .symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, is_exact, moved
+from .symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, moved
 from .target import Target
 
 CAP = 12
@@ -146,7 +147,7 @@ class Search:
 
         Rational axes where irrational forms span all of them.
         """
-        forms = Subspace.span(self.averages.directions(), self.k)
+        forms = Subspace.span(self.averages.directions, self.k)
         axes = Subspace.span((axis(i, self.k) for i in self.averages.used), self.k)
         return axes if axes.dimension == forms.dimension else forms
 
@@ -232,7 +233,7 @@ class Search:
     def _first_order(self, b: Vector) -> int:
         """Return the least l >= 1 for which E[F(g, the rest) He_l(b.z / |b|)] = 0 is not proved, all F."""
         off = _complement(_projection([b], self.k))
-        if not is_exact([b, *off]):
+        if not all(map(is_exact, (b, *off))):
             return 1
         t, size = sp.Dummy("t", real=True), sp.sqrt(squared_length(b))
         rest = [
@@ -312,7 +313,7 @@ class Search:
         """
         P = _projection(known, self.k)
         Q = _complement(P)
-        if not (is_exact(P) and is_exact(Q)):
+        if not all(map(is_exact, (*P, *Q))):
             return False
         g, z = self.target, self.fixer.points
         apart = g(z) - g(z @ _array(P).T) - g(z @ _array(Q).T) + g(0 * z)

@@ -26,7 +26,7 @@ from .activation import Activation
 from .errors import RebatchError
 from .expectation import Expectation
 from .gaussian import expectation
-from .overlap import ALPHA, ETA, LAM, LOSSES, Loss, checked_readout
+from .overlap import ALPHA, ETA, LAM, LOSSES, Loss, as_text, checked_readout
 from .parse import ACTIVATION_VARIABLE, coordinate
 from .polynomial import rational, ring
 from .target import Target
@@ -102,7 +102,7 @@ class OverlapSeries:
             "reuse": self.reuse,
             "order": self.order,
             "how": self.how,
-            "coefficients": [[[str(x) for x in m.row(j)] for j in range(m.rows)] for m in self.coefficients],
+            "coefficients": list(map(as_text, self.coefficients)),
         }
 
 

@@ -132,6 +132,11 @@ def is_rational(vector: Iterable[Scalar]) -> bool:
     return not any(isinstance(x, Real) for x in vector)
 
 
+def is_exact(vector: Iterable[Scalar]) -> bool:
+    """Whether every entry is known exactly."""
+    return all(as_expr(x) is not None for x in vector)
+
+
 def primitive(vector: Sequence[Scalar]) -> Vector:
     """Return the multiple of a vector with coprime integer entries, the first nonzero one positive; 0 stays 0.
 
@@ -202,7 +207,7 @@ def as_floats(vector: Iterable[Scalar]) -> NDArray[np.float64]:
 
 def as_text(vector: Sequence[Scalar]) -> list[str]:
     """Return the entries as text, exact where they are ("1/2", "sqrt(2)"), else six digits of the unit vector."""
-    if all(as_expr(x) is not None for x in vector):
+    if is_exact(vector):
         return [str(as_expr(x)) for x in vector]
     entries = as_floats(vector)
     return [f"{x:.6g}" for x in entries / np.linalg.norm(entries)]
@@ -210,8 +215,7 @@ def as_text(vector: Sequence[Scalar]) -> list[str]:
 
 def as_latex(vector: Sequence[Scalar]) -> list[str]:
     """Return the entries in LaTeX."""
-    exact = [as_expr(x) for x in vector]
-    return as_text(vector) if None in exact else [str(sp.latex(x)) for x in exact]
+    return [str(sp.latex(as_expr(x))) for x in vector] if is_exact(vector) else as_text(vector)
 
 
 def in_words(vector: Sequence[Scalar]) -> str:

@@ -15,6 +15,7 @@ on the polynomial or in the normal form of any other target; the search covers
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, permutations, product
 from math import gcd
 from typing import Protocol
@@ -28,7 +29,17 @@ from .averages import Averages
 from .expectation import Expectation
 from .polynomial import ring
 from .real import Scalar, as_expr, scalar
-from .subspace import Subspace, Vector, as_floats, dot, in_words, is_rational, projected, squared_length
+from .subspace import (
+    Subspace,
+    Vector,
+    as_floats,
+    dot,
+    in_words,
+    is_exact,
+    is_rational,
+    projected,
+    squared_length,
+)
 from .target import Target
 
 MAX_COORDINATES_SEARCHED = 12
@@ -127,7 +138,7 @@ class ExpressionFixer:
     def fixes(self, matrix: Matrix, sign: int = 1) -> bool:
         """Whether g(R z) = sign g(z) is proved."""
         R = np.array([as_floats(row) for row in matrix])
-        if not self._agrees(self.points @ R.T, sign) or not is_exact(matrix):
+        if not self._agrees(self.points @ R.T, sign) or not all(map(is_exact, matrix)):
             return False
         difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
         # Arguments of functions are compared as they are written: a second time written out.
@@ -143,6 +154,10 @@ class ExpressionFixer:
 
         Complete up to `MAX_EXPRESSION_COORDINATES_SEARCHED` coordinates that occur; beyond, swaps and single flips.
         """
+        return self._signed_permutations
+
+    @cached_property
+    def _signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
         used = self.averages.used
         complete = len(used) <= MAX_EXPRESSION_COORDINATES_SEARCHED
         found: list[Symmetry] = []
@@ -173,17 +188,12 @@ class ExpressionFixer:
 
     def mirrors(self) -> list[Vector]:
         """Return the linear forms u of the target, and u - u' and u + u' scaled to one length, which swap two."""
-        forms = self.averages.directions()
+        forms = self.averages.directions
         found = [*forms]
         for u, v in combinations(forms, 2):
             if (w := scaled_to(v, u)) is not None:
                 found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
         return [v for v in found if any(v)]
-
-
-def is_exact(matrix: Matrix) -> bool:
-    """Whether every entry of a matrix is known exactly."""
-    return all(as_expr(x) is not None for row in matrix for x in row)
 
 
 def moved(target: Target, matrix: Matrix) -> sp.Expr:

@@ -18,7 +18,7 @@ have heavy tails (theory, 5.3).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import takewhile
 from typing import Any, Literal
@@ -323,7 +323,9 @@ def learnability(
     experiments = list(dict.fromkeys(chosen))
     values = _measured(experiments, units, sizes, runs, seed, threads, progress)
     limits = {
-        (e, reuse): simulate(_with(s, reuse), "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads)
+        (e, reuse): simulate(
+            replace(s, reuse=reuse), "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads
+        )
         for e, s in enumerate(experiments)
         for reuse in (True, False)
     }
@@ -339,7 +341,7 @@ def learnability(
             prediction = error = 0.0
         checks.append(
             _check(
-                verdicts[number].direction, claim, reason, _with(chosen[number], reuse), prediction, error,
+                verdicts[number].direction, claim, reason, replace(chosen[number], reuse=reuse), prediction, error,
                 sizes, values[e, reuse][:, :, number], false_alarm / max(tests, 1),
             )
         )  # fmt: skip
@@ -433,7 +435,7 @@ def _signals(setting: Setting, units: Array, seed: int, threads: int | None) -> 
     for reuse in (False, True):
         with silent_stops():
             limit = simulate(
-                _with(setting, reuse), "limit", seed=seed, threads=threads, points=_SURVEY_POINTS,
+                replace(setting, reuse=reuse), "limit", seed=seed, threads=threads, points=_SURVEY_POINTS,
                 scrambles=_SURVEY_SCRAMBLES, rule="sobol",
             )  # fmt: skip
         if limit.stopped:
@@ -464,7 +466,7 @@ def _measured(
     jobs = [(e, reuse, int(d), run) for e, reuse in values for d in sizes for run in range(runs)]
     for number, (e, reuse, d, run) in enumerate(progress(jobs)):
         trajectory = simulate(
-            _with(experiments[e], reuse),
+            replace(experiments[e], reuse=reuse),
             d=d,
             seed=seed + 1 + number,
             threads=1 if d < _WORTH_THREADS else threads,
@@ -549,10 +551,3 @@ def _slope(sizes: NDArray[np.int64], size: Array, standard_error: Array, runs: i
     x = np.log(sizes) - np.average(np.log(sizes), weights=weight)
     total = (weight * x**2).sum()
     return Slope(float((weight * x * np.log(size)).sum() / total), float(1 / np.sqrt(total)))
-
-
-def _with(setting: Setting, reuse: bool) -> Setting:
-    """Return the experiment on the same batch or on fresh ones."""
-    return Setting(
-        **{**{name: getattr(setting, name) for name in Setting.__dataclass_fields__}, "reuse": reuse}
-    )

@@ -7,6 +7,7 @@ kappa is not known. What such a factor does to the slope on this very grid, max 
 |sum_i L_i log(1 + kappa delta_i)|, is the allowance for finite size: it is no statistics, and stated apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -160,6 +161,20 @@ def require_rate(false_alarm: float) -> None:
     """
     if not 0 < false_alarm < 1:
         raise RebatchError(f"false_alarm = {false_alarm}; allowed are rates between 0 and 1")
+
+
+def distinct_sizes(dimensions: Sequence[int]) -> list[int]:
+    """Return the dimensions of a study, sorted, each once.
+
+    Raises
+    ------
+    RebatchError
+        If they are fewer than 3, or not integers.
+    """
+    sizes = sorted(set(dimensions))
+    if len(sizes) < 3 or any(isinstance(d, bool) or not isinstance(d, int | np.integer) for d in sizes):
+        raise RebatchError(f"dimensions = {list(dimensions)}; allowed are at least 3 different integers")
+    return [int(d) for d in sizes]
 
 
 def sample_median(times: Array) -> float:

@@ -26,7 +26,7 @@ from ..symbolic.gaussian import expectation
 from ..symbolic.learnability import two_step_verdict
 from ..symbolic.subspace import Vector, as_floats, in_words
 from ..symbolic.target import Target
-from .power_law import Array, Outcome, PowerLaw, power_law, require_rate
+from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law, require_rate
 
 # alpha is searched on alpha_0 2^{j/2}, |j| <= _REACH: a factor of 32 either way.
 _RATIO = math.sqrt(2)
@@ -402,12 +402,10 @@ def _sizes(dimensions: Sequence[int] | None, threshold: float) -> list[int]:
     if dimensions is None:
         first = max(128, 2 ** math.ceil(math.log2(least)))
         return [first * 2**i for i in range(_SIZES)]
-    sizes = sorted(set(dimensions))
-    if len(sizes) < 3 or any(isinstance(d, bool) or not isinstance(d, int | np.integer) for d in sizes):
-        raise RebatchError(f"dimensions = {list(dimensions)}; allowed are at least 3 different integers")
+    sizes = distinct_sizes(dimensions)
     if sizes[0] < least:
         raise RebatchError(
             f"d = {sizes[0]}; allowed are dimensions >= {least}, where the threshold {threshold:.3g} stands out of "
             "the overlap of a random neuron"
         )
-    return [int(d) for d in sizes]
+    return sizes

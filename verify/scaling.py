@@ -36,6 +36,7 @@ from .power_law import (
     Outcome,
     PowerLaw,
     bootstrap_log_error,
+    distinct_sizes,
     power_law,
     require_rate,
     sample_median,
@@ -275,12 +276,10 @@ def _sizes(plan: "Protocol", dimensions: Sequence[int] | None) -> list[int]:
     """Return the dimensions, sorted."""
     if dimensions is None:
         return list(DIMENSIONS.get(plan.order, _FALLBACK))
-    sizes = sorted(set(dimensions))
-    if len(sizes) < 3 or any(isinstance(d, bool) or not isinstance(d, int | np.integer) for d in sizes):
-        raise RebatchError(f"dimensions = {list(dimensions)}; allowed are at least 3 different integers")
+    sizes = distinct_sizes(dimensions)
     if sizes[0] < _SMALLEST:
         raise RebatchError(f"d = {sizes[0]}; allowed are dimensions >= {_SMALLEST}")
-    return [int(d) for d in sizes]
+    return sizes
 
 
 @dataclass(frozen=True)

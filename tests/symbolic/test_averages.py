@@ -46,5 +46,5 @@ def test_a_power_without_expectation_shows_nothing():
 
 @pytest.mark.parametrize("text", ["relu(z1 + 2*z2)", "tanh(z1 + 2*z2) + (z1 + 2*z2)^2"])
 def test_directions_are_those_of_the_linear_forms(text):
-    (direction,) = Averages(Target(text)).directions()
+    (direction,) = Averages(Target(text)).directions
     assert direction[1] / direction[0] == 2
