@@ -253,7 +253,7 @@ def test_a_readout_that_is_no_number_is_refused(readout):
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_python_function_is_the_formula(normalize):
-    formula = two_step_overlap("z1 + z1^2", "h + h^2/2", neurons=2 - normalize, normalize=normalize)
+    formula = two_step_overlap("z1 + z2^2", "h + h^2/2", neurons=2, normalize=normalize, loss="correlation")
     namespace = {}
     exec(formula.to_python(), namespace)
     eta = np.array([0.03, 0.1])
