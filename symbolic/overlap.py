@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, reduce
+from numbers import Rational
 from operator import add, mul
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ from .activation import Activation
 from .errors import NotPolynomialError, RebatchError
 from .gaussian import moments, smoothed
 from .overlap_size import Size
-from .parse import ACTIVATION_VARIABLE
+from .parse import ACTIVATION_VARIABLE, parse
 from .polynomial import rational, ring, to_polynomial
 from .target import Target, compiled
 
@@ -260,7 +261,16 @@ class TwoStepOverlap:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the formulas as text."""
+        """Return the formulas as text; M^1 and M^2 in the scales where rows are normalised."""
+        matrices = (
+            ("M0", self.M0),
+            ("Q0", self.Q0),
+            ("M1", self.in_scales[0]),
+            ("M2", self.in_scales[1]),
+            ("N1", self.N1),
+            ("noise_covariance", self.noise_covariance),
+            ("Q1", self.Q1),
+        )
         return {
             "target": self.target.text,
             "activation": self.activation.name,
@@ -268,14 +278,12 @@ class TwoStepOverlap:
             "reuse": self.reuse,
             "readout": [str(a) for a in self.readout],
             "how": "exact",
-            "M0": [[str(x) for x in self.M0.row(j)] for j in range(self.M0.rows)],
-            "M1": [[str(x) for x in self.M1.row(j)] for j in range(self.M1.rows)],
-            "M2": [[str(x) for x in self.M2.row(j)] for j in range(self.M2.rows)],
-            "N1": [[str(x) for x in self.N1.row(j)] for j in range(self.N1.rows)],
-            "Q1": [[str(x) for x in self.Q1.row(j)] for j in range(self.Q1.rows)],
-            "noise_covariance": [
-                [str(x) for x in self.noise_covariance.row(j)] for j in range(self.noise_covariance.rows)
-            ],
+            "normalize": self.normalize,
+            "scales": {str(symbol): str(value) for symbol, value in self.scales},
+            **{
+                name: [[str(x) for x in matrix.row(j)] for j in range(matrix.rows)]
+                for name, matrix in matrices
+            },
         }
 
 
@@ -338,7 +346,7 @@ def two_step_overlap(
     normalize : bool
         Scale rows back to norm sqrt(d) after each step (spherical descent): M is then the cosine M / sqrt(Q).
     start : array_like, shape (p, k), optional
-        M^0, rational numbers (a float is the decimal that it prints as); 0 by default.
+        M^0, rational numbers ("1/3" as text is exact, a float the decimal that it prints as); 0 by default.
     start_Q : array_like, shape (p, p), optional
         Q^0, of rational numbers; by default rows of norm sqrt(d) that have only w* in common: M^0 M^0^T with
         diagonal 1.
@@ -414,7 +422,7 @@ def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: in
         return tuple(sp.symbols(f"a1:{neurons + 1}", real=True))
     allowed = f"allowed are {neurons} finite numbers, one per neuron"
     try:
-        a = tuple(x if isinstance(x, sp.Expr) else exact(float(x)) for x in readout)
+        a = tuple(map(constant, readout))
     except (TypeError, ValueError, OverflowError):
         raise RebatchError(f"readout = {readout!r}; {allowed}") from None
     if len(a) != neurons:
@@ -470,13 +478,36 @@ def _rational_matrix(name: str, values: Any, shape: tuple[int, int]) -> sp.Matri
     allowed = f"allowed are {shape[0]} rows of {shape[1]} rational numbers"
     rows = values.tolist() if hasattr(values, "tolist") else values
     try:
-        entries = [[x if isinstance(x, sp.Expr) else exact(float(x)) for x in row] for row in rows]
-        matrix = sp.Matrix(entries)
+        matrix = sp.Matrix([[constant(x) for x in row] for row in rows])
     except (TypeError, ValueError, OverflowError):
         raise RebatchError(f"{name} = {values!r}; {allowed}") from None
     if matrix.shape != shape or not all(x.is_Rational for x in matrix):
         raise RebatchError(f"{name} = {rows}; {allowed}")
     return matrix
+
+
+def constant(value: Any) -> sp.Expr:
+    """Return a number as it is meant: fractions and expressions exactly, text through the parser, floats as printed.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If it is none.
+
+    Examples
+    --------
+    >>> constant("1/sqrt(2)"), constant(Fraction(1, 3)), constant(0.1)
+    (sqrt(2)/2, 1/3, 1/10)
+    """
+    if isinstance(value, str):
+        value = parse(value)
+        if value.free_symbols:
+            raise ValueError(f"{value} is no number")
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, Rational):
+        return sp.Rational(int(value.numerator), int(value.denominator))
+    return exact(float(value))
 
 
 def exact(value: float) -> sp.Rational:
