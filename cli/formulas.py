@@ -5,6 +5,7 @@ import sys
 
 _GREEK = {"alpha": "α", "eta": "η", "lam": "λ", "sigma": "σ", "pi": "π"}
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_WIDTH = 1200
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -24,12 +25,34 @@ def for_terminal(text: str, encoding: str | None = None) -> str:
     return pretty
 
 
+def folded(line: str, width: int = _WIDTH) -> str:
+    """Return a formula, or as many of its terms as a person reads: --json has the others.
+
+    Examples
+    --------
+    >>> folded("M = 1 + 2 (3 + 4) - 5", 17)
+    'M = 1 + 2 (3 + 4) + ... (1 more term: --json)'
+    """
+    if len(line) <= width:
+        return line
+    depth, ends = 0, []
+    for i, letter in enumerate(line):
+        depth += (letter in "([") - (letter in ")]")
+        if not depth and line[i : i + 3] in (" + ", " - "):
+            ends.append(i)
+    kept = sum(end <= width for end in ends)
+    if not kept:
+        return f"{re.split('(?<=[=:]) ', line, maxsplit=1)[0]} ... (long: --json)"
+    left = len(ends) + 1 - kept
+    return f"{line[: ends[kept - 1]]} + ... ({left} more term{'s' * (left > 1)}: --json)"
+
+
 def in_unicode(text: str) -> str:
     """Return a formula of SymPy's in Unicode."""
     for name, letter in _GREEK.items():
         text = re.sub(rf"(?<![A-Za-z]){name}(?![A-Za-z])", letter, text)
+    text = re.sub(r"\b([aezst])(\d+)\b", lambda m: m[1] + m[2].translate(_LOWERED), text)
     text = re.sub(r"(?:\*\*|\^)(\d+)", lambda m: m[1].translate(_RAISED), text)
     text = re.sub(r"\*\*(\(\d+/\d+\))", r"^\1", text)
     text = re.sub(r"\bM(\d)\[", lambda m: f"M{m[1].translate(_RAISED)}[", text)
-    text = re.sub(r"\b([aez])(\d+)\b", lambda m: m[1] + m[2].translate(_LOWERED), text)
     return re.sub(r"sqrt\((\d+)\)", r"√\1", text).replace("*", " ")

@@ -111,7 +111,7 @@ def overlap(
     ] = False,
     start: Annotated[
         str | None,
-        typer.Option(help='M at the start, "0.1,0" or a row per neuron, "0.1,0;0,0.2"; 0 by default.'),
+        typer.Option(help='M at the start, "1/3,0" or a row per neuron, "0.1,0;0,0.2"; 0 by default.'),
     ] = None,
     series: Annotated[
         int | None,
@@ -139,7 +139,7 @@ def overlap(
     from ..symbolic.target import Target
     from . import study
     from .figures import require_format
-    from .formulas import for_terminal
+    from .formulas import folded, for_terminal
     from .tables import headline_table, overlaps_table
 
     if as_json + as_latex + as_python > 1:
@@ -233,14 +233,15 @@ def overlap(
         return
     for answer in (formula, expansion):
         if answer is not None:
-            print(for_terminal(str(answer)))
+            for line in str(answer).splitlines():
+                print(folded(for_terminal(line)))
     if rows:
         console.print(headline_table(rows))
     if gain is not None:
         print("What the second look at the batch adds to M2:" if any(gain) else "Reuse adds nothing to M2.")
         for j, r in product(range(gain.rows), range(gain.cols)):
             if gain[j, r] != 0:
-                print(for_terminal(f"  M2[{j + 1}, z{r + 1}]: {ascending(gain[j, r])}"))
+                print(folded(for_terminal(f"  M2[{j + 1}, z{r + 1}]: {ascending(gain[j, r])}")))
     if numbers is not None:
         title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
         console.print(for_terminal(title), highlight=False)
@@ -600,13 +601,15 @@ def _integers(option: str, text: str) -> list[int]:
         raise RebatchError(f"{option} {text!r}; allowed are integers with commas between") from None
 
 
-def _readout(text: str | None) -> list[float] | None:
+def _readout(text: str | None) -> list[Any] | None:
     if text is None:
         return None
     try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise RebatchError(f"--readout {text!r}; allowed are numbers with commas between, 0.5,-0.5") from None
+        return [_number(part) for part in text.split(",")]
+    except (ValueError, OverflowError):
+        raise RebatchError(
+            f"--readout {text!r}; allowed are numbers with commas between, 0.5,-0.5 or 1/sqrt(2),0"
+        ) from None
 
 
 def _start(text: str | None) -> dict[str, Any]:
@@ -614,11 +617,18 @@ def _start(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        return {"start": [[float(x) for x in row.split(",")] for row in text.split(";")]}
-    except ValueError:
+        return {"start": [[_number(x) for x in row.split(",")] for row in text.split(";")]}
+    except (ValueError, OverflowError):
         raise RebatchError(
-            f"--start {text!r}; allowed are numbers with commas between, a row per neuron with ; between: 0.1,0;0,0.2"
+            f"--start {text!r}; allowed are numbers with commas between, a row per neuron with ; between: 1/3,0;0,0.2"
         ) from None
+
+
+def _number(text: str) -> Any:
+    """Return a number as it is written, 1/3 or sqrt(2)/2 exactly."""
+    from ..symbolic.overlap import constant
+
+    return constant(text)
 
 
 def _progress(items: Any, description: str, *, show: bool) -> Any:

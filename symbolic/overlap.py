@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, reduce
+from numbers import Rational
 from operator import add, mul
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ from .activation import Activation
 from .errors import NotPolynomialError, RebatchError
 from .gaussian import moments, smoothed
 from .overlap_size import Size
-from .parse import ACTIVATION_VARIABLE
+from .parse import ACTIVATION_VARIABLE, parse
 from .polynomial import rational, ring, to_polynomial
 from .target import Target, compiled
 
@@ -58,8 +59,11 @@ class TwoStepOverlap:
         True: both steps on one batch. False: a fresh batch for the second step.
     readout : tuple of sympy.Expr
         The second layer a_1 … a_p; symbols where it was left open.
-    M1, M2 : sympy.ImmutableMatrix, shape (p, k)
-        Entry (j, r) is the overlap of neuron j with direction r.
+    in_scales : tuple of two sympy.ImmutableMatrix, shape (p, k)
+        M^1 and M^2, polynomials in the parameters and, if rows are normalised, in the scales.
+    scales : tuple of (sympy.Symbol, sympy.Expr)
+        If rows are normalised: s_j = 1 / |w_j| before row j is scaled back after the first step, and t_j after the
+        second, an expression in the s. Else empty.
     N1 : sympy.ImmutableMatrix, shape (p, p)
         Coefficients of the fields h^1 on e, the part of h^0 outside z.
     noise_covariance : sympy.ImmutableMatrix, shape (p, p)
@@ -78,14 +82,29 @@ class TwoStepOverlap:
     loss: Loss
     reuse: bool
     readout: tuple[sp.Expr, ...]
-    M1: sp.ImmutableMatrix
-    M2: sp.ImmutableMatrix
+    in_scales: tuple[sp.ImmutableMatrix, sp.ImmutableMatrix]
+    scales: tuple[tuple[sp.Symbol, sp.Expr], ...]
     N1: sp.ImmutableMatrix
     noise_covariance: sp.ImmutableMatrix
     Q1: sp.ImmutableMatrix
     normalize: bool
     M0: sp.ImmutableMatrix
     Q0: sp.ImmutableMatrix
+
+    @cached_property
+    def M1(self) -> sp.ImmutableMatrix:
+        """Overlaps after one step, shape (p, k)."""
+        return self._unscaled(self.in_scales[0])
+
+    @cached_property
+    def M2(self) -> sp.ImmutableMatrix:
+        """Overlaps after two steps, shape (p, k): entry (j, r) is that of neuron j with direction r."""
+        return self._unscaled(self.in_scales[1])
+
+    def _unscaled(self, matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
+        for symbol, value in reversed(self.scales):
+            matrix = matrix.xreplace({symbol: value})
+        return matrix
 
     @cached_property
     def Q2(self) -> sp.ImmutableMatrix:
@@ -104,7 +123,7 @@ class TwoStepOverlap:
         size.refuse_if_too_large(grams=True)
         problem = _Problem(self.target, self.activation, self.readout, self.loss, start, self.normalize)
         Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
-        return _cosines(Q2, Q2, both=True) if self.normalize else Q2
+        return self._unscaled(_cosines(Q2)) if self.normalize else Q2
 
     def leading(self, neuron: int, direction: int) -> tuple[int, sp.Expr] | None:
         """Return the least power of eta in an entry of M^2, and its coefficient; None if the entry is 0.
@@ -113,11 +132,7 @@ class TwoStepOverlap:
         """
         if self.normalize:
             raise RebatchError("a normalised overlap is no polynomial in eta; ask for normalize=False")
-        entry = self.M2[neuron, direction]
-        if entry == 0:
-            return None
-        (power,), coefficient = sp.Poly(entry, ETA).terms()[-1]
-        return int(power), coefficient
+        return next(iter(by_power(self.M2[neuron, direction])), None)
 
     def gain(self) -> sp.ImmutableMatrix:
         """Return what the second look at the batch adds to M^2, term by term: M^2 less the one-pass M^2."""
@@ -177,34 +192,44 @@ class TwoStepOverlap:
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
-        matrices = (self.M1, self.M2) if self.normalize else self._nested[1]
-        return compiled(sp.Tuple(*(sp.Tuple(*matrix) for matrix in matrices)), (ALPHA, ETA, LAM))
+        scales, matrices = self._nested
+        names: tuple[sp.Symbol, ...] = (ALPHA, ETA, LAM)
+        steps = []
+        for symbol, value in scales:
+            steps.append(compiled(value, names))
+            names = (*names, symbol)
+        overlaps = compiled(sp.Tuple(*(sp.Tuple(*matrix) for matrix in matrices)), names)
+
+        def evaluate(*values: Any) -> Any:
+            for step in steps:
+                values = (*values, step(*values))
+            return overlaps(*values)
+
+        return evaluate
 
     @cached_property
     def _nested(self) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.ImmutableMatrix]]:
-        """M^1 and M^2 with little to compute: in Horner form; cosines by common parts, which come first."""
-        if self.normalize:
-            parts, matrices = sp.cse([self.M1, self.M2])
-            return parts, list(matrices)
-        return [], [matrix.applyfunc(sp.horner) for matrix in (self.M1, self.M2)]
+        """The scales, and M^1 and M^2 in them, in Horner form; long ones in eta alone."""
+        scales = [(symbol, 1 / sp.sqrt(_nested_in_eta(1 / value**2))) for symbol, value in self.scales]
+        nested = _nested_in_eta if self.normalize else sp.horner
+        return scales, [matrix.applyfunc(nested) for matrix in self.in_scales]
 
     def __str__(self) -> str:
-        parts, cosines = self._nested
-        matrices = cosines if self.normalize else [self.M1, self.M2]
-        lines = [f"{name} = {part}" for name, part in parts]
-        for step, matrix in enumerate(matrices, start=1):
+        lines = [f"{symbol} = 1/sqrt({ascending(1 / value**2)})" for symbol, value in self.scales]
+        for step, matrix in enumerate(self.in_scales, start=1):
             for j, r in np.ndindex(matrix.shape):
-                entry = str(matrix[j, r]) if self.normalize else ascending(matrix[j, r])
-                lines.append(f"M{step}[{j + 1}, z{r + 1}] = {entry}")
+                lines.append(f"M{step}[{j + 1}, z{r + 1}] = {ascending(matrix[j, r])}")
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """Return both matrices in LaTeX."""
-        names = {LAM: r"\lambda"}
-        return "\n".join(
-            rf"M^{{{step}}} = {sp.latex(matrix, symbol_names=names)}"
-            for step, matrix in ((1, self.M1), (2, self.M2))
-        )
+        """Return both matrices in LaTeX, after the scales where rows are normalised."""
+
+        def written(x: Any) -> str:
+            return str(sp.latex(x, symbol_names={LAM: r"\lambda"}))
+
+        equations = [(written(symbol), value) for symbol, value in self.scales]
+        equations += [(f"M^{{{step}}}", matrix) for step, matrix in enumerate(self.in_scales, start=1)]
+        return "\n".join(f"{name} = {written(value)}" for name, value in equations)
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
@@ -242,7 +267,16 @@ class TwoStepOverlap:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the formulas as text."""
+        """Return the formulas as text; M^1 and M^2 in the scales where rows are normalised."""
+        matrices = (
+            ("M0", self.M0),
+            ("Q0", self.Q0),
+            ("M1", self.in_scales[0]),
+            ("M2", self.in_scales[1]),
+            ("N1", self.N1),
+            ("noise_covariance", self.noise_covariance),
+            ("Q1", self.Q1),
+        )
         return {
             "target": self.target.text,
             "activation": self.activation.name,
@@ -250,10 +284,9 @@ class TwoStepOverlap:
             "reuse": self.reuse,
             "readout": [str(a) for a in self.readout],
             "how": "exact",
-            **{
-                name: as_text(getattr(self, name))
-                for name in ("M0", "M1", "M2", "N1", "Q1", "noise_covariance")
-            },
+            "normalize": self.normalize,
+            "scales": {str(symbol): str(value) for symbol, value in self.scales},
+            **{name: as_text(matrix) for name, matrix in matrices},
         }
 
 
@@ -263,15 +296,27 @@ def as_text(matrix: sp.Matrix) -> list[list[str]]:
 
 
 def ascending(polynomial: sp.Expr) -> str:
-    """Return a polynomial as text, by ascending powers of eta: the leading term comes first."""
-    if polynomial == 0:
-        return "0"
-    terms = sorted(
-        sp.collect(polynomial, ETA, evaluate=False).items(), key=lambda term: sp.degree(term[0], ETA)
-    )
-    return " + ".join(str(sp.factor_terms(coefficient) * power) for power, coefficient in terms).replace(
-        "+ -", "- "
-    )
+    """Return a sum of monomials as text, by ascending powers of eta: the leading term comes first."""
+    terms = [sp.factor_terms(c) * ETA**n for n, c in by_power(polynomial)]
+    return " + ".join(map(str, terms)).replace("+ -", "- ") or "0"
+
+
+def by_power(polynomial: sp.Expr) -> list[tuple[int, sp.Expr]]:
+    """Return the powers of eta that occur in a sum of monomials, ascending, with their coefficients."""
+    found: dict[int, list[sp.Expr]] = {}
+    for monomial in sp.Add.make_args(polynomial):
+        rest, power = monomial.as_independent(ETA, as_Add=False)
+        found.setdefault(int(power.as_base_exp()[1]) if power != 1 else 0, []).append(rest)
+    coefficients = ((n, sp.Add(*found[n])) for n in sorted(found))
+    return [(n, c) for n, c in coefficients if c != 0]
+
+
+def _nested_in_eta(polynomial: sp.Expr) -> sp.Expr:
+    """Return a sum of monomials in Horner form in eta: the coefficients stay as they are."""
+    result, above = sp.Integer(0), 0
+    for n, coefficient in reversed(by_power(polynomial)):
+        result, above = coefficient + ETA ** (above - n) * result, n
+    return result * ETA**above
 
 
 def default_readout(neurons: int) -> tuple[sp.Expr, ...]:
@@ -309,7 +354,7 @@ def two_step_overlap(
     normalize : bool
         Scale rows back to norm sqrt(d) after each step (spherical descent): M is then the cosine M / sqrt(Q).
     start : array_like, shape (p, k), optional
-        M^0, rational numbers (a float is the decimal that it prints as); 0 by default.
+        M^0, rational numbers ("1/3" as text is exact, a float the decimal that it prints as); 0 by default.
     start_Q : array_like, shape (p, p), optional
         Q^0, of rational numbers; by default rows of norm sqrt(d) that have only w* in common: M^0 M^0^T with
         diagonal 1.
@@ -341,20 +386,30 @@ def two_step_overlap(
     problem = _Problem(target, activation, a, loss, begin, normalize)
     M1, N1, C = map(problem.matrix, problem.first_step())
     M2, Q1 = problem.matrix(problem.second_step(reuse=reuse)), problem.matrix(problem.first_gram())
+    scales: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
     if normalize:
-        Q2 = problem.matrix(problem.second_gram(reuse=reuse))
-        M1, M2, Q1 = _cosines(M1, Q1), _cosines(M2, Q2), _cosines(Q1, Q1, both=True)
-    return TwoStepOverlap(target, activation, loss, reuse, a, M1, M2, N1, C, Q1, normalize, begin.M, begin.Q)
-
-
-def _cosines(overlaps: sp.Matrix, Q: sp.Matrix, *, both: bool = False) -> sp.ImmutableMatrix:
-    """Return overlaps with the rows, and if asked the columns, divided by the norms of the weights."""
-    norms = [sp.sqrt(Q[j, j]) for j in range(Q.rows)]
-    return sp.ImmutableMatrix(
-        overlaps.rows,
-        overlaps.cols,
-        lambda j, r: overlaps[j, r] / norms[j] / (norms[r] if both else 1),
+        first = _scales("s", Q1)
+        second = _scales("t", problem.matrix(problem.second_gram(reuse=reuse, diagonal=True)))
+        M1, M2 = _scaled(M1, first), _scaled(M2, second)
+        Q1 = _cosines(Q1)
+        scales = (*first, *second)
+    return TwoStepOverlap(
+        target, activation, loss, reuse, a, (M1, M2), scales, N1, C, Q1, normalize, begin.M, begin.Q
     )
+
+
+def _scales(name: str, Q: sp.Matrix) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
+    """Return the symbol of 1 / sqrt(Q_jj) for every neuron, with its value."""
+    symbols = sp.symbols(f"{name}1:{Q.rows + 1}", positive=True)
+    return tuple((symbol, 1 / sp.sqrt(Q[j, j])) for j, symbol in enumerate(symbols))
+
+
+def _scaled(M: sp.Matrix, scales: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> sp.ImmutableMatrix:
+    return sp.ImmutableMatrix(M.rows, M.cols, lambda j, r: sp.expand(M[j, r] * scales[j][0]))
+
+
+def _cosines(Q: sp.Matrix) -> sp.ImmutableMatrix:
+    return sp.ImmutableMatrix(Q.rows, Q.cols, lambda i, j: Q[i, j] / sp.sqrt(Q[i, i]) / sp.sqrt(Q[j, j]))
 
 
 def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> tuple[sp.Expr, ...]:
@@ -375,7 +430,7 @@ def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: in
         return tuple(sp.symbols(f"a1:{neurons + 1}", real=True))
     allowed = f"allowed are {neurons} finite numbers, one per neuron"
     try:
-        a = tuple(x if isinstance(x, sp.Expr) else exact(float(x)) for x in readout)
+        a = tuple(map(constant, readout))
     except (TypeError, ValueError, OverflowError):
         raise RebatchError(f"readout = {readout!r}; {allowed}") from None
     if len(a) != neurons:
@@ -431,13 +486,36 @@ def _rational_matrix(name: str, values: Any, shape: tuple[int, int]) -> sp.Matri
     allowed = f"allowed are {shape[0]} rows of {shape[1]} rational numbers"
     rows = values.tolist() if hasattr(values, "tolist") else values
     try:
-        entries = [[x if isinstance(x, sp.Expr) else exact(float(x)) for x in row] for row in rows]
-        matrix = sp.Matrix(entries)
+        matrix = sp.Matrix([[constant(x) for x in row] for row in rows])
     except (TypeError, ValueError, OverflowError):
         raise RebatchError(f"{name} = {values!r}; {allowed}") from None
     if matrix.shape != shape or not all(x.is_Rational for x in matrix):
         raise RebatchError(f"{name} = {rows}; {allowed}")
     return matrix
+
+
+def constant(value: Any) -> sp.Expr:
+    """Return a number as it is meant: fractions and expressions exactly, text through the parser, floats as printed.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If it is none.
+
+    Examples
+    --------
+    >>> constant("1/sqrt(2)"), constant(Fraction(1, 3)), constant(0.1)
+    (sqrt(2)/2, 1/3, 1/10)
+    """
+    if isinstance(value, str):
+        value = parse(value)
+        if value.free_symbols:
+            raise ValueError(f"{value} is no number")
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, Rational):
+        return sp.Rational(int(value.numerator), int(value.denominator))
+    return exact(float(value))
 
 
 def exact(value: float) -> sp.Rational:
@@ -531,9 +609,7 @@ class _Problem:
         self.g0 = [g.compose(*self.h0, *generators[self.p :]) for g in self.signal]
         self._values: list[sp.Expr] = [ALPHA, ETA, LAM, *self._scales]
         if normalize:
-            # Q^1 holds no norms itself: what they stand for is known once it is.
-            Q1 = self.first_gram()
-            self._values += [1 / sp.sqrt(self.to_expr(Q1[j][j])) for j in range(self.p)]
+            self._values += sp.symbols(f"s1:{self.p + 1}", positive=True)
 
     def _constant(self, x: sp.Rational) -> fmpq_mpoly:
         return self.ring.constant(fmpq(int(x.p), int(x.q)))
@@ -605,8 +681,8 @@ class _Problem:
             fields.append(s[j] * (A + self.eta * self.g0[j] if reuse else A))
         return smoothed(f, noise).compose(*fields, *self.ring.gens()[self.p :])
 
-    def second_gram(self, *, reuse: bool) -> Matrix:
-        """Return Q^2 (p x p); the formula stands at :attr:`TwoStepOverlap.Q2`."""
+    def second_gram(self, *, reuse: bool, diagonal: bool = False) -> Matrix:
+        """Return Q^2 (p x p), or its diagonal alone; the formula stands at :attr:`TwoStepOverlap.Q2`."""
         p, s, everyone = self.p, self.norm, range(self.p)
         C = self.first_step()[2]
         Q1 = self.first_gram()
@@ -623,19 +699,17 @@ class _Problem:
         seen = [[self.expectation(a * b) * int(reuse) for b in g1] for a in self.g0]
         gf = [[self.expectation(self.averaged(g * h, reuse=reuse)) for h in self.h] for g in self.signal]
         decay = 1 - self.eta * self.lam
-        result = []
+        result = [[self.zero] * p for _ in everyone]
         for i in everyone:
-            row = []
-            for j in everyone:
+            for j in (i,) if diagonal else range(i + 1):
                 gradients = _dot(gz[i], gz[j]) + _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
                 gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
                 squares = self.expectation(self.averaged(self.signal[i] * self.signal[j], reuse=reuse))
-                row.append(
+                result[i][j] = result[j][i] = (
                     decay**2 * s[i] * s[j] * Q1[i][j]
                     + decay * self.eta * self.alpha * (gf[i][j] + gf[j][i])
                     + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
                 )
-            result.append(row)
         return result
 
     def matrix(self, entries: Matrix) -> sp.ImmutableMatrix:
@@ -644,10 +718,12 @@ class _Problem:
 
     def to_expr(self, polynomial: fmpq_mpoly) -> sp.Expr:
         """Return a polynomial in the parameters as a SymPy expression, the readout put in."""
+        power = cache(lambda i, n: self._values[i] ** n)
         return sp.Add(
             *(
-                rational(c)
-                * sp.Mul(*(v**e for v, e in zip(self._values, exponents[self._gaussians :], strict=False)))
+                sp.Mul(
+                    rational(c), *(power(i, int(n)) for i, n in enumerate(exponents[self._gaussians :]) if n)
+                )
                 for exponents, c in polynomial.to_dict().items()
             )
         )

@@ -151,6 +151,8 @@ def test_overlap_starts_from_a_given_overlap(capsys):
     assert code == 0
     # M^1 = (1 - eta lam)/2 + alpha eta E[(1 + 2 h) He_3(z) z] with E[h^0 He_3 z] = 0: only the start is there.
     assert "M¹[1, z₁] = 1/2 - η λ/2" in out
+    _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^2", "--start", "1/3", "--json")
+    assert json.loads(out)["M0"] == [["1/3"]]
     code, _, err = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^2", "--start", "half")
     assert code == 2
     assert "--start 'half'" in err

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -140,6 +141,25 @@ def test_both_grams_from_any_start_are_those_of_the_limit(reuse):
             np.testing.assert_allclose(found, exact, atol=6 * error + 1e-8)
 
 
+def test_normalised_overlaps_are_written_with_a_symbol_for_each_scale():
+    formula = two_step_overlap("z1", "h", neurons=2, normalize=True)
+    assert [str(symbol) for symbol, _ in formula.scales] == ["s1", "s2", "t1", "t2"]
+    lines = str(formula).splitlines()
+    assert lines[0].startswith("s1 = 1/sqrt(1 ")
+    assert set(formula.to_json()["scales"]) == {"s1", "s2", "t1", "t2"}
+    assert formula.M2.free_symbols == {ALPHA, ETA, LAM}
+
+
+@pytest.mark.parametrize("third", ["1/3", Fraction(1, 3), sp.Rational(1, 3)])
+def test_fractions_are_exact(third):
+    formula = two_step_overlap("z", "h + h^2", start=[[third]], readout=[third])
+    assert formula.M0[0, 0] == formula.readout[0] == sp.Rational(1, 3)
+
+
+def test_a_readout_in_text_is_the_number_that_it_names():
+    assert two_step_overlap("z", "h", readout=["1/sqrt(2)"]).readout == (sp.sqrt(2) / 2,)
+
+
 @pytest.mark.parametrize(
     ("start", "start_Q", "says"),
     [
@@ -148,6 +168,8 @@ def test_both_grams_from_any_start_are_those_of_the_limit(reuse):
         ([[0.5, 0.5]], None, "1 rows of 1 rational numbers"),
         ([[sp.sqrt(2) / 2]], None, "rational"),
         ([["x"]], None, "rational"),
+        ([["z1"]], None, "rational"),
+        ([["1/0"]], None, "rational"),
         (None, [[1.0]], "no start"),
     ],
 )
@@ -253,7 +275,7 @@ def test_a_readout_that_is_no_number_is_refused(readout):
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_python_function_is_the_formula(normalize):
-    formula = two_step_overlap("z1 + z1^2", "h + h^2/2", neurons=2 - normalize, normalize=normalize)
+    formula = two_step_overlap("z1 + z2^2", "h + h^2/2", neurons=2, normalize=normalize, loss="correlation")
     namespace = {}
     exec(formula.to_python(), namespace)
     eta = np.array([0.03, 0.1])
@@ -285,17 +307,20 @@ def test_grids_of_numbers_are_the_numbers_one_by_one():
     np.testing.assert_allclose(grid[..., 1, 2], formula.at(alpha=2.0, eta=0.1), rtol=1e-14)
 
 
+@pytest.mark.parametrize("M0", [0.0, 0.6])
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("loss", ["squared", "correlation"])
 @pytest.mark.parametrize("reuse", [True, False])
-def test_both_steps_of_Q_are_what_quadrature_gives(loss, reuse, normalize):
-    # The innovation form of theory 4 by Gauss-Hermite over (z, h^0, zeta), one neuron; the rows scaled where asked.
+def test_both_steps_of_Q_are_what_quadrature_gives(loss, reuse, normalize, M0):
+    # The innovation form of theory 4 by Gauss-Hermite over (z, u, zeta), one neuron, h^0 = M^0 z + L u,
+    # L^2 = 1 - M^0^2; the rows scaled where asked.
     target, alpha, eta, lam = Target("z1 + He(2, z1)/2"), 2.0, 0.2, 0.5
     x, w = np.polynomial.hermite_e.hermegauss(14)
     points = np.array(list(product(x, repeat=3)))
     weights = np.prod(np.array(list(product(w / w.sum(), repeat=3))), axis=1)
-    z, h0, zeta = points[:, :1], points[:, 1], points[:, 2]
-    y = target(z)
+    z, u, zeta = points[:, :1], points[:, 1], points[:, 2]
+    y, L = target(z), np.sqrt(1 - M0**2)
+    h0 = M0 * z[:, 0] + L * u
 
     def signal(h):
         return (1 + h / 2) * (y - (h + h**2 / 4) * (loss == "squared"))
@@ -303,11 +328,11 @@ def test_both_steps_of_Q_are_what_quadrature_gives(loss, reuse, normalize):
     g0 = signal(h0)
     scale = np.sqrt(weights @ g0**2)
     v = zeta + reuse * g0 / scale / np.sqrt(alpha)
-    basis = np.stack([z[:, 0], h0, v])
+    basis = np.stack([z[:, 0], u, v])
     first = np.array(
         [
-            alpha * eta * weights @ (g0 * z[:, 0]),
-            1 - eta * lam + alpha * eta * weights @ (g0 * h0),
+            (1 - eta * lam) * M0 + alpha * eta * weights @ (g0 * z[:, 0]),
+            (1 - eta * lam) * L + alpha * eta * weights @ (g0 * u),
             eta * np.sqrt(alpha) * scale,
         ]
     )
@@ -319,7 +344,7 @@ def test_both_steps_of_Q_are_what_quadrature_gives(loss, reuse, normalize):
     Q2 = second @ second + eta**2 * alpha * (weights @ g1**2 - seen**2)
 
     formula = two_step_overlap(
-        target, "h + h^2/4", loss=loss, reuse=reuse, normalize=normalize, readout=[1.0]
+        target, "h + h^2/4", loss=loss, reuse=reuse, normalize=normalize, readout=[1.0], start=[[M0]]
     )
     values = {ALPHA: 2, ETA: sp.Rational(1, 5), LAM: sp.Rational(1, 2)}
     M2 = second[0] / np.sqrt(Q2) if normalize else second[0]
