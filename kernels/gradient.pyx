@@ -11,7 +11,7 @@ from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from activations cimport Kind, slope, value
+from activations cimport Kind, value_then_slope
 
 cdef extern from "rowblock.h" nogil:
     const int TILE
@@ -43,10 +43,10 @@ cdef inline double signal(const Network* net, double* h, double y) noexcept nogi
     cdef double f = 0.0, r
     cdef Py_ssize_t j
     for j in range(net.p):
-        f += net.a[j] * value(net.kind, h[j], net.c, net.terms)
+        f += net.a[j] * value_then_slope(net.kind, h + j, net.c, net.terms)
     r = y if net.correlation else y - f
     for j in range(net.p):
-        h[j] = net.a[j] * slope(net.kind, h[j], net.c, net.terms) * r
+        h[j] *= net.a[j] * r
     return -y * f if net.correlation else 0.5 * r * r
 
 

@@ -10,7 +10,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 from scipy.linalg.cython_blas cimport dgemm
 
-from activations cimport Kind, slope, value
+from activations cimport Kind, value, value_then_slope
 
 cdef enum:
     CHUNK = 512
@@ -76,7 +76,7 @@ def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, cons
             for i in range(start, start + width):
                 f = 0.0
                 for j in range(p):
-                    f += a[j] * value(activation, g[j * n + i], c, terms)
+                    f += a[j] * value_then_slope(activation, g + j * n + i, c, terms)
                 if correlation:
                     residual = y[i]
                     loss -= weights[i] * residual * f
@@ -84,7 +84,7 @@ def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, cons
                     residual = y[i] - f
                     loss += weights[i] * 0.5 * residual * residual
                 for j in range(p):
-                    g[j * n + i] = a[j] * slope(activation, g[j * n + i], c, terms) * residual
+                    g[j * n + i] *= a[j] * residual
                     weighted[j * CHUNK + i - start] = weights[i] * g[j * n + i]
             add_moments(weighted, CHUNK, p, &basis[0, start], n, m, width, &with_basis[0, 0])
             add_moments(weighted, CHUNK, p, &gamma[0, start], n, r + p, width, &with_gamma[0, 0])

@@ -9,7 +9,7 @@ matter: E <- L, L L^T = E E^T + D D^T = Q - M M^T, D <- 0. No subtraction of M M
 from libc.math cimport NAN, fabs, sqrt
 from libc.string cimport memset
 
-from activations cimport Kind, slope, value
+from activations cimport Kind, slope, value, value_then_slope
 
 cdef enum:
     RUNNING = -1
@@ -46,10 +46,10 @@ cdef inline double signal(const Chain* s, double y, double* h) noexcept nogil:
     cdef double f = 0.0, r
     cdef Py_ssize_t j
     for j in range(s.p):
-        f += s.a[j] * value(s.kind, h[j], s.c, s.terms)
+        f += s.a[j] * value_then_slope(s.kind, h + j, s.c, s.terms)
     r = y if s.correlation else y - f
     for j in range(s.p):
-        h[j] = s.a[j] * slope(s.kind, h[j], s.c, s.terms) * r
+        h[j] *= s.a[j] * r
     return -y * f if s.correlation else 0.5 * r * r
 
 
@@ -209,7 +209,7 @@ cdef void scalar_chain(const Chain* s, const double* z, const double* u, const d
     for t in range(B):
         kept = (first + t) % every == 0
         for r in range(R):
-            at = r * B + t
+            at = t * R + r
             if kept:
                 kept_M[r * rows + row] = M[r]
                 kept_Q[r * rows + row] = M[r] * M[r] + E[r] * E[r]
@@ -257,9 +257,9 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
 
     Parameters
     ----------
-    z, u : (R, B, b, k) and (R, B, b, p) coefficients of the samples on w* and on the weights outside them
-    A : (R, B, b, b) their coefficients outside both, lower triangular, x_v . x_v' = A_v . A_v'
-    y : (R, B, b) labels
+    z, u : (B, R, b, k) and (B, R, b, p) coefficients of the samples on w* and on the weights outside them
+    A : (B, R, b, b) their coefficients outside both, lower triangular, x_v . x_v' = A_v . A_v'
+    y : (B, R, b) labels
     a : (p,) second layer
     kind, coefficients, correlation : as for `signals`
     shrink, eta, rho : 1 - eta lam, eta/d and rho/d
@@ -276,7 +276,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
         overlaps, its loss is NaN
     scratch : (R, at least p (k + 3 p + 3 b) + b p)
     """
-    cdef Py_ssize_t r, t, _q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[1]
+    cdef Py_ssize_t r, t, _q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[0]
     cdef Py_ssize_t q = along.shape[0]
     cdef Chain s
     cdef double loss, length
@@ -313,7 +313,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
                         keep(&s, m, e, D, &kept_M[r, row, 0, 0], &kept_Q[r, row, 0, 0])
                     loss = NAN
                     if hit[r] == RUNNING:
-                        loss = descend(&s, &z[r, t, 0, 0], &u[r, t, 0, 0], &A[r, t, 0, 0], &y[r, t, 0], m, e, D, g, ahead)
+                        loss = descend(&s, &z[t, r, 0, 0], &u[t, r, 0, 0], &A[t, r, 0, 0], &y[t, r, 0], m, e, D, g, ahead)
                         length = longest(&s, m)
                         if not length <= DIVERGED * DIVERGED:
                             hit[r] = -3 - step

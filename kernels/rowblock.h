@@ -5,19 +5,11 @@
 
    Both work on tiles of 4 rows by up to 4 neurons over chunks of columns: a tile's accumulators are registers, the
    chunk of W (or G) is reused by every tile of rows. While they work, the rows of the next block are prefetched, so
-   that memory is never idle. Written with the vector extensions of GCC and Clang; on x86-64 Linux, GCC compiles one
-   version for each generation of vector units and the loader picks, so that a wheel runs everywhere and fast. */
+   that memory is never idle. */
 #ifndef REBATCH_ROWBLOCK_H
 #define REBATCH_ROWBLOCK_H
 
-#include <stddef.h>
-
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-#define INLINE static inline __attribute__((always_inline))
+#include "vectors.h"
 
 enum { TILE = 4, NEURONS = 3, VECTOR_BYTES = 32, CHUNK_BYTES = 8192 };
 

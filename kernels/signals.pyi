@@ -11,4 +11,6 @@ def signals(
     coefficients: NDArray[np.float64],
     correlation: bool,
     out: NDArray[np.float64],
+    losses: NDArray[np.float64],
+    threads: int,
 ) -> float: ...

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ..symbolic.errors import RebatchError
 
@@ -16,13 +17,23 @@ Array = NDArray[np.float64]
 NOTHING: Array = np.zeros(0)
 
 # Rows per task: a few vectors of it stay in the cache of one core. Part of the definition of a seed's numbers.
-BLOCK = 16_384
+BLOCK = 4096
+# Blocks that make it worth a thread's while to be woken.
+_SHARE = 16
+
+
+class Threads(ThreadPoolExecutor):
+    """A pool that knows its size."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
 
 
 class Blocks:
     """The samples 0 … n - 1 in blocks."""
 
-    def __init__(self, n: int, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, n: int, pool: Threads) -> None:
         self.slices = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
         self._pool = pool
 
@@ -35,12 +46,24 @@ class Blocks:
         return np.concatenate(self._map(task))
 
     def _map(self, task: Callable[[int, slice], Array]) -> list[Array]:
-        def quiet(index: int, block: slice) -> Array:
+        """Return what the blocks return: the caller works too, and handing a block over costs nothing."""
+        results = [NOTHING] * len(self.slices)
+        left = iter(range(len(self.slices)))
+
+        def work() -> None:
             # Overflow is not warned of but answered: the run stops at the step where it diverges.
             with np.errstate(all="ignore"):
-                return task(index, block)
+                for index in left:
+                    results[index] = task(index, self.slices[index])
 
-        return list(self._pool.map(quiet, range(len(self.slices)), self.slices))
+        threads = min(self._pool.count, -(-len(self.slices) // _SHARE))
+        helpers = [self._pool.submit(work) for _ in range(threads - 1)]
+        try:
+            work()
+        finally:
+            for helper in helpers:
+                helper.result()
+        return results
 
 
 def thread_count(threads: int | None) -> int:
@@ -57,7 +80,13 @@ def thread_count(threads: int | None) -> int:
 
 
 @contextmanager
-def thread_pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
+def thread_pool(threads: int | None) -> Iterator[Threads]:
     """Our threads over blocks, one BLAS thread in each."""
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(thread_count(threads)) as pool:
+    with _libraries().limit(limits=1, user_api="blas"), Threads(thread_count(threads)) as pool:
         yield pool
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the thread pools of the libraries at hand; to look for them takes as long as a small run."""
+    return ThreadpoolController()

@@ -16,6 +16,7 @@ from ..kernels.signals import KINDS, signals
 from ..symbolic.errors import RebatchError
 from .blocks import Array, thread_count, thread_pool
 from .descent import descend
+from .draws import stream
 from .labels import labels
 from .memory import require
 from .setting import Setting
@@ -141,12 +142,12 @@ class _DenseSide:
         self.parts = np.empty((count, p, d), dtype=self.dtype)
         self.coefficients = np.array(setting.activation.coefficients())
         self.seed, start_seed, order_seed = seed.spawn(3)
-        rng = np.random.default_rng(start_seed)
+        rng = stream(start_seed)
         coefficients = start(setting, d, rng)
         basis = _orthonormal(_unit_directions(directions, setting.k, d), setting.k + p, d, rng)
         self.stars = basis[: setting.k]
         self.start = np.asarray(coefficients @ basis)
-        self.shuffle = np.random.default_rng(order_seed)
+        self.shuffle = stream(order_seed)
         self.epoch = np.zeros(0, dtype=np.intp)
 
     def draw(self, weights: Array) -> Array:
@@ -172,7 +173,7 @@ class _DenseSide:
 
         def fill(first: int, seed: np.random.SeedSequence) -> None:
             block = X[first : first + _ROWS_PER_STREAM]
-            np.random.default_rng(seed).standard_normal(dtype=self.dtype, out=block)
+            stream(seed).standard_normal(dtype=self.dtype, out=block)
 
         list(self.pool.map(fill, starts, child.spawn(len(starts))))
         if hasattr(self, "y"):
@@ -187,7 +188,7 @@ class _DenseSide:
         if not np.isfinite(z).all():
             raise RebatchError("X holds entries that are not finite")
         (child,) = self.seed.spawn(1)
-        self.z, self.y = z, labels(self.setting.target, z, np.random.default_rng(child))
+        self.z, self.y = z, labels(self.setting.target, z, stream(child))
 
     def _cast(self, weights: Array) -> NDArray[Any]:
         return (math.sqrt(self.d) * weights).astype(self.dtype)
@@ -217,8 +218,17 @@ class _DenseSide:
         h = np.ascontiguousarray(self._fields(weights).T)
         kind = KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
+        losses = np.empty(len(self.parts))
         return signals(
-            h, self.y[self.order], self.setting.a(), kind, self.coefficients, correlation, h
+            h,
+            self.y[self.order],
+            self.setting.a(),
+            kind,
+            self.coefficients,
+            correlation,
+            h,
+            losses,
+            self.threads,
         ) / len(self.order)
 
     def _fields(self, weights: Array) -> Array:

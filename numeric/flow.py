@@ -16,6 +16,7 @@ from ..symbolic.errors import RebatchError
 from .blocks import Array, thread_count, thread_pool
 from .dense import _DenseSide
 from .descent import DIVERGED, Record, divergence, interruption
+from .draws import stream
 from .population import population
 from .progress import progress
 from .setting import Setting
@@ -72,7 +73,7 @@ def simulate_flow(
 
 def _population_flow(setting: Setting, d: int | None, seed: int, tolerance: float) -> Trajectory:
     k, p, alpha, lam = setting.k, setting.neurons, setting.alpha, setting.weight_decay
-    weights = start(setting, d or 0, np.random.default_rng(np.random.SeedSequence(seed)))
+    weights = start(setting, d or 0, stream(np.random.SeedSequence(seed)))
     fresh = population(setting)
 
     def unpack(state: Array) -> tuple[Array, Array]:

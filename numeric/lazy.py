@@ -10,16 +10,17 @@ R^d is its coefficients on them, and the fresh part of X^T u is a new v times a 
 is n x (number of products); d costs nothing.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.products import combine, inner
 from ..kernels.signals import KINDS, signals
 from ..symbolic.errors import RebatchError
-from .blocks import NOTHING, Array, Blocks, thread_pool
+from .blocks import NOTHING, Array, Blocks, Threads, thread_pool
 from .descent import descend
+from .draws import stream
 from .labels import labels
 from .memory import require
 from .setting import Setting
@@ -29,6 +30,10 @@ from .trajectory import Trajectory
 Storage = Literal["float64", "float32"]
 # A signal whose part outside the earlier ones is this small against it is dependent on them: rounding, amplified.
 _DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
+# What one Gram matrix shows of a row that depends on the others: the square of less is rounding beside theirs.
+_SHOWN = 1e-7
+# Samples that make it worth a thread's while to be woken.
+_SHARE = 65_536
 
 
 class LazyGaussian:
@@ -53,19 +58,19 @@ class LazyGaussian:
         directions: int,
         products: int,
         seed: np.random.SeedSequence,
-        pool: ThreadPoolExecutor,
+        pool: Threads,
         storage: Storage = "float64",
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
         self.drawn = self.rows = 0
-        self.blocks = Blocks(n, pool)
+        self.blocks, self.threads = Blocks(n, pool), min(pool.count, -(-n // _SHARE))
         self.P: NDArray[Any] = np.empty((directions + products, n), dtype=storage)
         self.U: NDArray[Any] = np.empty((products, n), dtype=storage)
         self.C = np.zeros((products, directions + products))
         self._dependent = _DEPENDENT[storage]
         *streams, own = seed.spawn(len(self.blocks.slices) + 1)
-        self._streams = [np.random.default_rng(s) for s in streams]
-        self._rng = np.random.default_rng(own)
+        self._streams = [stream(s) for s in streams]
+        self._rng = stream(own)
 
     def images(self) -> NDArray[Any]:
         """Draw X v for every direction not drawn yet, and return all images, shape (directions, n).
@@ -73,22 +78,18 @@ class LazyGaussian:
         X v = sum_j (q_j . v) u_j + the part outside the u_j, which is fresh.
         """
         new = slice(self.drawn, self.directions)
-        U = self.U[: self.rows]
-
-        def draw(index: int, block: slice) -> Array:
-            fresh = self._streams[index].standard_normal((new.stop - new.start, block.stop - block.start))
-            self.P[new, block] = fresh
-            return np.asarray(U[:, block] @ fresh.T)
-
         if new.start < new.stop:
-            correction = self.C[: self.rows, new] - self.blocks.each(draw)
+            fresh = np.empty((new.stop - new.start, self.n))
 
-            def correct(_: int, block: slice) -> Array:
-                self.P[new, block] += correction.T @ U[:, block]
+            def draw(index: int, block: slice) -> Array:
+                for row in fresh[:, block]:
+                    self._streams[index].standard_normal(out=row)
                 return NOTHING
 
-            if self.rows:
-                self.blocks.each(correct)
+            self.blocks.each(draw)
+            U = self.U[: self.rows]
+            self._add(self.C[: self.rows, new].T - self._inner(fresh, U), U, fresh)
+            self.P[new] = fresh
             self.drawn = self.directions
         return self.P[: self.directions]
 
@@ -110,37 +111,60 @@ class LazyGaussian:
     def _extend(self, G: Array) -> Array:
         """Add the directions of the rows of G to U; return the coefficients of G on U, shape (m, rows).
 
-        Gram-Schmidt against U twice ("twice is enough"), then a QR of the rest, block by block.
+        Gram-Schmidt against U, then among the rows by the Cholesky factor of their Gram matrix; both twice ("twice
+        is enough").
         """
-        old, P = self.U[: self.rows], self.P[: self.drawn]
-        scale = np.sqrt(self.blocks.each(lambda _, b: np.einsum("ij,ij->i", G[:, b], G[:, b])))
+        scale = np.sqrt(np.diagonal(self._inner(G, G)))
         if not np.isfinite(scale).all():
             raise FloatingPointError
-        weights = np.zeros((len(G), self.rows))
-        for _ in range(2 if self.rows else 0):
-            overlap = self.blocks.each(lambda _, b: G[:, b] @ old[:, b].T)
+        scale = np.where(scale > 0, scale, 1.0)
+        old, weights = self.U[: self.rows], np.zeros((len(G), self.rows))
+        for _ in range(2):
+            overlap = self._inner(G, old)
+            self._add(-overlap, old, G)
             weights += overlap
-
-            def project(_: int, block: slice, overlap: Array = overlap) -> Array:
-                G[:, block] -= overlap @ old[:, block]
-                return NOTHING
-
-            self.blocks.each(project)
-        # G^T = (orthonormal) R; directions of R too small against the signals are rounding, and dropped.
-        safe = np.where(scale > 0, scale, 1.0)
-        R = _triangle(self.blocks.stacked(lambda _, b: _triangle((G[:, b] / safe[:, None]).T)))
-        _, size, right = np.linalg.svd(R, full_matrices=False)  # fewer samples than signals too
-        keep = size > self._dependent
-        left = (right[keep] / size[keep, None]) / safe
-        new = slice(self.rows, self.rows + int(keep.sum()))
-
-        def add(_: int, block: slice) -> Array:
-            self.U[new, block] = left @ G[:, block]
-            return np.asarray(self.U[new, block] @ P[:, block].T)
-
-        self.C[new, : self.drawn] = self.blocks.each(add)
+        G /= scale[:, None]
+        factor = np.eye(len(G))  # the rows are scale * factor @ G from here on
+        for _ in range(2):
+            L = _root(self._inner(G, G))
+            factor, G = factor @ L, self._combination(np.linalg.inv(L), G)
+        # Directions too small against the signals are rounding, and dropped.
+        keep = np.linalg.norm(factor, axis=0) > self._dependent
+        new, basis = slice(self.rows, self.rows + int(keep.sum())), G[keep]
+        self.U[new] = basis
+        self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
         self.rows = new.stop
-        return np.hstack([weights, (right[keep].T * size[keep]) * safe[:, None]])
+        return np.hstack([weights, scale[:, None] * factor[:, keep]])
+
+    def _combination(self, C: NDArray[Any], B: Array) -> Array:
+        """Return C B for rows of length n."""
+        out = np.empty((len(C), self.n))
+        combine(np.ascontiguousarray(C), B, out, True, self.threads)
+        return out
+
+    def _inner(self, A: Array, B: NDArray[Any]) -> Array:
+        """Return A B^T for rows of length n."""
+        parts = np.zeros((len(self.blocks.slices), len(A), len(B)))
+        if parts.size:
+            inner(A, B, parts, self.threads)
+        return np.asarray(parts.sum(axis=0))
+
+    def _add(self, C: Array, B: NDArray[Any], out: Array) -> None:
+        """Add C B to `out`."""
+        if len(B):
+            combine(np.ascontiguousarray(C), B, out, False, self.threads)
+
+
+def _root(S: Array) -> Array:
+    """Return an invertible lower triangular L, with L L^T = S up to rows that depend on those before them."""
+    L = np.zeros_like(S)
+    for j in range(len(S)):
+        pivot = S[j, j] - L[j, :j] @ L[j, :j]
+        if pivot > _SHOWN**2:
+            L[j:, j] = (S[j:, j] - L[j:, :j] @ L[j, :j]) / np.sqrt(pivot)
+        else:
+            L[j, j] = _SHOWN
+    return L
 
 
 def _triangle(A: Array) -> Array:
@@ -209,12 +233,12 @@ class _LazySide:
         n: int,
         d: int,
         seed: np.random.SeedSequence,
-        pool: ThreadPoolExecutor,
+        pool: Threads,
         storage: Storage,
     ) -> None:
         self.setting, self.n, self.d, self.pool, self.storage = setting, n, d, pool, storage
         self.seed, start_seed = seed.spawn(2)
-        self.start = start(setting, d, np.random.default_rng(start_seed))
+        self.start = start(setting, d, stream(start_seed))
         self.coefficients = np.array(setting.activation.coefficients())
         steps = setting.steps if setting.reuse else min(setting.repeats, setting.steps)
         self.products = setting.neurons * steps * (2 if setting.rho else 1)
@@ -236,7 +260,7 @@ class _LazySide:
             self.n, self.d, weights.shape[1], self.products, matrix_seed, self.pool, self.storage
         )
         z = self.X.images()[:k]
-        noise = [np.random.default_rng(s) for s in noise_seed.spawn(len(self.X.blocks.slices))]
+        noise = [stream(s) for s in noise_seed.spawn(len(self.X.blocks.slices))]
         self.y = np.empty(self.n)
 
         def label(index: int, block: slice) -> Array:
@@ -261,14 +285,10 @@ class _LazySide:
         a, kind = self.setting.a(), KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
 
-        def forward(_: int, block: slice) -> Array:
-            h = np.ascontiguousarray(weights @ images[: weights.shape[1], block])
-            loss = signals(h, self.y[block], a, kind, self.coefficients, correlation, h)
-            if G is not None:
-                G[:, block] = h
-            return np.array(loss)
-
-        return float(self.X.blocks.each(forward)) / self.n
+        h = np.empty((len(weights), self.n)) if G is None else G
+        combine(np.ascontiguousarray(weights), images[: weights.shape[1]], h, True, self.X.threads)
+        losses = np.empty(len(self.X.blocks.slices))
+        return signals(h, self.y, a, kind, self.coefficients, correlation, h, losses, self.X.threads) / self.n
 
     def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
         """Return shrink * weights + step * gradient, on the directions of both."""

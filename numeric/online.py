@@ -16,6 +16,7 @@ from ..kernels.signals import KINDS
 from ..symbolic.errors import RebatchError
 from .blocks import Array, thread_pool
 from .descent import Record, divergence, interruption
+from .draws import stream
 from .labels import labels
 from .memory import require
 from .progress import progress
@@ -117,8 +118,8 @@ class _Group:
 
     def __init__(
         self, setting: Setting, d: int, replicas: int, seed: np.random.SeedSequence, hit: NDArray[np.int64]
-    ):
-        self.rng = np.random.default_rng(seed)
+    ) -> None:
+        self.rng = stream(seed)
         p, k, b = setting.neurons, setting.k, setting.batch_size or 1
         weights = np.array([start(setting, d, self.rng) for _ in range(replicas)])
         self.M = np.ascontiguousarray(weights[:, :, :k])
@@ -153,6 +154,7 @@ class _Online:
         self.hit = np.full(replicas, -1, dtype=np.int64)
         self.slices = [slice(i, min(i + _GROUP, replicas)) for i in range(0, replicas, _GROUP)]
         seeds = seed.spawn(len(self.slices))
+        self.batches = max(1, _DRAWN // (self.b * min(_GROUP, replicas)))
         self.groups = [
             _Group(setting, d, s.stop - s.start, own, self.hit[s])
             for s, own in zip(self.slices, seeds, strict=True)
@@ -162,12 +164,11 @@ class _Online:
     def record(self, pool: ThreadPoolExecutor) -> Record:
         """Run to the last step, or until every replica has stopped."""
         setting, record = self.setting, Record(self.setting)
-        batches = max(1, _DRAWN // (self.b * min(_GROUP, len(self.hit))))
         done, kept = 0, 0
         try:
             with progress(f"online, d = {self.d}", setting.steps) as report:
                 while done < setting.steps and (self.hit == -1).any():
-                    steps = min(batches * setting.repeats, setting.steps - done)
+                    steps = min(self.batches * setting.repeats, setting.steps - done)
                     rows = slice(kept, int(np.searchsorted(self.kept[:-1], done + steps)))
                     tasks = [
                         pool.submit(self._advance, group, replicas, rows, done, steps)
@@ -190,9 +191,8 @@ class _Online:
 
     def _advance(self, group: _Group, replicas: slice, rows: slice, done: int, steps: int) -> None:
         """Draw the samples of the next steps of a group, and take the steps."""
-        setting, rng, b = self.setting, group.rng, self.b
-        p, k, R = setting.neurons, setting.k, len(group.M)
-        shape = (R, -(-steps // setting.repeats), b)
+        setting, rng, (R, p, k) = self.setting, group.rng, group.M.shape
+        shape = (-(-steps // setting.repeats), R, self.b)
         z = rng.standard_normal((*shape, k))
         u = rng.standard_normal((*shape, p))
         A = outside(self.d - k - p, shape, rng)
@@ -255,5 +255,5 @@ def outside(freedom: int, shape: tuple[int, int, int], rng: np.random.Generator)
         inside = below[1] < freedom
         A[..., below[0][inside], below[1][inside]] = rng.standard_normal((*shape[:-1], int(inside.sum())))
     for v in range(min(b, freedom)):
-        A[..., v, v] = np.sqrt(rng.chisquare(freedom - v, shape[:-1]))
+        np.sqrt(rng.chisquare(freedom - v, shape[:-1]), out=A[..., v, v])
     return A

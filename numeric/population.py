@@ -90,7 +90,7 @@ class Nodes:
         setting, h = self.setting, self._fields(M, Q)
         kind, correlation = KINDS[setting.activation.kernel], setting.loss == "correlation"
         g = np.empty_like(h)
-        signals(h, self.y, setting.a(), kind, self.coefficients, correlation, g)
+        signals(h, self.y, setting.a(), kind, self.coefficients, correlation, g, np.empty(1), 1)
         g *= self.weights
         return g @ self.z.T, g @ h.T
 

@@ -12,7 +12,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +20,7 @@ from .descent import StoppedEarly, silent_stops
 from .progress import progress
 from .setting import Setting
 from .simulate import ENGINES, Engine, simulate
-from .trajectory import INTERRUPTED, Trajectory
+from .trajectory import INTERRUPTED, Trajectory, installed_version
 
 _DIGITS = 32
 
@@ -52,7 +51,7 @@ class _Run:
     d: int | None
     seed: int
     options: dict[str, Any]
-    rebatch: str = field(default_factory=lambda: version("rebatch"))
+    rebatch: str = field(default_factory=lambda: installed_version())  # noqa: PLW0108 - looked up when called
 
     @property
     def name(self) -> str:
@@ -61,7 +60,7 @@ class _Run:
 
     def write(self, folder: str, threads: int | None) -> str:
         """Run, save unless interrupted, and return why it stopped early; empty if it did not."""
-        if (here := version("rebatch")) != self.rebatch:
+        if (here := installed_version()) != self.rebatch:
             raise RebatchError(f"a worker has rebatch {here}; allowed is that of the sweep, {self.rebatch}")
         setting = Setting.from_dict(self.setting)
         with silent_stops():  # the sweep says it, wherever this runs

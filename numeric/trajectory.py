@@ -4,7 +4,8 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from .setting import Setting
 
 # How the reason begins why an interrupted run stopped.
 INTERRUPTED = "interrupted"
+
+
+@cache
+def installed_version() -> str:
+    """Return the version of rebatch, which is read from disk once."""
+    return version("rebatch")
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,6 @@ class Trajectory:
         **provenance
             Kept with the data: engine, d, seed, ….
         """
-        from importlib.metadata import version  # noqa: PLC0415 - only runs need it
-
         replica = ("replica",) if M.ndim == 4 else ()
         return cls(
             xr.Dataset(
@@ -79,7 +84,7 @@ class Trajectory:
                 },
                 attrs={
                     "setting": setting.to_json(),
-                    "rebatch": version("rebatch"),
+                    "rebatch": installed_version(),
                     "stopped": "",
                     **provenance,
                 },

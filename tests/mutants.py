@@ -116,7 +116,7 @@ MUTANTS = (
     Mutant("lazy: 4% off in the chi-square degrees of freedom", "numeric/lazy.py",
            "chisquare(self.d - self.directions)", "chisquare(0.96 * (self.d - self.directions))", f"{N}lazy.py"),
     Mutant("lazy: images corrected with the wrong sign", "numeric/lazy.py",
-           "self.C[: self.rows, new] - self.blocks.each(draw)", "self.C[: self.rows, new] + self.blocks.each(draw)",
+           "self.C[: self.rows, new].T - self._inner(fresh, U)", "self.C[: self.rows, new].T + self._inner(fresh, U)",
            f"{N}lazy.py"),
     Mutant("label noise by its variance, not its standard deviation", "numeric/labels.py",
            "y += target.noise_std * rng", "y += target.noise_std**2 * rng", f"{N}lazy.py {N}limit.py"),

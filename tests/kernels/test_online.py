@@ -56,9 +56,9 @@ def test_the_chain_is_its_recursion(k, p, b, repeats, rho, correlation, normaliz
         z, u, A, y, a, correlation, 0.97, 0.05, rho, normalize, repeats, M.copy(), E.copy()
     )
     chain(
-        z[None], u[None], A[None], y[None], a, KINDS["erf"], np.empty(0), correlation, 0.97, 0.05, rho, normalize,
-        repeats, 0, total, -1.0, np.empty((0, k)), M[None].copy(), E[None].copy(), np.full(1, -1), 1, kept_M, kept_Q,
-        np.empty((1, total)), np.empty((1, p * (k + 3 * p + 3 * b) + b * p)),
+        z[:, None], u[:, None], A[:, None], y[:, None], a, KINDS["erf"], np.empty(0), correlation, 0.97, 0.05,
+        rho, normalize, repeats, 0, total, -1.0, np.empty((0, k)), M[None].copy(), E[None].copy(), np.full(1, -1), 1,
+        kept_M, kept_Q, np.empty((1, total)), np.empty((1, p * (k + 3 * p + 3 * b) + b * p)),
     )  # fmt: skip
     # Rounding over a few steps.
     np.testing.assert_allclose(kept_M[0], expected[0], atol=1e-12)

@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +7,7 @@ from scipy.stats import ks_2samp
 
 from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
 from rebatch.numeric import lazy
+from rebatch.numeric.blocks import Threads
 from rebatch.numeric.descent import descend
 
 REFERENCE = Setting(target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=2, alpha=3, eta=0.2, steps=7)
@@ -68,7 +67,7 @@ def test_dense_descent_on_the_revealed_matrix_is_the_lazy_run(name, loss, start,
         target="tanh(z1 + z2)", activation=name, neurons=p, alpha=alpha, eta=0.3, steps=steps, loss=loss,
         start=start, weight_decay=0.1,
     )  # fmt: skip
-    with ThreadPoolExecutor(2) as pool:
+    with Threads(2) as pool:
         run = lazy._LazySide(setting, setting.samples(d), d, np.random.SeedSequence(seed), pool, "float64")
         first = run.start.copy()
         record, _ = descend(setting, run, first, "test")

@@ -124,8 +124,9 @@ def test_lazy_runs_agree_with_the_limit(setting):
         # Up to 60 entries at a t quantile of 7 degrees of freedom: beyond 14 is a false alarm below 1e-4 in all, and
         # with fixed seeds it does not come and go.
         assert z.max() < 14, name
-        # The typical entry is within a few bars: this is what fails when a formula is wrong by a few per cent.
-        assert np.median(z[1:]) < 2.5, name
+        # The typical entry is within a few bars (beyond 4 with probability 0.005 at 7 degrees of freedom): this is
+        # what fails when a formula is wrong by a few per cent.
+        assert np.median(z[1:]) < 4, name
 
 
 def test_the_reference_experiment_has_its_known_values():

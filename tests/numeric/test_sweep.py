@@ -95,7 +95,7 @@ def test_a_diverging_run_is_an_answer_like_another(tmp_path, counted):
 
 
 def test_files_of_another_version_are_not_reused(tmp_path, counted, monkeypatch):
-    monkeypatch.setattr(module, "version", lambda _: "0.0.1")
+    monkeypatch.setattr(module, "installed_version", lambda: "0.0.1")
     sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(module, "simulate", counted)
@@ -106,7 +106,7 @@ def test_files_of_another_version_are_not_reused(tmp_path, counted, monkeypatch)
 
 def test_a_worker_of_another_version_is_refused(tmp_path, monkeypatch):
     versions = iter(["1", "2"])
-    monkeypatch.setattr(module, "version", lambda _: next(versions))
+    monkeypatch.setattr(module, "installed_version", lambda: next(versions))
     with pytest.raises(RebatchError, match="a worker has rebatch 2; allowed is that of the sweep, 1"):
         sweep(SETTINGS[0], d=20, seeds=1, folder=tmp_path)
 

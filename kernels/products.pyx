@@ -1,0 +1,62 @@
+"""Products of a few rows of length n with a few others, in float64, reading the long rows once (theory, 6.2).
+
+Sums over samples are cut in parts whose number the caller gives, and which are then summed in their order: the result
+has the same bits for any number of threads.
+"""
+
+from cython cimport floating
+from cython.parallel cimport prange
+
+cdef extern from "products.h" nogil:
+    void inner_f(const double* A, Py_ssize_t m, const float* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
+                 Py_ssize_t last, double* S)
+    void inner_d(const double* A, Py_ssize_t m, const double* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
+                 Py_ssize_t last, double* S)
+    void combine_f(const double* C, Py_ssize_t m, const float* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
+                   Py_ssize_t last, double* out, bint fresh)
+    void combine_d(const double* C, Py_ssize_t m, const double* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
+                   Py_ssize_t last, double* out, bint fresh)
+
+# Samples that one thread takes at a time.
+cdef enum:
+    SHARE = 4096
+
+
+def inner(const double[:, ::1] A, const floating[:, ::1] P, double[:, :, ::1] parts, int threads):
+    """Write A P^T, part by part of the samples, into `parts`, to be summed over its first dimension.
+
+    Reads m n doubles and k n reals; 2 m k n flops.
+
+    Parameters
+    ----------
+    A : (m, n)
+    P : (k, n) float32 or float64, k >= 1
+    parts : (any number, m, k)
+    threads : number of OpenMP threads
+    """
+    cdef Py_ssize_t m = A.shape[0], k = P.shape[0], n = A.shape[1], count = parts.shape[0], q
+    for q in prange(count, nogil=True, num_threads=threads, schedule="static"):
+        if floating is float:
+            inner_f(&A[0, 0], m, &P[0, 0], k, n, n * q // count, n * (q + 1) // count, &parts[q, 0, 0])
+        else:
+            inner_d(&A[0, 0], m, &P[0, 0], k, n, n * q // count, n * (q + 1) // count, &parts[q, 0, 0])
+
+
+def combine(const double[:, ::1] C, const floating[:, ::1] P, double[:, ::1] out, bint fresh, int threads):
+    """Write C P into `out`, or add it unless `fresh`.
+
+    Reads k n reals, and m n doubles where it adds; writes m n doubles; 2 m k n flops.
+
+    Parameters
+    ----------
+    C : (m, k)
+    P : (k, n) float32 or float64, k >= 1
+    out : (m, n)
+    threads : number of OpenMP threads
+    """
+    cdef Py_ssize_t m = C.shape[0], k = P.shape[0], n = P.shape[1], q
+    for q in prange((n + SHARE - 1) // SHARE, nogil=True, num_threads=threads, schedule="static"):
+        if floating is float:
+            combine_f(&C[0, 0], m, &P[0, 0], k, n, q * SHARE, min(n, (q + 1) * SHARE), &out[0, 0], fresh)
+        else:
+            combine_d(&C[0, 0], m, &P[0, 0], k, n, q * SHARE, min(n, (q + 1) * SHARE), &out[0, 0], fresh)

@@ -1,0 +1,15 @@
+/* How C written with the vector extensions of GCC and Clang is compiled: on x86-64 Linux, GCC makes one version for
+   each generation of vector units and the loader picks, so that a wheel runs everywhere and fast. */
+#ifndef REBATCH_VECTORS_H
+#define REBATCH_VECTORS_H
+
+#include <stddef.h>
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+#endif
