@@ -88,12 +88,11 @@ def headline_table(rows: "tuple[Headline, ...]") -> Table:
     for row in rows:
         verdict = row.verdict
         style = _VERDICT_STYLE[verdict.verdict]
-        order = f" (m = {verdict.order})" if verdict.witness else ""
         coefficients = ", ".join(map(str, row.reuse.coefficients)) or "0"
         powers = [for_terminal(str(x)) for x in (row.reuse, row.one_pass)]
         table.add_row(
             f"[bold]{for_terminal(in_words(verdict.direction))}[/]",
-            f"[{style}]{verdict.verdict}{order}[/]",
+            f"[{style}]{for_terminal(verdict.summary)}[/]",
             f"[bold]{powers[0]}[/]" if row.carried_by_reuse else powers[0],
             escape(for_terminal(coefficients)),
             powers[1],

@@ -46,7 +46,7 @@ def information_exponent(target: Target) -> Exponent:
         stage = search.grow(Subspace.zero(target.k), isotropic=False)
     except UndecidedError as error:
         return Exponent(None, How.UNDECIDED, witness=str(error))
-    return Exponent(stage.order, stage.how, witness=stage.witness)
+    return _first(stage)
 
 
 def leap(target: Target) -> Exponent:
@@ -58,7 +58,7 @@ def leap(target: Target) -> Exponent:
     lower, upper, how = _bounds(stages, reason)
     if lower == upper:
         return Exponent(upper, how, witness="; ".join(f"{s.witness} (+{s.order})" for s in stages))
-    return Exponent(None, How.UNDECIDED, witness=_interval(lower, upper, reason))
+    return Exponent(None, How.UNDECIDED, witness=_interval(lower, upper, reason, stages))
 
 
 def isotropic_leap(target: Target) -> IsotropicLeap:
@@ -71,7 +71,9 @@ def isotropic_leap(target: Target) -> IsotropicLeap:
     sequence = _sequence(stages)
     if lower == upper:
         return IsotropicLeap(upper, how, witness=_steps(stages), sequence=sequence)
-    return IsotropicLeap(None, How.UNDECIDED, witness=_interval(lower, upper, reason), sequence=sequence)
+    return IsotropicLeap(
+        None, How.UNDECIDED, witness=_interval(lower, upper, reason, stages), sequence=sequence
+    )
 
 
 def generative_exponent(target: Target) -> Exponent:
@@ -86,9 +88,7 @@ def generative_exponent(target: Target) -> Exponent:
         first = search.grow(Subspace.zero(target.k), range(1, MAX_POWER + 1))
     except UndecidedError as error:
         return Exponent(None, How.UNDECIDED, witness=str(error))
-    if first.bound == first.order:
-        return Exponent(first.order, first.how, witness=first.witness)
-    return Exponent(None, How.UNDECIDED, witness=f"between {first.bound} and {first.order}: {first.witness}")
+    return _first(first)
 
 
 def generative_leap(target: Target, max_order: int = MAX_POWER) -> GenerativeLeap:
@@ -112,7 +112,7 @@ def generative_leap(target: Target, max_order: int = MAX_POWER) -> GenerativeLea
         lower = max(lower, 2)
     if lower == upper:
         return GenerativeLeap(upper, how, False, _steps(stages), lower, upper, _sequence(stages))
-    witness = _interval(lower, upper, reason)
+    witness = _interval(lower, upper, reason, stages)
     return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages))
 
 
@@ -193,10 +193,18 @@ def _bounds(stages: list[Stage], reason: str) -> tuple[int, int | None, How]:
     return lower, upper, worst([stage.how for stage in stages])
 
 
-def _interval(lower: int, upper: int | None, reason: str) -> str:
+def _first(stage: Stage) -> Exponent:
+    """Return the order of a stage as an exponent, if it meets its bound."""
+    if stage.bound == stage.order:
+        return Exponent(stage.order, stage.how, witness=stage.witness)
+    witness = f"between {stage.bound} and {stage.order} ({stage.witness}): {stage.gap}"
+    return Exponent(None, How.UNDECIDED, witness=witness)
+
+
+def _interval(lower: int, upper: int | None, reason: str, stages: list[Stage]) -> str:
     if upper is None:
         return f"at least {lower}; {reason}"
-    return f"between {lower} and {upper}: lower orders vanish up to degree {CAP}, no parity closes the gap"
+    return f"between {lower} and {upper}: {next(s.gap for s in stages if s.order == upper)}"
 
 
 def _sequence(stages: list[Stage]) -> tuple[tuple[int, tuple[Vector, ...]], ...]:

@@ -28,6 +28,9 @@ from .target import Target
 T = TypeVar("T")
 Factors = tuple[tuple[Vector, int], ...]
 
+# An integral with a larger error cannot tell a zero from what would matter.
+_COARSE = 1e-5
+
 
 @dataclass(frozen=True)
 class Coefficient:
@@ -53,6 +56,11 @@ class Coefficient:
     def how(self) -> How:
         """How the decision is known."""
         return self.value.how if self.proved else How.NUMERIC
+
+    @property
+    def tells(self) -> bool:
+        """Whether a decision that is not proved means anything: a coarse integral cannot tell a zero."""
+        return self.proved or not self.zero or self.value.error <= _COARSE
 
 
 VANISHES = Coefficient(Expectation.exact(0), True, True)

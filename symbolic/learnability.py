@@ -68,6 +68,8 @@ class DirectionVerdict:
     witness : vector of rationals or of Expectation, or None
         Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
         lower mu_j.
+    at_most : bool
+        Whether a lower m is not excluded: a moment of it cannot be told from 0.
     certificate : tuple of Symmetry or None
         Hidden: symmetries R of the target whose images of I - R together contain the direction.
     """
@@ -78,6 +80,7 @@ class DirectionVerdict:
     order: int | None = None
     witness: Witness | None = None
     certificate: tuple[Symmetry, ...] | None = None
+    at_most: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields, numbers as exact text."""
@@ -86,9 +89,19 @@ class DirectionVerdict:
             "verdict": self.verdict,
             "how": str(self.how),
             "order": self.order,
+            "at_most": self.at_most,
             "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
             "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
+
+    @property
+    def summary(self) -> str:
+        """The verdict, and the m of its witness."""
+        return (
+            f"{self.verdict} (m {'<=' if self.at_most else '='} {self.order})"
+            if self.witness
+            else self.verdict
+        )
 
     def reason(self) -> str:
         """Return the proof, or what was searched, in one line."""
@@ -100,6 +113,16 @@ class DirectionVerdict:
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
         return f"no witness E[y^m z] for m <= {self.order}, no symmetry among those tried"
+
+
+_AT_MOST = r"\le"
+
+
+def _order(order: int | None, leap: IsotropicLeap | GenerativeLeap) -> str:
+    """Return at which order a direction is learned; where the leap is undecided, a lower one is not excluded."""
+    if order is None:
+        return "undecided"
+    return f"order {order}" if leap.value is not None else f"order <= {order}"
 
 
 def _in_full(x: fmpq | Expectation) -> str:
@@ -210,12 +233,14 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
     found: list[DirectionVerdict] = []
     # How it is known that lower moments add nothing: the order of a verdict rests on it.
     lower: list[How] = []
+    coarse = False
     if not basis:
         return (), max_order
     m = 0
     for m in range(1, max_order + 1):
         entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
         before = worst(lower)
+        at_most, coarse = coarse, coarse or not all(c.tells for c in entries)
         lower += [c.how for c in entries if c.zero]
         if all(c.zero for c in entries):
             continue
@@ -228,7 +253,9 @@ def _measured(target: Target, max_order: int) -> tuple[tuple[DirectionVerdict, .
                 others = Subspace.span((verdict.direction for verdict in found), target.k)
                 (new,) = others.within(search.fixed).orthogonal_basis()
             known = worst([how, before, *map(how_known, new), *(verdict.how for verdict in found)])
-            found.append(DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu))
+            found.append(
+                DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu, at_most=at_most)
+            )
         elif how is not How.EXACT:
             lower.append(How.NUMERIC)  # in the span of those before, as far as can be told
         if len(found) == len(basis):
@@ -302,13 +329,12 @@ class Analysis:
         # What a symmetry hides from two steps it hides from any number: it fixes all that they reach.
         never = "hidden" if verdict.verdict == "hidden" else "not found"
         later = f"round {steps[0]}" if steps else never
-        two_steps = f"{verdict.verdict} (m = {verdict.order})" if verdict.witness else str(verdict.verdict)
         return (
             in_words(v),
-            "undecided" if online is None else f"order {online}",
-            two_steps,
+            _order(online, self.isotropic_leap),
+            verdict.summary,
             later,
-            "undecided" if generative is None else f"order {generative}",
+            _order(generative, self.generative_leap),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -367,7 +393,7 @@ class Analysis:
         ]
         rows += [
             rf"two steps, $({', '.join(as_latex(v.direction))})$ & {v.verdict}"
-            + (f" ($m = {v.order}$)" if v.order else "")
+            + (f" ($m {_AT_MOST if v.at_most else '='} {v.order}$)" if v.order else "")
             + rf" & {v.how} \\"
             for v in self.two_step
         ]

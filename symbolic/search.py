@@ -118,6 +118,8 @@ class Stage:
     how : How
     bound : int
         The lower bound of the order that holds from there on.
+    gap : str
+        Where the bound is below the order: why lower orders are not excluded.
     witness : str
         A contraction that is not 0.
     witnesses : tuple of str
@@ -128,6 +130,7 @@ class Stage:
     added: Subspace
     how: How
     bound: int
+    gap: str
     witness: str
     witnesses: tuple[str, ...]
 
@@ -269,7 +272,8 @@ class Search:
         separate = powers is None and (not known or self._is_sum(known))
         finite = separate or (powers is None and self.degree is not None)
         most = CAP if self.degree is None or powers is not None else min(CAP, self.degree)
-        spent, lowered = 0, []
+        gap = f"lower orders vanish up to degree {CAP}, no parity closes the gap"
+        spent, lowered, least = 0, [], most
         for order in range(bound, min(highest, most) + 1):
             found = _Growth(self, known, rest, isotropic=isotropic)
             movable = [
@@ -289,6 +293,10 @@ class Search:
                         spent += _NUMERIC_WEIGHT if c.value.how is How.NUMERIC else 1
                         tensor[index] = c
                         lowered.append(c.how)
+                        if finite and order < least and not c.tells:
+                            least = order
+                            average = _in_words(m, _factors((*known, *rest), (*A, *index)), c.value)
+                            gap = f"{average} +- {c.value.error:.1g} cannot be told from 0"
                         if spent > _BUDGET:
                             raise UndecidedError(
                                 f"no growth found among the first {len(lowered)} contractions, up to order {order}"
@@ -301,9 +309,9 @@ class Search:
             if found.rows:
                 space, how = found.directions()
                 if finite:
-                    bound = order
+                    bound = min(order, max(bound, least))
                     how = worst([how, *(How.NUMERIC for h in lowered if h is How.NUMERIC)])
-                return Stage(order, space, how, bound, found.witness, tuple(found.witnesses))
+                return Stage(order, space, how, bound, gap, found.witness, tuple(found.witnesses))
         raise UndecidedError(f"every contraction up to order {highest} vanishes: greater than {highest}")
 
     def _is_sum(self, known: Sequence[Vector]) -> bool:

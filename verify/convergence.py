@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from ..numeric.descent import silent_stops
+from ..numeric.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
@@ -108,7 +109,7 @@ def convergence(
         Runs at each dimension, at least 3. The deviation is seen only where it is larger than spread / sqrt(runs): at
         small d.
     seed : int
-        Of the limit; run i takes seed + 1 + i.
+        Of the limit; those of the runs follow from it.
     progress : callable, optional
         Passes on the list of jobs (d, run) one by one.
 
@@ -139,8 +140,8 @@ def convergence(
     controlled = setting.start != "random" and not setting.normalize and setting.steps > 1
     expected = _first_step(limit)
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
-    for number, (d, _) in enumerate(progress(jobs)):
-        run = simulate(setting, d=d, seed=seed + 1 + number, threads=1 if d < _WORTH_THREADS else None)
+    for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
+        run = simulate(setting, d=d, seed=own, threads=1 if d < _WORTH_THREADS else None)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
         controls[d].append(_first_step(run) - expected if controlled else np.zeros(0))

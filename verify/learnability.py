@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from ..numeric.descent import silent_stops
+from ..numeric.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..symbolic.errors import RebatchError
@@ -464,11 +465,11 @@ def _measured(
         for reuse in (True, False)
     }
     jobs = [(e, reuse, int(d), run) for e, reuse in values for d in sizes for run in range(runs)]
-    for number, (e, reuse, d, run) in enumerate(progress(jobs)):
+    for (e, reuse, d, run), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
         trajectory = simulate(
             replace(experiments[e], reuse=reuse),
             d=d,
-            seed=seed + 1 + number,
+            seed=own,
             threads=1 if d < _WORTH_THREADS else threads,
         )
         if trajectory.stopped:

@@ -281,3 +281,14 @@ def test_directions_that_are_known_as_numbers_only_end_in_an_answer(text):
 def test_a_symmetry_beyond_the_second_moment_is_found_in_any_frame():
     for text in ("z1*(z1^2 + z2^2 - 4)", "(sqrt(3)*z1 + z2)/2*(z1^2 + z2^2 - 4)"):
         assert sorted(v.verdict for v in two_step_verdict(text)) == ["hidden", "learned"]
+
+
+def test_a_zero_within_a_coarse_error_decides_nothing():
+    # E[y z2] = 0.0007, by nested quadrature over the parabola, is as large as the error of the integral in the plane.
+    analysis = analyze("sign(z2 + z1^2 - 1)*(z2 - 81/1000)")
+    assert analysis.information_exponent.how is How.UNDECIDED
+    assert "between 1 and 2" in analysis.information_exponent.witness
+    assert analysis.leap.value is analysis.isotropic_leap.value is None
+    (e2,) = (v for v in analysis.two_step if v.verdict == "learned")
+    assert (e2.order, e2.at_most) == (2, True)
+    assert ("e2", "order <= 2") in {row[:2] for row in analysis.fates()}

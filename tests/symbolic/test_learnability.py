@@ -172,6 +172,7 @@ def test_the_analysis_is_json_of_the_promised_shape():
         "order": 3,
         "witness": ["21", "324"],
         "certificate": None,
+        "at_most": False,
     }
 
 

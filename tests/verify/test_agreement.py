@@ -160,7 +160,7 @@ def test_online_replicas_are_runs_and_their_steps_are_aligned_with_the_flow():
     online = Setting(
         target="z1", activation="erf", alpha=1, eta=0.5, steps=d, record_every=d // 2, reuse=False
     )
-    run = simulate(online, "online", d=d, seed=0, replicas=60)
+    run = simulate(online, "online", d=d, seed=0, replicas=120)
     # A step of the chain is a time eta / d of a flow with alpha = 1: the same steps, at eta / d.
     flow = simulate(
         Setting(
@@ -170,7 +170,7 @@ def test_online_replicas_are_runs_and_their_steps_are_aligned_with_the_flow():
         seed=0,
     )
     result = agreement(flow, run, bias=0.05)
-    assert result.runs == 60
+    assert result.runs == 120
     assert result.step.tolist() == [0, d // 2, d]
     # The noise of the steps shifts Q, and by it M, by a term of order eta: no exact law, so a bias is allowed.
     assert result.joint.p_value > 1e-6

@@ -81,7 +81,7 @@ def test_a_false_verdict_is_contradicted(monkeypatch):
     monkeypatch.setattr(
         MODULE, "_claims", lambda *_: iter([(0, True, "hidden", ""), (0, False, "hidden", "")])
     )
-    answer = quick("He(3, z1)")
+    answer = learnability("He(3, z1)", dimensions=DIMENSIONS, runs=2 * RUNS, threads=1)
     outcomes = {c.setting.reuse: c.outcome for c in answer.checks}
     assert outcomes == {True: "disagrees", False: "agrees"}
     assert answer.agrees is False
