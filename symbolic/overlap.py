@@ -16,7 +16,8 @@ range. The term eta g^0 is what reuse adds: the sample has already been seen. On
 omega is averaged first, by the heat semigroup in the fields: E F(A + eta omega) = exp(eta^2 C / 2) F at A.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, reduce
@@ -222,14 +223,13 @@ class TwoStepOverlap:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """Return both matrices in LaTeX, after the scales where rows are normalised."""
-
-        def written(x: Any) -> str:
-            return str(sp.latex(x, symbol_names={LAM: r"\lambda"}))
-
-        equations = [(written(symbol), value) for symbol, value in self.scales]
-        equations += [(f"M^{{{step}}}", matrix) for step, matrix in enumerate(self.in_scales, start=1)]
-        return "\n".join(f"{name} = {written(value)}" for name, value in equations)
+        """Return both matrices in LaTeX, after the scales where rows are normalised; ascending powers of eta."""
+        lines = [
+            rf"{in_latex(symbol)} = \left({ascending(1 / value**2, in_latex)}\right)^{{-1/2}}"
+            for symbol, value in self.scales
+        ]
+        matrices = enumerate(map(matrix_in_latex, self.in_scales), start=1)
+        return "\n".join([*lines, *(f"M^{{{step}}} = {matrix}" for step, matrix in matrices)])
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
@@ -295,10 +295,30 @@ def as_text(matrix: sp.Matrix) -> list[list[str]]:
     return [[str(x) for x in row] for row in matrix.tolist()]
 
 
-def ascending(polynomial: sp.Expr) -> str:
+def ascending(polynomial: sp.Expr, written: Callable[[sp.Expr], str] = str) -> str:
     """Return a sum of monomials as text, by ascending powers of eta: the leading term comes first."""
     terms = [sp.factor_terms(c) * ETA**n for n, c in by_power(polynomial)]
-    return " + ".join(map(str, terms)).replace("+ -", "- ") or "0"
+    return " + ".join(map(written, terms)).replace("+ -", "- ").replace("-  ", "- ") or "0"
+
+
+def matrix_in_latex(matrix: sp.Matrix) -> str:
+    """Return a matrix of sums of monomials in LaTeX, each entry by ascending powers of eta."""
+    rows = (" & ".join(ascending(x, in_latex) for x in matrix.row(j)) for j in range(matrix.rows))
+    return r"\left[\begin{matrix}" + r" \\ ".join(rows) + r"\end{matrix}\right]"
+
+
+def in_latex(x: sp.Expr) -> str:
+    """Return an expression in the parameters, and in moments such as E[h sigma'^2], in LaTeX."""
+    names = {symbol: _moment_in_latex(str(symbol)) for symbol in x.free_symbols if str(symbol)[:2] == "E["}
+    return str(sp.latex(x, symbol_names={LAM: r"\lambda", **names}))
+
+
+def _moment_in_latex(name: str) -> str:
+    """Return E[h^2 sigma'^2 sigma^(4)] in LaTeX; the power of a derivative stands outside a bracket."""
+    text = re.sub(r"sigma\^\((\d+)\)", r"sigma^{(\1)}", name[2:-1])
+    text = re.sub(r"(sigma(?:'+|\^\{\(\d+\)\}))\^(\d+)", r"\\left(\1\\right)^{\2}", text)
+    text = re.sub(r"\^(\d+)", r"^{\1}", re.sub(r"\bz(\d+)", r"z_{\1}", text))
+    return r"\mathbb{E}\left[" + text.replace("sigma", r"\sigma") + r"\right]"
 
 
 def by_power(polynomial: sp.Expr) -> list[tuple[int, sp.Expr]]:

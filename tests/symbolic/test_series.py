@@ -84,8 +84,14 @@ def test_weight_decay_stands_in_the_series():
 
 
 def test_a_reused_step_across_a_kink_has_no_series():
-    with pytest.raises(RebatchError, match="no power series"):
-        overlap_series("He(3, z) + z", "relu", 3)
+    for target in ("He(3, z) + z", "z"):
+        with pytest.raises(RebatchError, match="no series"):
+            overlap_series(target, "relu", 2)
+        series = overlap_series(target, "relu")
+        assert series.order == 1
+        assert "delta at 0" in series.stopped
+    with pytest.raises(RebatchError, match="no integral of functions"):
+        overlap_series("z", "leaky_relu", 2)
     one_pass = overlap_series("z + He(2, z)", "relu", 2, loss="correlation", reuse=False)
     assert one_pass.coefficients[1][0, 0] == ALPHA
 
