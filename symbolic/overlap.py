@@ -44,6 +44,9 @@ LOSSES: tuple[Loss, ...] = ("squared", "correlation")
 
 Matrix = list[list[fmpq_mpoly]]
 
+# The highest power of eta that is looked at where rows are normalised.
+_HIGHEST = 8
+
 ALPHA, ETA, LAM = sp.symbols("alpha eta lam", positive=True)
 
 
@@ -131,9 +134,28 @@ class TwoStepOverlap:
 
         Where E[y z] = 0 the power is the least m with E[y^m z] != 0 in that direction (theory, 5.2).
         """
-        if self.normalize:
-            raise RebatchError("a normalised overlap is no polynomial in eta; ask for normalize=False")
-        return next(iter(by_power(self.M2[neuron, direction])), None)
+        v = sp.Matrix(self.target.k, 1, lambda r, _: int(r == direction))
+        powers = ((n, column[neuron]) for n, column in enumerate(self.powers_along(v)))
+        return next(((n, c) for n, c in powers if c != 0), None)
+
+    def powers_along(self, v: sp.Matrix) -> Iterator[sp.ImmutableMatrix]:
+        """Yield the coefficients of M^2 v at eta^0, eta^1, …, each of shape (p, 1).
+
+        Where rows are normalised, those of M^2_j / t_j, up to eta^8: t_j = 1 + O(eta), so that the first one of a row
+        that is not 0 is that of M^2_j itself. The s in it are s_j = (Q^1_jj)^(-1/2), expanded.
+        """
+        of_t = {symbol: sp.Integer(1) for symbol, _ in self.scales[len(self.readout) :]}
+        rows = [dict(by_power(sp.expand(x.xreplace(of_t)))) for x in self.in_scales[1] * v]
+        if not any(rows):
+            return
+        if not self.normalize:
+            for n in range(max(map(max, filter(None, rows))) + 1):
+                yield sp.ImmutableMatrix([row.get(n, sp.Integer(0)) for row in rows])
+            return
+        for n in range(_HIGHEST + 1):
+            of_s = {symbol: _inverse_root(1 / value**2, n) for symbol, value in self.scales[: len(rows)]}
+            known = (sp.Add(*(c * ETA**m for m, c in row.items() if m <= n)) for row in rows)
+            yield sp.ImmutableMatrix([sp.expand(x.xreplace(of_s)).coeff(ETA, n) for x in known])
 
     def gain(self) -> sp.ImmutableMatrix:
         """Return what the second look at the batch adds to M^2, term by term: M^2 less the one-pass M^2."""
@@ -329,6 +351,19 @@ def by_power(polynomial: sp.Expr) -> list[tuple[int, sp.Expr]]:
         found.setdefault(int(power.as_base_exp()[1]) if power != 1 else 0, []).append(rest)
     coefficients = ((n, sp.Add(*found[n])) for n in sorted(found))
     return [(n, c) for n, c in coefficients if c != 0]
+
+
+def _inverse_root(Q: sp.Expr, order: int) -> sp.Expr:
+    """Return Q^(-1/2) up to a power of eta, for a sum of monomials: (Q_0)^(-1/2) (1 + x)^(-1/2), x = O(eta)."""
+    powers = dict(by_power(Q))
+    if 0 not in powers:
+        raise RebatchError("a row of the start is 0: normalised, it has no power series in eta")
+    x = sp.Add(*(c / powers[0] * ETA**n for n, c in powers.items() if 0 < n <= order))
+    term = total = sp.Integer(1)
+    for i in range(1, order + 1):
+        term = sp.Add(*(c * ETA**n for n, c in by_power(sp.expand(term * x)) if n <= order))
+        total += sp.binomial(sp.Rational(-1, 2), i) * term
+    return total / sp.sqrt(powers[0])
 
 
 def _nested_in_eta(polynomial: sp.Expr) -> sp.Expr:

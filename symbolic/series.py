@@ -39,7 +39,6 @@ from .overlap import (
     as_text,
     ascending,
     checked_readout,
-    in_latex,
     matrix_in_latex,
 )
 from .parse import ACTIVATION_VARIABLE, coordinate
@@ -50,7 +49,9 @@ MAX_ORDER = 8
 # What stands in a derivative beyond the functions.
 _NO_FUNCTIONS = (sp.DiracDelta, sp.Derivative, sp.Subs)
 # Digits of an enclosed moment, and how many of a float's errors it must be away from 0.
-_DIGITS, _AWAY = 25, 100
+_DIGITS, _FLOAT_DIGITS, _AWAY = 25, 15, 100
+# Below this, relative to its terms, a sum of decimals is rounding.
+_ROUNDING = 1e-12
 # The coefficients at eta^0 and eta^1, without which there is no series.
 _FIRST = 2
 # Digits of a number in text.
@@ -109,12 +110,30 @@ class OverlapSeries:
     def in_numbers(self, matrix: sp.Matrix) -> sp.ImmutableMatrix:
         """Return expressions in the moments with their values put in."""
         values = {symbol: _decimal(value) for symbol, value in self.moments}
-        return sp.ImmutableMatrix(matrix.applyfunc(lambda x: sp.expand(x.xreplace(values))))
+        digits = _FLOAT_DIGITS if self.how is How.NUMERIC else _DIGITS
+        return sp.ImmutableMatrix(
+            matrix.applyfunc(lambda x: shortened(sp.expand(x.xreplace(values)), digits))
+        )
 
     def leading(self, neuron: int, direction: int) -> tuple[int, sp.Expr] | None:
         """Return the least power of eta at which an entry appears, and its coefficient; None up to the order."""
-        entries = ((n, matrix[neuron, direction]) for n, matrix in enumerate(self.coefficients))
-        return next(((n, c) for n, c in entries if c != 0), None)
+        v = sp.Matrix(self.target.k, 1, lambda r, _: int(r == direction))
+        for n, column in enumerate(self.powers_along(v)):
+            if column[neuron] != 0:
+                return n, self.coefficients[n][neuron, direction]
+        return None
+
+    def powers_along(self, v: sp.Matrix) -> Iterator[sp.ImmutableMatrix]:
+        """Yield the coefficients of M^2 v at eta^0, eta^1, …, each of shape (p, 1); what cancels is exactly 0.
+
+        They end where moments that are known as decimals cancel to rounding, which decides nothing.
+        """
+        values = {symbol: _decimal(value) for symbol, value in self.moments}
+        for matrix in self.in_moments:
+            column = (matrix * v).applyfunc(sp.expand)
+            if any(_cancels_to_rounding(x.xreplace(values)) for x in column):
+                return
+            yield self.in_numbers(column)
 
     @cached_property
     def one_pass(self) -> "OverlapSeries":
@@ -149,13 +168,14 @@ class OverlapSeries:
         total = self.to_expr()
         lines = []
         for j, r in np.ndindex(total.shape):
-            terms = "" if total[j, r] == 0 else f"{ascending(shortened(total[j, r]))} + "
+            terms = "" if total[j, r] == 0 else f"{ascending(shortened(total[j, r], _SHOWN))} + "
             lines.append(f"M2[{j + 1}, z{r + 1}] = {terms}O(eta^{self.order + 1})")
         return "\n".join(lines)
 
     def latex(self) -> str:
         """Return the series in LaTeX."""
-        return rf"M^{{2}} = {matrix_in_latex(self.to_expr())} + O(\eta^{{{self.order + 1}}})"
+        total = self.to_expr().applyfunc(lambda x: shortened(x, _SHOWN))
+        return rf"M^{{2}} = {matrix_in_latex(total)} + O(\eta^{{{self.order + 1}}})"
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
@@ -177,14 +197,23 @@ class OverlapSeries:
         }
 
 
-def shortened(x: Any) -> Any:
-    """Return an expression with its decimals cut to what a person reads."""
-    return x.xreplace({number: sp.Float(number, _SHOWN) for number in x.atoms(sp.Float)})
+def shortened(x: sp.Expr, digits: int = _SHOWN) -> sp.Expr:
+    """Return an expression with its decimals cut to so many digits, by default what a person reads."""
+    return x.xreplace({number: sp.Float(number, digits) for number in x.atoms(sp.Float)})
+
+
+def _cancels_to_rounding(x: sp.Expr) -> bool:
+    """Whether a sum of terms that hold decimals is 0 to rounding, at a point where a sum has no other reason to."""
+    if not x.has(sp.Float):
+        return False
+    point = {symbol: sp.sqrt(2 + i) for i, symbol in enumerate(sorted(x.free_symbols, key=str))}
+    terms = [float(term.xreplace(point)) for term in sp.Add.make_args(x)]
+    return abs(sum(terms)) <= _ROUNDING * sum(map(abs, terms))
 
 
 def _decimal(value: Expectation) -> sp.Float:
     if value.how is How.NUMERIC:
-        return sp.Float(float(value), 15)
+        return sp.Float(float(value), _FLOAT_DIGITS)
     return sp.Float(str(value.ball().str(_DIGITS, radius=False)), _DIGITS)
 
 
@@ -248,15 +277,15 @@ def overlap_series(
     stopped = ""
     try:
         for matrix in problem.coefficients(reuse=reuse):
-            found.append(
-                sp.ImmutableMatrix(matrix.applyfunc(lambda x: sp.expand(x.xreplace(values))))
-            )
+            found.append(sp.ImmutableMatrix(matrix.applyfunc(lambda x: sp.expand(x.xreplace(values)))))
     except NoMomentError as error:
         if order is not None or len(found) < _FIRST:
             raise
         stopped = str(error)
     used = set().union(*(matrix.free_symbols for matrix in found))
-    known = tuple((symbol, moments.values[symbol]) for symbol in sorted(used & moments.values.keys(), key=str))
+    known = tuple(
+        (symbol, moments.values[symbol]) for symbol in sorted(used & moments.values.keys(), key=str)
+    )
     return OverlapSeries(target, sigma, loss, reuse, a, len(found) - 1, tuple(found), known, stopped)
 
 
@@ -315,8 +344,8 @@ class _Moments:
     def _require(self, b: int, powers: tuple[int, ...]) -> None:
         """Refuse a moment across a kink that does not exist, whatever stands beside it.
 
-        A sample that moves across the kink by its own g^0 counts on one side only: that ties label and field together,
-        and a moment of the label that is 0 does not make it 0.
+        A sample that moves across the kink by its own g^0 counts on one side only. That ties label and field
+        together: a moment of the label that is 0 does not make it 0.
         """
         if self._kinked:
             self.field(b, powers)
@@ -332,9 +361,7 @@ class _Moments:
         if not singular:
             # relu^m H^n h^b is h^(m + b) on the half line, as soon as one factor is there.
             half_line = sp.Heaviside(h) if used else sp.Integer(1)
-            return self._known(
-                _symbol(b, _counted(used)), expectation(h ** (b + used.count(0)) * half_line)
-            )
+            return self._known(_symbol(b, _counted(used)), expectation(h ** (b + used.count(0)) * half_line))
         if singular == [2] and b + used.count(0) > 0:
             return sp.Integer(0)
         if len(used) > 1:

@@ -1,10 +1,14 @@
+import re
+
+import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebatch import RebatchError, Target, overlap_series, two_step_overlap, two_step_verdict
-from rebatch.symbolic.overlap import ALPHA, ETA, LAM
+from rebatch.symbolic.headline import headlines
+from rebatch.symbolic.overlap import ALPHA, ETA, LAM, by_power
 from rebatch.verify.strategies import polynomial_targets
 
 RICH = "h + h^2/2 + h^3/6"
@@ -77,6 +81,76 @@ def test_enclosed_moments_are_labelled():
     series = overlap_series("He(3, z)", "tanh", 3, loss="correlation")
     assert series.how == "enclosure"
     assert series.leading(0, 0)[0] == 3
+
+
+def test_decimals_that_cancel_leave_exactly_nothing():
+    # E[y z] = (1/3, 1): the coefficient of M^2 (3, -1) at eta is a decimal times 1/3 * 3 - 1.
+    series = overlap_series("z1/3 + z2", "tanh", 2)
+    first, second = series.powers_along(sp.Matrix([3, -1])), series.powers_along(sp.Matrix([1, 3]))
+    assert [column[0] for column in first] == [0, 0, 0]
+    assert [column[0] != 0 for column in second] == [False, True, True]
+
+
+def test_targets_known_as_numbers_have_a_series_labelled_numeric():
+    series = overlap_series("tanh(z1 + He(3, z2))", "h + h^2/2", 2, loss="correlation")
+    assert series.how == "numeric"
+    # M^2 = 2 alpha eta E[y z] + …, E[y z1] by Gauss-Hermite in both coordinates.
+    x, w = np.polynomial.hermite_e.hermegauss(120)
+    z1, z2 = np.meshgrid(x, x, indexing="ij")
+    weights = np.outer(w, w) / w.sum() ** 2
+    expected = 2 * (weights * np.tanh(z1 + z2**3 - 3 * z2) * z1).sum()
+    # The rule's own error in the steep direction.
+    assert float(series.coefficients[1][0, 0] / ALPHA) == pytest.approx(expected, abs=2e-3)
+    assert series.to_json()["moments"]["E[y z1]"]["how"] == "numeric"
+
+
+@pytest.mark.parametrize(
+    ("target", "order"),
+    [("z", 2), ("He(3, z)", 3), ("z1 + He(3, z2)", 3), ("He(2, z)", 2), ("sin(z1) + z2", 3)],
+)
+@pytest.mark.parametrize("activation", [None, "erf"])
+def test_by_default_every_witness_has_its_power(target, order, activation):
+    series = overlap_series(target, activation, loss="correlation")
+    assert (series.order, series.stopped) == (order, "")
+    for row in headlines(series, series.one_pass):
+        if row.verdict.witness:
+            assert row.reuse.power <= row.verdict.order
+        else:
+            assert row.reuse.power is None
+
+
+@pytest.mark.parametrize("loss", ["squared", "correlation"])
+@pytest.mark.parametrize(
+    ("target", "activation", "order"),
+    [("z1 + He(3, z2)", RICH, 4), ("He(2, z) + z/3", "h + h^2/2", 5)],
+)
+def test_the_gain_is_that_of_the_exact_formula(target, activation, order, loss):
+    gain = two_step_overlap(target, activation, loss=loss).gain()
+    series = overlap_series(target, activation, order, loss=loss).gain()
+    for j, r in np.ndindex(gain.shape):
+        exact = sum(c * ETA**n for n, c in by_power(gain[j, r]) if n <= order)
+        assert sp.expand(series[j, r] - exact) == 0
+    assert any(series)
+    assert not any(overlap_series(target, activation, order, loss=loss, reuse=False).gain())
+
+
+def test_latex_begins_with_the_leading_term_and_writes_moments():
+    latex = overlap_series("He(3, z)", None, 4, loss="correlation").latex()
+    assert (
+        r"162 \mathbb{E}\left[\left(\sigma'\right)^{2} \sigma" + "'" * 3 + r"\right] \alpha \eta^{3}" in latex
+    )
+    assert latex.index(r"\eta^{3}") < latex.index(r"\eta^{4}")
+    assert r"\sigma^{(4)}" in latex
+    latex = two_step_overlap("z1 + He(3, z2)", RICH).latex()
+    powers = [int(n) for n in re.findall(r"\\eta\^\{(\d+)\}", latex.splitlines()[1].split("&")[1])]
+    assert powers == sorted(powers)
+
+
+def test_json_says_what_the_series_is_of():
+    data = overlap_series("z1", "tanh", 2, neurons=2).to_json()
+    assert data["readout"] == ["sqrt(2)/2", "-sqrt(2)/2"]
+    assert (data["order"], data["stopped"], data["how"], data["reuse"]) == (2, "", "enclosure", True)
+    assert data["moments"]["E[sigma']"]["how"] == "enclosure"
 
 
 def test_weight_decay_stands_in_the_series():
