@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 
 from .learnability import DirectionVerdict, two_step_verdict
-from .overlap import TwoStepOverlap, matrix_in_latex
+from .overlap import ETA, TwoStepOverlap, matrix_in_latex
 from .real import as_expr
 from .series import OverlapSeries, shortened
 from .subspace import Vector, as_latex, is_exact
@@ -38,11 +38,13 @@ class Appearance:
     searched: int | None
 
     def __str__(self) -> str:
-        if self.power == 0:
-            return "eta^0 (start)"
-        if self.power is not None:
-            return "eta" if self.power == 1 else f"eta^{self.power}"
-        return "never" if self.searched is None else f"beyond eta^{self.searched}"
+        if self.power is None:
+            return "never" if self.searched is None else f"beyond eta^{self.searched}"
+        terms = [str(shortened(c * ETA**self.power)) for c in self.coefficients]
+        if len(terms) > 1:
+            power = {0: "", 1: " eta"}.get(self.power, f" eta^{self.power}")
+            terms = [f"({', '.join(str(shortened(c)) for c in self.coefficients)}){power}"]
+        return terms[0] if self.power else f"{terms[0]} (the start)"
 
     def latex(self) -> str:
         """Return the first term of M^2 v in LaTeX, or what is known instead."""

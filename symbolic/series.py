@@ -289,6 +289,7 @@ def overlap_series(
     return OverlapSeries(target, sigma, loss, reuse, a, len(found) - 1, tuple(found), known, stopped)
 
 
+@lru_cache(maxsize=8)
 def default_order(target: Target) -> int:
     """Return the greatest witness order of the two-step verdicts, from 2 to 8."""
     orders = [v.order for v in two_step_verdict(target) if v.witness is not None and v.order is not None]
