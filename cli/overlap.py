@@ -138,10 +138,10 @@ class Answer:
         for line in str(self.formula).splitlines():
             yield folded(for_terminal(line))
         if series is not None and series.moments:
-            kinds = {"enclosure": "proved", "numeric": "to their estimated errors"}
-            yield f"Decimals: {kinds[series.how]}, in full in --json."
+            error = {"enclosure": "a proved", "numeric": "an estimated"}[series.how]
+            yield f"Decimals come from moments with {error} error; --json has them in full."
         if series is not None and series.stopped:
-            yield for_terminal(f"No further: {series.stopped}.")
+            yield for_terminal(f"No further: {series.stopped}. --alpha and --eta give numbers.")
 
     def notes(self) -> Iterator[str]:
         """Yield what a reader of the headline must know."""

@@ -122,12 +122,18 @@ def headlines(reuse: Formula, one_pass: Formula) -> tuple[Headline, ...]:
     [('eta^3', 'beyond eta^3')]
     """
     return tuple(
-        Headline(
-            verdict, first_appearance(reuse, verdict.direction), first_appearance(one_pass, verdict.direction)
-        )
+        Headline(verdict, _appearance(reuse, verdict), _appearance(one_pass, verdict))
         for verdict in two_step_verdict(reuse.target)
         if is_exact(verdict.direction)
     )
+
+
+def _appearance(formula: Formula, verdict: DirectionVerdict) -> Appearance:
+    """Return where a direction appears; from M = 0, where a series starts, what is hidden never does."""
+    found = first_appearance(formula, verdict.direction)
+    if found.power is None and verdict.verdict == "hidden" and isinstance(formula, OverlapSeries):
+        return Appearance(None, (), None)
+    return found
 
 
 def first_appearance(formula: Formula, direction: Vector) -> Appearance:

@@ -234,7 +234,8 @@ def overlap_series(
     target : Target or str
         Without label noise, or with it.
     activation : Activation, str or None
-        None gives the universal formula, in symbols such as ``E[sigma'^2 sigma''']``.
+        None gives the universal formula of smooth activations, in symbols such as ``E[sigma'^2 sigma''']``; moments
+        with h in them are integrated by parts.
     order : int, optional
         1 to 8. By default the order at which every direction with a witness has appeared, the greatest witness order
         of the two-step verdicts (theory, 5.2), but 2 at least; or as far as the series exists, and
@@ -330,7 +331,7 @@ class _Moments:
     def _field(self, b: int, powers: tuple[int, ...]) -> sp.Expr:
         """E[h^b prod_n sigma^(n)(h)^powers[n]]."""
         if self.activation is None:
-            return _symbol(b, powers)
+            return self._universal(b, powers)
         h = ACTIVATION_VARIABLE
         used = [n for n, e in enumerate(powers) for _ in range(e)]
         if self.activation.kernel == "relu":
@@ -341,6 +342,19 @@ class _Moments:
                 f"the moment {_symbol(b, powers)} of {self.activation} is no integral of functions"
             )
         return self._known(_symbol(b, powers), expectation(expr.xreplace({h: coordinate(1)})))
+
+    def _universal(self, b: int, powers: tuple[int, ...]) -> sp.Expr:
+        """Return the moment of any smooth sigma without h: E[h^b F] = (b - 1) E[h^(b-2) F] + E[h^(b-1) F']."""
+        if not b:
+            return _symbol(0, powers)
+        total = (b - 1) * self.field(b - 2, powers) if b > 1 else sp.Integer(0)
+        for n, e in enumerate(powers):
+            if e:
+                slope = [*powers, 0]
+                slope[n] -= 1
+                slope[n + 1] += 1
+                total += e * self.field(b - 1, tuple(slope))
+        return total
 
     def _require(self, b: int, powers: tuple[int, ...]) -> None:
         """Refuse a moment across a kink that does not exist, whatever stands beside it.
@@ -368,7 +382,7 @@ class _Moments:
         if len(used) > 1:
             raise NoMomentError(
                 f"the moment {_symbol(b, _counted(used))} of relu multiplies its delta at 0 by a function that jumps "
-                "there: M^2 has no series in such moments at this order; see the numbers instead"
+                "there: M^2 has no series in such moments at this order"
             )
         n = singular[0] - 2
         density = sp.exp(-(h**2) / 2) / sp.sqrt(2 * sp.pi)

@@ -6,9 +6,18 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebatch import RebatchError, Target, overlap_series, two_step_overlap, two_step_verdict
+from rebatch import (
+    Activation,
+    RebatchError,
+    Target,
+    expectation,
+    overlap_series,
+    two_step_overlap,
+    two_step_verdict,
+)
 from rebatch.symbolic.headline import headlines
 from rebatch.symbolic.overlap import ALPHA, ETA, LAM, by_power
+from rebatch.symbolic.parse import coordinate
 from rebatch.verify.strategies import polynomial_targets
 
 RICH = "h + h^2/2 + h^3/6"
@@ -63,6 +72,27 @@ def test_the_leading_power_is_the_witness_order_where_the_label_has_no_first_mom
     leading = overlap_series(target, activation, 3, loss="correlation").leading(0, 0)
     if activation == "exp(h)" or activation is None or leading is not None:
         assert leading[0] == verdict.order == 3
+
+
+@pytest.mark.parametrize("loss", ["squared", "correlation"])
+@pytest.mark.parametrize(("target", "neurons", "order"), [("z1 + He(2, z1)", 1, 4), ("He(3, z)", 2, 3)])
+def test_the_universal_formula_holds_for_each_activation(target, neurons, order, loss):
+    universal = overlap_series(target, None, order, neurons=neurons, loss=loss)
+    names = set().union(*(m.free_symbols for m in universal.coefficients)) - {ALPHA, LAM}
+    assert not any("h" in str(name) for name in names)
+    for activation in (RICH, "h - h^2/3", "sin(h)"):
+        sigma, h = Activation(activation).expr, sp.Symbol("h", real=True)
+        values = {}
+        for name in names:
+            integrand = sp.Integer(1)
+            for factor in str(name)[2:-1].split():
+                order_of, power = re.fullmatch(r"sigma('*|\^\(\d+\))(?:\^(\d+))?", factor).groups()
+                n = order_of.count("'") or int(re.sub(r"\D", "", order_of) or 0)
+                integrand *= sp.diff(sigma, h, n) ** int(power or 1)
+            values[name] = expectation(integrand.xreplace({h: coordinate(1)})).value
+        direct = overlap_series(target, activation, order, neurons=neurons, loss=loss)
+        for a, b in zip(universal.coefficients, direct.coefficients, strict=True):
+            assert (a.xreplace(values) - b).applyfunc(lambda x: sp.simplify(sp.expand(x))).is_zero_matrix
 
 
 def test_even_targets_have_no_series():
