@@ -141,7 +141,8 @@ class Answer:
             error = {"enclosure": "a proved", "numeric": "an estimated"}[series.how]
             yield f"Decimals come from moments with {error} error; --json has them in full."
         if series is not None and series.stopped:
-            yield for_terminal(f"No further: {series.stopped}. --alpha and --eta give numbers.")
+            numbers = "" if series.activation is None else " --alpha and --eta give numbers."
+            yield f"No further: {for_terminal(series.stopped)}.{numbers}"
 
     def notes(self) -> Iterator[str]:
         """Yield what a reader of the headline must know."""

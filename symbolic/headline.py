@@ -49,10 +49,10 @@ class Appearance:
     def latex(self) -> str:
         """Return the first term of M^2 v in LaTeX, or what is known instead."""
         if self.power is None:
-            return "0" if self.searched is None else rf"O(\eta^{{{self.searched + 1}}})"
+            return "0" if self.searched is None else f"O({_power_in_latex(self.searched + 1)})"
         column = matrix_in_latex(sp.Matrix([shortened(c) for c in self.coefficients]))
-        eta = "" if self.power == 0 else rf" \eta^{{{self.power}}}"
-        return rf"{column}{eta} + O(\eta^{{{self.power + 1}}})"
+        eta = "" if self.power == 0 else f" {_power_in_latex(self.power)}"
+        return f"{column}{eta} + O({_power_in_latex(self.power + 1)})"
 
     def to_json(self) -> dict[str, Any]:
         """Return power and coefficients, the latter as text."""
@@ -139,12 +139,18 @@ def _appearance(formula: Formula, verdict: DirectionVerdict) -> Appearance:
 def first_appearance(formula: Formula, direction: Vector) -> Appearance:
     """Return where a direction v, known exactly, first appears in M^2 v."""
     v = sp.Matrix([as_expr(x) for x in direction])
-    is_series = isinstance(formula, OverlapSeries)
-    power = -1
+    last = -1
     for power, column in enumerate(formula.powers_along(v)):
         coefficients = tuple(sp.factor_terms(sp.expand(x)) for x in column)
         if any(x != 0 for x in coefficients):
-            return Appearance(power, coefficients, formula.order if is_series else None)
+            return Appearance(
+                power, coefficients, formula.order if isinstance(formula, OverlapSeries) else None
+            )
+        last = power
     # Normalised rows are expanded so far, unless they are 0 as they stand.
-    is_cut = is_series or (formula.normalize and power >= 0)
-    return Appearance(None, (), power if is_cut else None)
+    is_cut = last >= 0 and (isinstance(formula, OverlapSeries) or formula.normalize)
+    return Appearance(None, (), last if is_cut else None)
+
+
+def _power_in_latex(n: int) -> str:
+    return r"\eta" if n == 1 else rf"\eta^{{{n}}}"

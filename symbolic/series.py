@@ -336,12 +336,30 @@ class _Moments:
         used = [n for n, e in enumerate(powers) for _ in range(e)]
         if self.activation.kernel == "relu":
             return self._relu(b, used)
+        if self._is_odd(b, powers):
+            return sp.Integer(0)
         expr = sp.Mul(h**b, *(sp.diff(self.activation.expr, h, n) for n in used))
         if expr.has(*_NO_FUNCTIONS):
             raise NoMomentError(
                 f"the moment {_symbol(b, powers)} of {self.activation} is no integral of functions"
             )
         return self._known(_symbol(b, powers), expectation(expr.xreplace({h: coordinate(1)})))
+
+    def _is_odd(self, b: int, powers: tuple[int, ...]) -> bool:
+        """Whether h^b prod sigma^(n)^powers[n] is odd, by the parity of the derivatives from one on."""
+        first = self._even_derivative
+        odd = b + sum(e for n, e in enumerate(powers) if (n - first) % 2)
+        return first > 0 and not any(powers[:first]) and odd % 2 == 1
+
+    @cached_property
+    def _even_derivative(self) -> int:
+        """The least n of 1 and 2 for which sigma^(n) is even, as for sigmoid and softplus; 0 if none is."""
+        h = ACTIVATION_VARIABLE
+        for n in (1, 2):
+            slope = sp.diff(self.activation.expr, h, n) if self.activation else sp.Integer(1)
+            if not slope.has(*_NO_FUNCTIONS) and sp.simplify(slope - slope.xreplace({h: -h})) == 0:
+                return n
+        return 0
 
     def _universal(self, b: int, powers: tuple[int, ...]) -> sp.Expr:
         """Return the moment of any smooth sigma without h: E[h^b F] = (b - 1) E[h^(b-2) F] + E[h^(b-1) F']."""
@@ -382,7 +400,7 @@ class _Moments:
         if len(used) > 1:
             raise NoMomentError(
                 f"the moment {_symbol(b, _counted(used))} of relu multiplies its delta at 0 by a function that jumps "
-                "there: M^2 has no series in such moments at this order"
+                "there, and is not defined: the series ends before it"
             )
         n = singular[0] - 2
         density = sp.exp(-(h**2) / 2) / sp.sqrt(2 * sp.pi)

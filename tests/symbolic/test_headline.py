@@ -122,7 +122,7 @@ def test_what_the_start_has_appears_at_eta_0():
     assert (
         first.latex()
         .splitlines()[0]
-        .endswith(r"= \left[\begin{matrix}\frac{1}{4}\end{matrix}\right] + O(\eta^{1})")
+        .endswith(r"= \left[\begin{matrix}\frac{1}{4}\end{matrix}\right] + O(\eta)")
     )
     # h^0 knows z1 already, and E[z1 z2 (h^0) z2] = 1/4: one step finds z2.
     assert (second.reuse.power, second.one_pass.power) == (1, 1)
