@@ -543,7 +543,7 @@ def scaling(
 
 def _require_open_activation(given: dict[str, Any]) -> None:
     """Refuse options that an activation left open has no answer to."""
-    if needing := [option for option, value in given.items() if value]:
+    if needing := [option for option, value in given.items() if value is not None and value is not False]:
         raise RebatchError(
             f"{', '.join(needing)}: give an activation too, -s; without one the formula is universal, in moments "
             "such as E[sigma' sigma'']"
