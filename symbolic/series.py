@@ -25,7 +25,7 @@ import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
 from .activation import Activation
-from .errors import RebatchError
+from .errors import DivergentError, RebatchError
 from .expectation import Expectation
 from .gaussian import expectation
 from .known import How, worst
@@ -250,6 +250,8 @@ def overlap_series(
     NoMomentError
         If a moment up to the asked order does not exist as a function's (for relu, products with two derivatives
         beyond the first), or is a float that may be 0.
+    DivergentError
+        If it is infinite.
 
     References
     ----------
@@ -279,7 +281,7 @@ def overlap_series(
     try:
         for matrix in problem.coefficients(reuse=reuse):
             found.append(sp.ImmutableMatrix(matrix.applyfunc(lambda x: sp.expand(x.xreplace(values)))))
-    except NoMomentError as error:
+    except (NoMomentError, DivergentError) as error:
         if order is not None or len(found) < _FIRST:
             raise
         stopped = str(error)

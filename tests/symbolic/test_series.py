@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rebatch import (
     Activation,
+    DivergentError,
     RebatchError,
     Target,
     expectation,
@@ -118,6 +119,16 @@ def test_an_even_derivative_makes_odd_moments_vanish(activation, name):
     # That of the next parity is there, and is not 0.
     assert series.order == 2
     assert series.leading(0, 1)[0] == 1
+
+
+def test_a_series_ends_before_an_infinite_moment():
+    # y^2 contains exp(z^2 / 2): only the terms with one y are finite.
+    series = overlap_series("exp(z1^2/4) + z1", "h + h^2/2", loss="correlation")
+    assert series.order == 1
+    assert "infinite" in series.stopped
+    assert series.leading(0, 0) == (1, 2 * ALPHA)
+    with pytest.raises(DivergentError):
+        overlap_series("exp(z1^2/4) + z1", "h + h^2/2", 2, loss="correlation")
 
 
 def test_moments_that_may_be_0_are_refused():
