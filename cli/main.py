@@ -5,7 +5,6 @@ import math
 import re
 import sys
 import warnings
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -95,7 +94,10 @@ def catalog(as_json: AsJson = False) -> None:
 @app.command()
 def overlap(
     target: TargetText,
-    activation: ActivationText,
+    activation: Annotated[
+        str | None,
+        typer.Option("--activation", "-s", help="A name, or an expression in h; left out: any activation."),
+    ] = None,
     neurons: Neurons = 1,
     alpha: Annotated[
         float | None, typer.Option(help="Samples per dimension; with --eta, print numbers.")
@@ -115,7 +117,10 @@ def overlap(
     ] = None,
     series: Annotated[
         int | None,
-        typer.Option(help="Expand M^2 to this power of eta; the only formula if sigma is no polynomial."),
+        typer.Option(
+            help="Expand M^2 to this power of eta; by default, unless sigma is a polynomial, until every direction "
+            "with a witness has appeared."
+        ),
     ] = None,
     as_json: AsJson = False,
     as_latex: AsLatex = False,
@@ -129,17 +134,14 @@ def overlap(
     runs: Annotated[int, typer.Option(help="Simulated runs behind each point in --figure; 0: none.")] = 0,
     d: Annotated[int, typer.Option("--d", "-d", help="Their input dimension.")] = 100_000,
 ) -> None:
-    """The overlap after one and two steps: exact formulas, series in the step size, numbers."""
-    from ..numeric.setting import Setting
-    from ..numeric.simulate import simulate as run_engine
-    from ..symbolic.activation import Activation
-    from ..symbolic.headline import Formula, Headline, headlines
-    from ..symbolic.overlap import as_text, ascending, two_step_overlap
-    from ..symbolic.series import overlap_series
+    """The overlap after one and two steps: exact formulas, series in the step size, numbers.
+
+    A polynomial activation has an exact formula; another one a series in eta, or numbers with --alpha and --eta;
+    without an activation the series is universal, in moments of sigma and its derivatives.
+    """
     from ..symbolic.target import Target
-    from . import study
-    from .figures import require_format
-    from .formulas import folded, for_terminal
+    from .formulas import for_terminal
+    from .overlap import Answer, formulas_of, numbers_of
     from .tables import headline_table, overlaps_table
 
     if as_json + as_latex + as_python > 1:
@@ -148,44 +150,32 @@ def overlap(
         raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
     for path in (figure, map_figure):
         if path is not None:
+            from .figures import require_format
+
             require_format(path)
             if alpha is None:
                 raise RebatchError("a figure is drawn around --alpha and --eta; give both")
-    if normalize and series is not None:
-        raise RebatchError("--normalize makes M^2 no polynomial in eta; give it without --series")
-    learned = Target(target, noise_std=noise_std)
-    options: dict[str, Any] = {
-        "neurons": neurons,
-        "readout": _readout(readout),
-        "loss": loss,
-        "reuse": not one_pass,
-    }
-    begin = _start(start)
-    exact = Activation(activation).is_polynomial and series is None
-    if not exact and series is None and alpha is None:
-        raise RebatchError(
-            f"activation {activation} is not a polynomial, so there is no closed formula; give --series N for the "
-            "expansion in eta, or --alpha and --eta for numbers"
+    if activation is None:
+        _require_open_activation(
+            {"--alpha and --eta": alpha, "--python": as_python, "--normalize": normalize, "--start": start}
         )
-    if begin and series is not None:
-        raise RebatchError("--start gives the exact formula or numbers; the series starts from M = 0")
-    formula = (
-        two_step_overlap(learned, activation, normalize=normalize, **options, **begin) if exact else None
+    learned = Target(target, noise_std=noise_std)
+    options: dict[str, Any] = {"neurons": neurons, "readout": _readout(readout), "loss": loss}
+    begin = _start(start)
+    reused, fresh = formulas_of(
+        learned,
+        activation,
+        series,
+        numeric=alpha is not None,
+        normalize=normalize,
+        begin=begin,
+        options=options,
     )
-    expansion = None if series is None else overlap_series(learned, activation, series, **options)
-    rows: tuple[Headline, ...] = ()
-    if not normalize and not begin and (answer := expansion or formula) is not None:
-        other_way = {**options, "reuse": one_pass}
-        other: Formula
-        if series is not None:
-            other = overlap_series(learned, activation, series, **other_way)
-        elif formula is not None and not one_pass:
-            other = formula.one_pass
-        else:
-            other = two_step_overlap(learned, activation, **other_way)
-        rows = headlines(*((other, answer) if one_pass else (answer, other)))
-    numbers = errors = None
-    if alpha is not None and eta is not None:
+    answer = Answer(reused, fresh, one_pass, None)
+    if activation is not None and alpha is not None and eta is not None:
+        from ..numeric.setting import Setting
+        from . import study
+
         experiment = Setting(
             target=learned,
             activation=activation,
@@ -194,6 +184,7 @@ def overlap(
             steps=2,
             weight_decay=weight_decay,
             normalize=normalize,
+            reuse=not one_pass,
             **options,
             **begin,
         )
@@ -203,49 +194,25 @@ def overlap(
             _draw_curves(predictions, experiment, figure, runs, d, show=not as_json)
         if map_figure is not None:
             study.draw_map(predictions[not one_pass], experiment, map_figure)
-        if formula is not None:
-            numbers = formula.at(alpha=experiment.alpha, eta=experiment.eta, weight_decay=weight_decay)
-        else:
-            limit = run_engine(experiment, "limit", seed=0)
-            numbers, errors = limit.M.values, limit.data["M_error"].values
-    gain = None if formula is None or normalize or one_pass else formula.gain()
+        answer = Answer(reused, fresh, one_pass, numbers_of(experiment, answer.exact))
     if as_json:
-        _print_json(
-            {
-                **({} if formula is None else formula.to_json()),
-                "series": None if expansion is None else expansion.to_json(),
-                "headline": [row.to_json() for row in rows],
-                "reuse_adds": None if gain is None else as_text(gain),
-                "numbers": None if numbers is None else numbers.tolist(),
-                "standard_error": None if errors is None else errors.tolist(),
-            }
-        )
+        _print_json(answer.to_json())
         return
-    if as_python:
-        if formula is None:
-            raise RebatchError("--python prints the exact formula, which needs a polynomial activation")
-        print(formula.to_python())
+    if as_python or as_latex:
+        print(answer.to_python() if as_python else answer.latex())
         return
-    if as_latex:
-        if not (answer := expansion or formula):
-            raise RebatchError("--latex prints a formula; give --series N, or a polynomial activation")
-        print("\n".join([answer.latex(), *(row.latex() for row in rows)]))
-        return
-    for answer in (formula, expansion):
-        if answer is not None:
-            for line in str(answer).splitlines():
-                print(folded(for_terminal(line)))
-    if rows:
-        console.print(headline_table(rows))
-    if gain is not None:
-        print("What the second look at the batch adds to M2:" if any(gain) else "Reuse adds nothing to M2.")
-        for j, r in product(range(gain.rows), range(gain.cols)):
-            if gain[j, r] != 0:
-                print(folded(for_terminal(f"  M2[{j + 1}, z{r + 1}]: {ascending(gain[j, r])}")))
-    if numbers is not None:
+    for line in answer.formula_lines():
+        print(line)
+    if answer.rows:
+        console.print(headline_table(answer.rows))
+    for line in (*answer.notes(), *answer.gain_lines()):
+        print(line)
+    if answer.numbers is not None:
         title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
         console.print(for_terminal(title), highlight=False)
-        console.print(overlaps_table(numbers, errors))
+        console.print(overlaps_table(answer.numbers.M, answer.numbers.errors))
+        if answer.numbers.meaning:
+            print(f"±: {answer.numbers.meaning}")
 
 
 @app.command()
@@ -572,6 +539,15 @@ def scaling(
             console.print(f"figure: {written}", highlight=False)
     if result.outcome == "inconsistent":
         raise typer.Exit(1)
+
+
+def _require_open_activation(given: dict[str, Any]) -> None:
+    """Refuse options that an activation left open has no answer to."""
+    if needing := [option for option, value in given.items() if value is not None and value is not False]:
+        raise RebatchError(
+            f"{', '.join(needing)}: give an activation too, -s; without one the formula is universal, in moments "
+            "such as E[sigma' sigma'']"
+        )
 
 
 def _draw_curves(predictions: Any, experiment: Any, path: Path, runs: int, d: int, *, show: bool) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from ..symbolic.catalog import Entry
 from ..symbolic.learnability import FATES, Analysis
 from ..symbolic.subspace import in_words
-from .formulas import for_terminal
+from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..numeric.trajectory import Trajectory
@@ -25,6 +25,11 @@ _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
 _OUTCOME_STYLE = {"agrees": "green", "disagrees": "red", "no claim": "default"}
 # A single overlap this unlikely is shown in red; the test of all of them stands below the table.
 _SUSPICIOUS = 1e-4
+# An error below this does not show in five decimals.
+_SMALL_ERROR = 1e-4
+# An integration rule that agrees with itself to this has met rounding.
+_ROUNDING = 1e-10
+_TERM_WIDTH = 160
 
 
 def directions_table(analysis: Analysis) -> Table:
@@ -83,25 +88,23 @@ def catalog_table(rows: list[tuple[Entry, Analysis]]) -> Table:
 
 
 def headline_table(rows: "tuple[Headline, ...]") -> Table:
-    """Return where each direction appears in M^2, beside the witness order of its verdict."""
-    table = _table("direction", "two steps", "with reuse", "coefficient of M2 v", "in one pass")
+    """Return the leading term of M^2 v for each direction v, beside the witness order of its verdict."""
+    table = _table("direction v", "two steps", "leading term of M2 v with reuse", "in one pass")
     for row in rows:
         verdict = row.verdict
         style = _VERDICT_STYLE[verdict.verdict]
-        coefficients = ", ".join(map(str, row.reuse.coefficients)) or "0"
-        powers = [for_terminal(str(x)) for x in (row.reuse, row.one_pass)]
+        terms = [escape(folded(for_terminal(str(x)), _TERM_WIDTH)) for x in (row.reuse, row.one_pass)]
         table.add_row(
             f"[bold]{for_terminal(in_words(verdict.direction))}[/]",
             f"[{style}]{for_terminal(verdict.summary)}[/]",
-            f"[bold]{powers[0]}[/]" if row.carried_by_reuse else powers[0],
-            escape(for_terminal(coefficients)),
-            powers[1],
+            f"[bold]{terms[0]}[/]" if row.carried_by_reuse else terms[0],
+            terms[1],
         )
     return table
 
 
 def overlaps_table(M: np.ndarray, errors: np.ndarray | None = None) -> Table:
-    """Return overlaps M, shape (steps, p, k), a row per step and neuron, with standard errors where there are."""
+    """Return overlaps M, shape (steps, p, k), a row per step and neuron, with errors where there are some."""
     table = _table("step", "neuron", *(f"z{r + 1}" for r in range(M.shape[2])))
     for step, j in np.ndindex(*M.shape[:2]):
         error = [None] * M.shape[2] if errors is None else errors[step, j]
@@ -197,7 +200,12 @@ def _steps(count: float) -> str:
 
 
 def _with_error(value: float, error: float | None) -> str:
-    return f"{value:.5f}" if error is None else f"{value:.5f} ± {error:.5f}"
+    """Return a number with its error; a small one in two digits, and then more of the number."""
+    if error is None or error == 0:
+        return f"{value:.5f}"
+    if error < _ROUNDING:
+        return f"{value:.8f} ± < {_ROUNDING:.0e}"
+    return f"{value:.8f} ± {error:.1e}" if error < _SMALL_ERROR else f"{value:.5f} ± {error:.5f}"
 
 
 def _table(*columns: str) -> Table:

@@ -61,7 +61,7 @@ class TwoStepNumbers:
             a, e, lam = (float(x[index]) for x in grids)
             here = replace(self.setting, alpha=a, eta=e, weight_decay=lam, steps=2)
             with silent_stops():
-                run = simulate_limit(here, seed=0, points=self.points)
+                run = simulate_limit(here, seed=0, points=self.points, overlaps_only=True)
             run.require_all_steps()
             values[(..., *index)] = run.M.values
             errors[(..., *index)] = run.data["M_error"].values

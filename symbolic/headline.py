@@ -5,16 +5,15 @@ witness order of the two-step verdict, and it is reuse that carries it. Where E[
 direction may appear below its witness order, with reuse or without. What a symmetry hides never appears.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
 from .learnability import DirectionVerdict, two_step_verdict
-from .overlap import ETA, LAM, TwoStepOverlap
+from .overlap import ETA, TwoStepOverlap, matrix_in_latex
 from .real import as_expr
-from .series import OverlapSeries
+from .series import OverlapSeries, shortened
 from .subspace import Vector, as_latex, is_exact
 
 Formula = TwoStepOverlap | OverlapSeries
@@ -39,9 +38,21 @@ class Appearance:
     searched: int | None
 
     def __str__(self) -> str:
-        if self.power is not None:
-            return "eta" if self.power == 1 else f"eta^{self.power}"
-        return "never" if self.searched is None else f"beyond eta^{self.searched}"
+        if self.power is None:
+            return "never" if self.searched is None else f"beyond eta^{self.searched}"
+        terms = [str(shortened(c * ETA**self.power)) for c in self.coefficients]
+        if len(terms) > 1:
+            power = {0: "", 1: " eta"}.get(self.power, f" eta^{self.power}")
+            terms = [f"({', '.join(str(shortened(c)) for c in self.coefficients)}){power}"]
+        return terms[0] if self.power else f"{terms[0]} (the start)"
+
+    def latex(self) -> str:
+        """Return the first term of M^2 v in LaTeX, or what is known instead."""
+        if self.power is None:
+            return "0" if self.searched is None else f"O({_power_in_latex(self.searched + 1)})"
+        column = matrix_in_latex(sp.Matrix([shortened(c) for c in self.coefficients]))
+        eta = "" if self.power == 0 else f" {_power_in_latex(self.power)}"
+        return f"{column}{eta} + O({_power_in_latex(self.power + 1)})"
 
     def to_json(self) -> dict[str, Any]:
         """Return power and coefficients, the latter as text."""
@@ -71,16 +82,17 @@ class Headline:
         """Whether the direction appears earlier with reuse than in one pass, or only with it."""
         if self.reuse.power is None:
             return False
-        return self.one_pass.power is None or self.reuse.power < self.one_pass.power
+        if self.one_pass.power is None:
+            return self.one_pass.searched is None or self.reuse.power <= self.one_pass.searched
+        return self.reuse.power < self.one_pass.power
 
     def latex(self) -> str:
-        """Return M^2 v to its first power in LaTeX, a column over the neurons."""
+        """Return M^2 v to its first power in LaTeX, a column over the neurons, with reuse and in one pass."""
         v = r"\left(" + ", ".join(as_latex(self.verdict.direction)) + r"\right)^\top"
-        if self.reuse.power is None:
-            rest = "0" if self.reuse.searched is None else rf"O(\eta^{{{self.reuse.searched + 1}}})"
-            return rf"M^{{2}} {v} = {rest}"
-        column = sp.latex(sp.Matrix(self.reuse.coefficients), symbol_names={LAM: r"\lambda"})
-        return rf"M^{{2}} {v} = {column} \eta^{{{self.reuse.power}}} + O(\eta^{{{self.reuse.power + 1}}})"
+        return "\n".join(
+            rf"M^{{2}}_{{\text{{{name}}}}} {v} = {appearance.latex()}"
+            for name, appearance in (("reuse", self.reuse), ("one pass", self.one_pass))
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the direction with its verdict and where it appears."""
@@ -110,27 +122,35 @@ def headlines(reuse: Formula, one_pass: Formula) -> tuple[Headline, ...]:
     [('eta^3', 'beyond eta^3')]
     """
     return tuple(
-        Headline(
-            verdict, first_appearance(reuse, verdict.direction), first_appearance(one_pass, verdict.direction)
-        )
+        Headline(verdict, _appearance(reuse, verdict), _appearance(one_pass, verdict))
         for verdict in two_step_verdict(reuse.target)
         if is_exact(verdict.direction)
     )
 
 
+def _appearance(formula: Formula, verdict: DirectionVerdict) -> Appearance:
+    """Return where a direction appears; from M = 0, where a series starts, what is hidden never does."""
+    found = first_appearance(formula, verdict.direction)
+    if found.power is None and verdict.verdict == "hidden" and isinstance(formula, OverlapSeries):
+        return Appearance(None, (), None)
+    return found
+
+
 def first_appearance(formula: Formula, direction: Vector) -> Appearance:
     """Return where a direction v, known exactly, first appears in M^2 v."""
     v = sp.Matrix([as_expr(x) for x in direction])
-    if isinstance(formula, OverlapSeries):
-        columns: Sequence[sp.Matrix] = [matrix * v for matrix in formula.coefficients]
-        searched: int | None = formula.order
-    else:
-        along = [sp.Poly(sp.expand(x), ETA) for x in formula.M2 * v]
-        degree = max(int(x.degree()) if x else 0 for x in along)
-        columns = [sp.Matrix([x.coeff_monomial(ETA**n) for x in along]) for n in range(degree + 1)]
-        searched = None
-    for power, column in enumerate(columns):
+    last = -1
+    for power, column in enumerate(formula.powers_along(v)):
         coefficients = tuple(sp.factor_terms(sp.expand(x)) for x in column)
         if any(x != 0 for x in coefficients):
-            return Appearance(power, coefficients, searched)
-    return Appearance(None, (), searched)
+            return Appearance(
+                power, coefficients, formula.order if isinstance(formula, OverlapSeries) else None
+            )
+        last = power
+    # Normalised rows are expanded so far, unless they are 0 as they stand.
+    is_cut = last >= 0 and (isinstance(formula, OverlapSeries) or formula.normalize)
+    return Appearance(None, (), last if is_cut else None)
+
+
+def _power_in_latex(n: int) -> str:
+    return r"\eta" if n == 1 else rf"\eta^{{{n}}}"

@@ -16,7 +16,8 @@ range. The term eta g^0 is what reuse adds: the sample has already been seen. On
 omega is averaged first, by the heat semigroup in the fields: E F(A + eta omega) = exp(eta^2 C / 2) F at A.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, reduce
@@ -42,6 +43,9 @@ Loss = Literal["squared", "correlation"]
 LOSSES: tuple[Loss, ...] = ("squared", "correlation")
 
 Matrix = list[list[fmpq_mpoly]]
+
+# The highest power of eta that is looked at where rows are normalised.
+_HIGHEST = 8
 
 ALPHA, ETA, LAM = sp.symbols("alpha eta lam", positive=True)
 
@@ -130,9 +134,28 @@ class TwoStepOverlap:
 
         Where E[y z] = 0 the power is the least m with E[y^m z] != 0 in that direction (theory, 5.2).
         """
-        if self.normalize:
-            raise RebatchError("a normalised overlap is no polynomial in eta; ask for normalize=False")
-        return next(iter(by_power(self.M2[neuron, direction])), None)
+        v = sp.Matrix(self.target.k, 1, lambda r, _: int(r == direction))
+        powers = ((n, column[neuron]) for n, column in enumerate(self.powers_along(v)))
+        return next(((n, c) for n, c in powers if c != 0), None)
+
+    def powers_along(self, v: sp.Matrix) -> Iterator[sp.ImmutableMatrix]:
+        """Yield the coefficients of M^2 v at eta^0, eta^1, …, each of shape (p, 1).
+
+        Where rows are normalised, those of M^2_j / t_j, up to eta^8: t_j = 1 + O(eta), so that the first one of a row
+        that is not 0 is that of M^2_j itself. The s in it are s_j = (Q^1_jj)^(-1/2), expanded.
+        """
+        of_t = {symbol: sp.Integer(1) for symbol, _ in self.scales[len(self.readout) :]}
+        rows = [dict(by_power(sp.expand(x.xreplace(of_t)))) for x in self.in_scales[1] * v]
+        if not any(rows):
+            return
+        if not self.normalize:
+            for n in range(max(map(max, filter(None, rows))) + 1):
+                yield sp.ImmutableMatrix([row.get(n, sp.Integer(0)) for row in rows])
+            return
+        for n in range(_HIGHEST + 1):
+            of_s = {symbol: _inverse_root(1 / value**2, n) for symbol, value in self.scales[: len(rows)]}
+            known = (sp.Add(*(c * ETA**m for m, c in row.items() if m <= n)) for row in rows)
+            yield sp.ImmutableMatrix([sp.expand(x.xreplace(of_s)).coeff(ETA, n) for x in known])
 
     def gain(self) -> sp.ImmutableMatrix:
         """Return what the second look at the batch adds to M^2, term by term: M^2 less the one-pass M^2."""
@@ -222,14 +245,13 @@ class TwoStepOverlap:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """Return both matrices in LaTeX, after the scales where rows are normalised."""
-
-        def written(x: Any) -> str:
-            return str(sp.latex(x, symbol_names={LAM: r"\lambda"}))
-
-        equations = [(written(symbol), value) for symbol, value in self.scales]
-        equations += [(f"M^{{{step}}}", matrix) for step, matrix in enumerate(self.in_scales, start=1)]
-        return "\n".join(f"{name} = {written(value)}" for name, value in equations)
+        """Return both matrices in LaTeX, after the scales where rows are normalised; ascending powers of eta."""
+        lines = [
+            rf"{in_latex(symbol)} = \left({ascending(1 / value**2, in_latex)}\right)^{{-1/2}}"
+            for symbol, value in self.scales
+        ]
+        matrices = enumerate(map(matrix_in_latex, self.in_scales), start=1)
+        return "\n".join([*lines, *(f"M^{{{step}}} = {matrix}" for step, matrix in matrices)])
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
@@ -295,10 +317,30 @@ def as_text(matrix: sp.Matrix) -> list[list[str]]:
     return [[str(x) for x in row] for row in matrix.tolist()]
 
 
-def ascending(polynomial: sp.Expr) -> str:
+def ascending(polynomial: sp.Expr, written: Callable[[sp.Expr], str] = str) -> str:
     """Return a sum of monomials as text, by ascending powers of eta: the leading term comes first."""
     terms = [sp.factor_terms(c) * ETA**n for n, c in by_power(polynomial)]
-    return " + ".join(map(str, terms)).replace("+ -", "- ") or "0"
+    return " + ".join(map(written, terms)).replace("+ -", "- ").replace("-  ", "- ") or "0"
+
+
+def matrix_in_latex(matrix: sp.Matrix) -> str:
+    """Return a matrix of sums of monomials in LaTeX, each entry by ascending powers of eta."""
+    rows = (" & ".join(ascending(x, in_latex) for x in matrix.row(j)) for j in range(matrix.rows))
+    return r"\left[\begin{matrix}" + r" \\ ".join(rows) + r"\end{matrix}\right]"
+
+
+def in_latex(x: sp.Expr) -> str:
+    """Return an expression in the parameters, and in moments such as E[h sigma'^2], in LaTeX."""
+    names = {symbol: _moment_in_latex(str(symbol)) for symbol in x.free_symbols if str(symbol)[:2] == "E["}
+    return str(sp.latex(x, symbol_names={LAM: r"\lambda", **names}))
+
+
+def _moment_in_latex(name: str) -> str:
+    """Return E[h^2 sigma'^2 sigma^(4)] in LaTeX; the power of a derivative stands outside a bracket."""
+    text = re.sub(r"sigma\^\((\d+)\)", r"sigma^{(\1)}", name[2:-1])
+    text = re.sub(r"(sigma(?:'+|\^\{\(\d+\)\}))\^(\d+)", r"\\left(\1\\right)^{\2}", text)
+    text = re.sub(r"\^(\d+)", r"^{\1}", re.sub(r"\bz(\d+)", r"z_{\1}", text))
+    return r"\mathbb{E}\left[" + text.replace("sigma", r"\sigma") + r"\right]"
 
 
 def by_power(polynomial: sp.Expr) -> list[tuple[int, sp.Expr]]:
@@ -309,6 +351,19 @@ def by_power(polynomial: sp.Expr) -> list[tuple[int, sp.Expr]]:
         found.setdefault(int(power.as_base_exp()[1]) if power != 1 else 0, []).append(rest)
     coefficients = ((n, sp.Add(*found[n])) for n in sorted(found))
     return [(n, c) for n, c in coefficients if c != 0]
+
+
+def _inverse_root(Q: sp.Expr, order: int) -> sp.Expr:
+    """Return Q^(-1/2) up to a power of eta, for a sum of monomials: (Q_0)^(-1/2) (1 + x)^(-1/2), x = O(eta)."""
+    powers = dict(by_power(Q))
+    if 0 not in powers:
+        raise RebatchError("a row of the start is 0: normalised, it has no power series in eta")
+    x = sp.Add(*(c / powers[0] * ETA**n for n, c in powers.items() if 0 < n <= order))
+    term = total = sp.Integer(1)
+    for i in range(1, order + 1):
+        term = sp.Add(*(c * ETA**n for n, c in by_power(sp.expand(term * x)) if n <= order))
+        total += sp.binomial(sp.Rational(-1, 2), i) * term
+    return total / sp.sqrt(powers[0])
 
 
 def _nested_in_eta(polynomial: sp.Expr) -> sp.Expr:

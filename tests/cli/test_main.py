@@ -94,8 +94,74 @@ def test_overlap_expands_where_there_is_no_closed_formula(capsys):
         capsys, "overlap", "He(3, z)", "-s", "erf", "--series", "3", "--loss", "correlation"
     )
     assert code == 0
-    assert "η³ (-12960 √7 α/(49 π^(3/2)))" in out
+    assert "-12960 √7 α η³/(49 π^(3/2)) + O(η⁴)" in out
     assert "beyond η³" in out
+
+
+def test_overlap_without_an_activation_gives_the_universal_formula(capsys):
+    code, out, _ = rebatch(capsys, "overlap", "He(3, z)", "--loss", "correlation")
+    assert code == 0
+    assert "M²[1, z₁] = 162 E[σ'² σ'''] α η³ + O(η⁴)" in out
+    assert "learned, m = 3" in out
+    assert "What the second look at the batch adds to M2:" in out
+    _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "--json")
+    data = json.loads(out)
+    assert data["series"]["activation"] is None
+    assert data["series"]["readout"] == ["1"]
+    assert data["headline"][0]["reuse"]["coefficients"] == ["162*E[sigma'^2 sigma''']*alpha"]
+    assert data["reuse_adds"] == [["162*E[sigma'^2 sigma''']*alpha*eta**3"]]
+    _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "--latex")
+    formula, reuse, one_pass = out.splitlines()
+    assert formula.endswith(r"O(\eta^{4})")
+    assert r"\left(\sigma'\right)^{2}" in reuse
+    assert one_pass.endswith(r"= O(\eta^{4})")
+
+
+@pytest.mark.parametrize(
+    ("activation", "order", "powers", "why"),
+    [("erf", 3, [1, 3], ""), ("tanh", 3, [1, 3], ""), ("relu", 1, [1, None], "delta at 0")],
+)
+def test_overlap_prints_the_series_that_exists(capsys, activation, order, powers, why):
+    code, out, err = rebatch(capsys, "overlap", "z1 + He(3, z2)", "-s", activation)
+    assert (code, err) == (0, "")
+    assert ("No further" in out) == bool(why)
+    _, out, _ = rebatch(capsys, "overlap", "z1 + He(3, z2)", "-s", activation, "--json")
+    data = json.loads(out)
+    assert data["series"]["order"] == order
+    assert why in data["series"]["stopped"]
+    assert bool(why) == bool(data["series"]["stopped"])
+    assert [row["reuse"]["power"] for row in data["headline"]] == powers
+
+
+def test_overlap_in_one_pass_shows_the_one_pass_formula(capsys):
+    _, reused, _ = rebatch(capsys, "overlap", "z1 + He(3, z2)", "-s", "erf", "--json")
+    _, fresh, _ = rebatch(capsys, "overlap", "z1 + He(3, z2)", "-s", "erf", "--one-pass", "--json")
+    reused, fresh = json.loads(reused), json.loads(fresh)
+    assert (reused["series"]["reuse"], fresh["series"]["reuse"]) == (True, False)
+    assert reused["headline"] == fresh["headline"]
+    assert fresh["reuse_adds"] is None
+    assert fresh["series"]["coefficients"][3][0][1] == "0" != reused["series"]["coefficients"][3][0][1]
+
+
+def test_overlap_says_what_a_headline_from_a_start_means(capsys):
+    _, out, _ = rebatch(
+        capsys, "overlap", "z1*z2", "-s", "h + h^2/2", "--start", "1/3,0", "--loss", "correlation"
+    )
+    assert "1/3 (the start)" in out
+    assert "Verdicts and m are for the start M = 0." in out
+    _, out, _ = rebatch(capsys, "overlap", "z1*z2 + z1", "-s", "h + h^2/2", "--normalize")
+    assert "Rows normalised" in out
+
+
+def test_overlap_gives_numbers_for_normalised_rows_of_any_activation(capsys):
+    arguments = ("overlap", "z1", "--alpha", "2", "--eta", "0.1", "--normalize", "--json")
+    _, out, _ = rebatch(capsys, *arguments, "-s", "h")
+    exact = json.loads(out)["numbers"]
+    _, out, _ = rebatch(capsys, *arguments, "-s", "tanh")
+    data = json.loads(out)
+    # tanh and h have the same M^1 up to E[tanh'] and a smaller output: an overlap of the same sign, below 1.
+    assert 0 < data["numbers"][2][0][0] < exact[2][0][0] < 1
+    assert data["error_meaning"] == "difference of two Gauss-Hermite grids"
 
 
 def test_overlap_gives_numbers_with_errors_for_any_activation(capsys):
@@ -271,11 +337,17 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
         (["analyze", "@nobody"], "rebatch catalog"),
         (["analyze", "z1", "--max-order", "0"], "max_order"),
         (["analyze"], "Missing argument"),
-        (["overlap", "z1", "-s", "relu"], "not a polynomial"),
+        (["overlap", "z1", "-s", "tanh", "--normalize"], "--normalize gives the exact formula"),
+        (["overlap", "z1", "-s", "tanh", "--start", "1/2"], "--start gives the exact formula"),
+        (["overlap", "z1", "--start", "1/2", "--normalize"], "--normalize, --start: give an activation"),
+        (["overlap", "z1", "--python"], "--python: give an activation"),
+        (["overlap", "z1", "--alpha", "2", "--eta", "0.1"], "--alpha and --eta: give an activation"),
+        (["overlap", "z1", "-s", "relu", "--series", "2"], "give numbers"),
+        (["overlap", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "--latex"], "prints a formula"),
         (["overlap", "z1", "-s", "h", "--json", "--latex"], "three forms"),
         (["overlap", "z1", "-s", "h", "--readout", "inf"], "readout"),
         (["overlap", "z1", "-s", "h", "--series", "99"], "order = 99"),
-        (["overlap", "z1", "-s", "relu", "--series", "2", "--python"], "polynomial activation"),
+        (["overlap", "z1", "-s", "erf", "--series", "2", "--python"], "polynomial activation"),
         (["analyze", "-z1"], 'stands after "--"'),
         (["analyze", "z1 #[/]"], "'#'"),
         (["demo", "--figure", "x.xyz"], ".png"),

@@ -289,8 +289,8 @@ def test_the_leading_term_of_a_formula_is_its_lowest_power():
     formula = two_step_overlap("z1 + He(3, z2)", RICH, loss="correlation")
     assert formula.leading(0, 1) == (3, 1215 * ALPHA / 2)
     assert two_step_overlap("He(2, z)", RICH).leading(0, 0) is None
-    with pytest.raises(RebatchError, match="normalize"):
-        two_step_overlap("z1", "h", normalize=True).leading(0, 0)
+    assert two_step_overlap("z1", "h", normalize=True).leading(0, 0) == (1, 2 * ALPHA)
+    assert two_step_overlap("z1^2", "h", normalize=True).leading(0, 0) is None
 
 
 def test_the_gain_is_what_the_second_look_adds():
