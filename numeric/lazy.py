@@ -64,8 +64,11 @@ class LazyGaussian:
         self.n, self.d, self.directions = n, d, directions
         self.drawn = self.rows = 0
         self.blocks, self.threads = Blocks(n, pool), min(pool.count, -(-n // _SHARE))
-        self.P: NDArray[Any] = np.empty((directions + products, n), dtype=storage)
-        self.U: NDArray[Any] = np.empty((products, n), dtype=storage)
+        # Two arrays for passing use, of as many rows as are drawn at a time.
+        room = (directions, "float64")
+        *self.rooms, self.P, self.U = _in_one_piece(
+            n, room, room, (directions + products, storage), (products, storage)
+        )
         self.C = np.zeros((products, directions + products))
         self._dependent = _DEPENDENT[storage]
         *streams, own = seed.spawn(len(self.blocks.slices) + 1)
@@ -79,7 +82,7 @@ class LazyGaussian:
         """
         new = slice(self.drawn, self.directions)
         if new.start < new.stop:
-            fresh = np.empty((new.stop - new.start, self.n))
+            fresh = self.rooms[1][: new.stop - new.start]
 
             def draw(index: int, block: slice) -> Array:
                 for row in fresh[:, block]:
@@ -94,7 +97,7 @@ class LazyGaussian:
         return self.P[: self.directions]
 
     def transposed_product(self, G: Array) -> Array:
-        """Return the coefficients of X^T g for the rows g of `G`, shape (m, directions); G is overwritten.
+        """Return the coefficients of X^T g for the rows g of `G`, which is in room 0, shape (m, directions).
 
         X^T u for a new u has the known coefficients p_i . u on the v_i, and outside them a fresh Gaussian: one new
         direction, with a chi-distributed coefficient.
@@ -125,22 +128,18 @@ class LazyGaussian:
             weights += overlap
         G /= scale[:, None]
         factor = np.eye(len(G))  # the rows are scale * factor @ G from here on
-        for _ in range(2):
+        for other in (1, 0):
             L = _root(self._inner(G, G))
-            factor, G = factor @ L, self._combination(np.linalg.inv(L), G)
+            factor, rest = factor @ L, self.rooms[other][: len(G)]
+            combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.threads)
+            G = rest
         # Directions too small against the signals are rounding, and dropped.
         keep = np.linalg.norm(factor, axis=0) > self._dependent
-        new, basis = slice(self.rows, self.rows + int(keep.sum())), G[keep]
+        new, basis = slice(self.rows, self.rows + int(keep.sum())), G if keep.all() else G[keep]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
         self.rows = new.stop
         return np.hstack([weights, scale[:, None] * factor[:, keep]])
-
-    def _combination(self, C: NDArray[Any], B: Array) -> Array:
-        """Return C B for rows of length n."""
-        out = np.empty((len(C), self.n))
-        combine(np.ascontiguousarray(C), B, out, True, self.threads)
-        return out
 
     def _inner(self, A: Array, B: NDArray[Any]) -> Array:
         """Return A B^T for rows of length n."""
@@ -165,6 +164,16 @@ def _root(S: Array) -> Array:
         else:
             L[j, j] = _SHOWN
     return L
+
+
+def _in_one_piece(n: int, *parts: tuple[int, str]) -> list[NDArray[Any]]:
+    """Return an array (rows, n) for every (rows, dtype), the wider types first.
+
+    Small pages cost more to ask for than to fill; the system hands out large pieces in large pages.
+    """
+    sizes = [rows * n * np.dtype(dtype).itemsize for rows, dtype in parts]
+    pieces = np.split(np.empty(sum(sizes), dtype=np.uint8), np.cumsum(sizes)[:-1])
+    return [piece.view(dtype).reshape(rows, n) for piece, (rows, dtype) in zip(pieces, parts, strict=True)]
 
 
 def _triangle(A: Array) -> Array:
@@ -244,7 +253,7 @@ class _LazySide:
         self.products = setting.neurons * steps * (2 if setting.rho else 1)
         directions = setting.k + setting.neurons + 2 * self.products
         require(
-            n * ((directions * np.dtype(storage).itemsize) + 8 * (2 * setting.neurons + 2)),
+            n * ((directions * np.dtype(storage).itemsize) + 8 * (setting.k + 2 * setting.neurons + 1)),
             f"the lazy engine with n = {n} and {self.products} products",
         )
 
@@ -272,23 +281,22 @@ class _LazySide:
 
     def gradient(self, weights: Array) -> tuple[Array, float]:
         """Return (1/d) X^T g on the directions, the new ones included, and the loss per sample."""
-        G = np.empty((len(weights), self.n))
-        loss = self._signals(weights, G)
+        G, loss = self._signals(weights)
         return self.X.transposed_product(G) / self.d, loss
 
     def loss(self, weights: Array) -> float:
         """Return the loss per sample of the batch at hand."""
-        return self._signals(weights, None)
+        return self._signals(weights)[1]
 
-    def _signals(self, weights: Array, G: Array | None) -> float:
+    def _signals(self, weights: Array) -> tuple[Array, float]:
+        """Return the signals, shape (p, n), in room 0 of X, and the loss per sample."""
         images = self.X.images()
         a, kind = self.setting.a(), KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
-
-        h = np.empty((len(weights), self.n)) if G is None else G
+        h, losses = self.X.rooms[0][: len(weights)], np.empty(len(self.X.blocks.slices))
         combine(np.ascontiguousarray(weights), images[: weights.shape[1]], h, True, self.X.threads)
-        losses = np.empty(len(self.X.blocks.slices))
-        return signals(h, self.y, a, kind, self.coefficients, correlation, h, losses, self.X.threads) / self.n
+        loss = signals(h, self.y, a, kind, self.coefficients, correlation, h, losses, self.X.threads)
+        return h, loss / self.n
 
     def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
         """Return shrink * weights + step * gradient, on the directions of both."""
