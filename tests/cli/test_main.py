@@ -102,7 +102,7 @@ def test_overlap_without_an_activation_gives_the_universal_formula(capsys):
     code, out, _ = rebatch(capsys, "overlap", "He(3, z)", "--loss", "correlation")
     assert code == 0
     assert "M²[1, z₁] = 162 E[σ'² σ'''] α η³ + O(η⁴)" in out
-    assert "learned, m = 3" in out
+    assert "learned (m = 3)" in out
     assert "What the second look at the batch adds to M2:" in out
     _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "--json")
     data = json.loads(out)
