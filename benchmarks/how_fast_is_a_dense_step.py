@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rebatch.kernels.gradient import gradient
+from rebatch.numeric.memory import aligned
 
 THREADS = 2
 ROUNDS = 11
@@ -75,14 +76,16 @@ def measure(n: int, d: int, p: int, pool: ThreadPoolExecutor) -> None:
     rng = np.random.default_rng(0)
     X, W = rng.standard_normal((n, d), dtype=np.float32), rng.standard_normal((p, d), dtype=np.float32)
     y, a = rng.standard_normal(n, dtype=np.float32), np.full(p, 1 / np.sqrt(p), dtype=np.float32)
-    parts, out = np.empty((min(64, n // (16 * p)), p, d), dtype=np.float32), np.empty((p, d))
+    parts, out = aligned((min(64, n // (64 * p)), p, d), np.float32), np.empty((p, d))
+    ours = aligned(W.shape, np.float32)
+    ours[...] = W
     order, y64, a64, none = np.arange(n), y.astype(float), a.astype(float), np.empty(0)
     flat = X.reshape(-1)
     half = len(flat) // 2
 
     steps = {
         "read once": lambda: list(pool.map(np.max, (flat[:half], flat[half:]))),
-        "rebatch": lambda: gradient(X, order, y64, W, a64, 0, none, False, parts, out, THREADS),
+        "rebatch": lambda: gradient(X, order, y64, ours, a64, 0, none, False, parts, out, THREADS),
         **peers(X, W, y, a),
     }
     times: dict[str, list[float]] = {name: [] for name in steps}
@@ -94,7 +97,7 @@ def measure(n: int, d: int, p: int, pool: ThreadPoolExecutor) -> None:
                 times[name].append(time.perf_counter() - start)
     print(f"n = {n}, d = {d}, p = {p}, float32, {X.nbytes / 1e9:.2f} GB, {ROUNDS} rounds")
     for name, values in times.items():
-        ratio = statistics.median(t / ours for t, ours in zip(values, times["rebatch"], strict=True))
+        ratio = statistics.median(t / own for t, own in zip(values, times["rebatch"], strict=True))
         seconds = statistics.median(values)
         print(
             f"  {name:18}{1e3 * seconds:8.1f} ms  {X.nbytes / seconds / 1e9:6.1f} GB/s  {ratio:6.2f} times ours"

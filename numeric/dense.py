@@ -18,7 +18,7 @@ from .blocks import Array, thread_count, thread_pool
 from .descent import descend
 from .draws import stream
 from .labels import labels
-from .memory import require
+from .memory import aligned, require
 from .setting import Setting
 from .start import start
 from .trajectory import Trajectory
@@ -133,13 +133,13 @@ class _DenseSide:
         self.n = setting.samples(d) if setting.reuse else setting.batch(d)
         self.batch = setting.batch(d)
         p = setting.neurons
-        count = max(1, min(_MOST_PARTS, self.batch // (16 * p)))
+        count = max(1, min(_MOST_PARTS, self.batch // (64 * p)))
         drawn = 0 if self.own_data else self.n * d
         require(
             self.dtype.itemsize * (drawn + (count + 1) * p * d) + 8 * d * (4 * p + setting.k) + 16 * self.n,
             f"the dense engine with n = {self.n} and d = {d}",
         )
-        self.parts = np.empty((count, p, d), dtype=self.dtype)
+        self.parts = aligned((count, p, d), self.dtype)
         self.coefficients = np.array(setting.activation.coefficients())
         self.seed, start_seed, order_seed = seed.spawn(3)
         rng = stream(start_seed)
@@ -191,7 +191,9 @@ class _DenseSide:
         self.z, self.y = z, labels(self.setting.target, z, stream(child))
 
     def _cast(self, weights: Array) -> NDArray[Any]:
-        return (math.sqrt(self.d) * weights).astype(self.dtype)
+        scaled = aligned(weights.shape, self.dtype)
+        scaled[...] = math.sqrt(self.d) * weights
+        return scaled
 
     def gradient(self, weights: Array) -> tuple[Array, float]:
         """Return (1/d) sum_v x_v g_j(v) over the batch, and the loss per sample."""
