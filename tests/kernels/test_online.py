@@ -7,19 +7,23 @@ from scipy.special import erf
 from rebatch.kernels.online import chain
 from rebatch.kernels.signals import KINDS
 
-STEPS, D = 5, 40
-ERF = (erf, lambda h: 2 / np.sqrt(np.pi) * np.exp(-(h**2)))
+STEPS, REPLICAS = 5, 2
+ACTIVATIONS = {
+    "erf": (erf, lambda h: 2 / np.sqrt(np.pi) * np.exp(-(h**2))),
+    "tanh": (np.tanh, lambda h: 1 / np.cosh(h) ** 2),
+    "relu": (lambda h: np.maximum(h, 0), lambda h: np.heaviside(h, 0.5)),
+}
 
 
-def gradient(W, x, y, a, correlation):
+def gradient(W, x, y, a, kind, correlation):
     """Return sum_v g_j(v) x_v, shape (p, k + p + b)."""
-    sigma, slope = ERF
+    sigma, slope = ACTIVATIONS[kind]
     h = x @ W.T
     r = y - (0 if correlation else sigma(h) @ a)
     return (a * slope(h) * r[:, None]).T @ x
 
 
-def chain_in_numpy(z, u, A, y, a, correlation, shrink, eta, rho, normalize, repeats, M, E):
+def chain_in_numpy(z, u, A, y, a, kind, correlation, shrink, eta, rho, normalize, repeats, M, E):
     """Return M and Q before every step; E is replaced by the root of E E^T + D D^T after each batch."""
     kept = []
     for batch in range(len(z)):
@@ -28,8 +32,8 @@ def chain_in_numpy(z, u, A, y, a, correlation, shrink, eta, rho, normalize, repe
 
         for _ in range(repeats):
             kept.append((W[:, : M.shape[1]].copy(), W @ W.T))
-            ahead = W + rho * gradient(W, x, y[batch], a, correlation)
-            W = shrink * W + eta * gradient(ahead, x, y[batch], a, correlation)
+            ahead = W + rho * gradient(W, x, y[batch], a, kind, correlation)
+            W = shrink * W + eta * gradient(ahead, x, y[batch], a, kind, correlation)
             if normalize:
                 W /= np.linalg.norm(W, axis=1, keepdims=True)
         M, rest = W[:, : M.shape[1]], W[:, M.shape[1] :]
@@ -44,22 +48,28 @@ def chain_in_numpy(z, u, A, y, a, correlation, shrink, eta, rho, normalize, repe
 )
 @pytest.mark.parametrize("correlation", [True, False])
 @pytest.mark.parametrize("normalize", [True, False])
-def test_the_chain_is_its_recursion(k, p, b, repeats, rho, correlation, normalize):
-    rng = np.random.default_rng(0)
-    z, u = rng.standard_normal((STEPS, b, k)), rng.standard_normal((STEPS, b, p))
-    A = np.tril(rng.standard_normal((STEPS, b, b))) + 5 * np.eye(b)
-    y, a = rng.standard_normal((STEPS, b)), rng.standard_normal(p)
-    M, E = 0.3 * rng.standard_normal((p, k)), np.tril(rng.standard_normal((p, p))) + 2 * np.eye(p)
+@pytest.mark.parametrize("kind", ACTIVATIONS)
+def test_the_chain_of_every_replica_is_its_recursion(k, p, b, repeats, rho, correlation, normalize, kind):
+    rng, shape = np.random.default_rng(0), (STEPS, REPLICAS, b)
+    z, u = rng.standard_normal((*shape, k)), rng.standard_normal((*shape, p))
+    A = np.tril(rng.standard_normal((*shape, b))) + 5 * np.eye(b)
+    y, a = rng.standard_normal(shape), rng.standard_normal(p)
+    M = 0.3 * rng.standard_normal((REPLICAS, p, k))
+    E = np.tril(rng.standard_normal((REPLICAS, p, p))) + 2 * np.eye(p)
+    expected = [
+        chain_in_numpy(
+            z[:, r], u[:, r], A[:, r], y[:, r], a, kind, correlation, 0.97, 0.05, rho, normalize, repeats, M[r], E[r]
+        )
+        for r in range(REPLICAS)
+    ]  # fmt: skip
     total = STEPS * repeats
-    kept_M, kept_Q = np.empty((1, total, p, k)), np.empty((1, total, p, p))
-    expected = chain_in_numpy(
-        z, u, A, y, a, correlation, 0.97, 0.05, rho, normalize, repeats, M.copy(), E.copy()
-    )
+    kept_M, kept_Q = np.empty((REPLICAS, total, p, k)), np.empty((REPLICAS, total, p, p))
     chain(
-        z[:, None], u[:, None], A[:, None], y[:, None], a, KINDS["erf"], np.empty(0), correlation, 0.97, 0.05,
-        rho, normalize, repeats, 0, total, -1.0, np.empty((0, k)), M[None].copy(), E[None].copy(), np.full(1, -1), 1,
-        kept_M, kept_Q, np.empty((1, total)), np.empty((1, p * (k + 3 * p + 3 * b) + b * p)),
+        z, u, A, y, a, KINDS[kind], np.empty(0), correlation, 0.97, 0.05, rho, normalize, repeats, 0, total, -1.0,
+        np.empty((0, k)), M.copy(), E.copy(), np.full(REPLICAS, -1), 1, kept_M, kept_Q, np.empty((REPLICAS, total)),
+        np.empty((REPLICAS, p * (k + 3 * p + 3 * b) + b * p)),
     )  # fmt: skip
-    # Rounding over a few steps.
-    np.testing.assert_allclose(kept_M[0], expected[0], atol=1e-12)
-    np.testing.assert_allclose(kept_Q[0], expected[1], atol=1e-12)
+    for r in range(REPLICAS):
+        # Rounding over a few steps.
+        np.testing.assert_allclose(kept_M[r], expected[r][0], atol=1e-12)
+        np.testing.assert_allclose(kept_Q[r], expected[r][1], atol=1e-12)
