@@ -155,8 +155,9 @@ def test_the_limit_tends_to_the_series_as_eta_tends_to_zero(target, activation, 
     order = 2
     series = overlap_series(target, activation, order, loss=loss, reuse=reuse).to_expr()[0, 0]
     rest = []
-    for eta in (0.02, 0.01):
-        limit = simulate(experiment(target, activation, eta, loss=loss, reuse=reuse), "limit", seed=0)
+    for eta in (0.004, 0.002):
+        setting = experiment(target, activation, eta, loss=loss, reuse=reuse)
+        limit = simulate(setting, "limit", seed=0, overlaps_only=True)
         assume(limit.data.attrs["rule"] == "gauss-hermite" and limit.data.attrs["accuracy_reached"] == "yes")
         value = float(series.subs({ALPHA: 2, ETA: eta, sp.Symbol("lam", positive=True): 0}).evalf())
         rest.append(abs(limit.M.values[2, 0, 0] - value))
