@@ -366,7 +366,10 @@ def converge(
         "8,16,32,64,1000,10000,100000,1000000"
     ),
     most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 1500,
-    seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
+    runs: Annotated[
+        str | None, typer.Option(help="Runs at each dimension, with commas between, in place of --most-runs.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
     figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
         "rebatch-convergence.png"
     ),
@@ -390,9 +393,17 @@ def converge(
         reuse=not one_pass,
     )
     # Large dimensions take long and show only the spread: as many samples in all at each, but at least 8 runs.
-    runs = [min(most_runs, max(min(8, most_runs), 2_000_000 // max(d, 1))) for d in sizes]
+    counts = (
+        [min(most_runs, max(min(8, most_runs), 2_000_000 // max(d, 1))) for d in sizes]
+        if runs is None
+        else _integers("--runs", runs)
+    )
     result = convergence(
-        setting, sizes, runs, seed=seed, progress=lambda jobs: _progress(jobs, "simulating", show=not as_json)
+        setting,
+        sizes,
+        counts,
+        seed=seed,
+        progress=lambda jobs: _progress(jobs, "simulating", show=not as_json),
     )
     written = save(convergence_figure(result), figure)
     if as_json:

@@ -408,6 +408,16 @@ def test_converge_fits_both_laws_and_draws_them(capsys, tmp_path):
     assert data["spread"][0] > data["spread"][2]
 
 
+def test_converge_takes_the_runs_at_each_dimension(capsys, tmp_path):
+    options = ("--dimensions", "10,40,160", "--figure", str(tmp_path / "convergence.png"), "--json")
+    code, out, _ = rebatch(capsys, "converge", *options, "--runs", "5,8,11")
+    assert code == 0
+    assert json.loads(out)["runs"] == [5, 8, 11]
+    code, _, err = rebatch(capsys, "converge", *options, "--runs", "5,8")
+    assert code == 2
+    assert "3 runs at each" in err
+
+
 def test_converge_refuses_dimensions_that_are_no_numbers(capsys):
     code, _, err = rebatch(capsys, "converge", "--dimensions", "10,many")
     assert code == 2
