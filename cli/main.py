@@ -118,8 +118,8 @@ def overlap(
     series: Annotated[
         int | None,
         typer.Option(
-            help="Expand M^2 to this power of eta; by default, unless sigma is a polynomial, until every direction "
-            "with a witness has appeared."
+            help="Expand M^2 to this power of eta; by default, unless sigma is a polynomial, to the greatest m of a "
+            "witness."
         ),
     ] = None,
     as_json: AsJson = False,

@@ -13,7 +13,7 @@ from ..symbolic.activation import Activation
 from ..symbolic.errors import RebatchError
 from ..symbolic.headline import Formula, Headline, headlines
 from ..symbolic.overlap import TwoStepOverlap, as_text, ascending, two_step_overlap
-from ..symbolic.series import NoMomentError, OverlapSeries, overlap_series, shortened
+from ..symbolic.series import MAX_ORDER, NoMomentError, OverlapSeries, overlap_series, shortened
 from ..symbolic.target import Target
 from .formulas import folded, for_terminal
 
@@ -141,7 +141,8 @@ class Answer:
             error = {"enclosure": "a proved", "numeric": "an estimated"}[series.how]
             yield f"Decimals come from moments with {error} error; --json has them in full."
         if series is not None and series.stopped:
-            numbers = "" if series.activation is None else " --alpha and --eta give numbers."
+            simulated = series.activation is not None and series.activation.kernel is not None
+            numbers = " --alpha and --eta give numbers." if simulated else ""
             yield f"No further: {for_terminal(series.stopped)}.{numbers}"
 
     def notes(self) -> Iterator[str]:
@@ -157,7 +158,7 @@ class Answer:
         if (
             formula is not None
             and not self.rows
-            and any(formula.leading(0, r) for r in range(formula.target.k))
+            and any(formula.leading(j, r) for j, r in np.ndindex(len(formula.readout), formula.target.k))
         ):
             yield "No leading terms by direction: the directions are known as decimals only."
 
@@ -216,6 +217,8 @@ def formulas_of(
                 f"{option} gives the exact formula of a polynomial activation, or numbers (--alpha and --eta); the "
                 "series starts from M = 0 with rows as they are"
             )
+    if series is not None and not 1 <= series <= MAX_ORDER:
+        raise RebatchError(f"--series {series}; allowed are integers from 1 to {MAX_ORDER}")
     try:
         reused = overlap_series(target, activation, series, **options)
     except NoMomentError as error:

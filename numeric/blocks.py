@@ -1,6 +1,7 @@
 """Samples in blocks of fixed size, worked on by threads: sums have one order, whatever the number of threads."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -53,8 +54,12 @@ class Blocks:
         def work() -> None:
             # Overflow is not warned of but answered: the run stops at the step where it diverges.
             with np.errstate(all="ignore"):
-                for index in left:
-                    results[index] = task(index, self.slices[index])
+                try:
+                    for index in left:
+                        results[index] = task(index, self.slices[index])
+                except BaseException:
+                    deque(left, maxlen=0)  # leaves the others nothing to do
+                    raise
 
         threads = min(self._pool.count, -(-len(self.slices) // _SHARE))
         helpers = [self._pool.submit(work) for _ in range(threads - 1)]

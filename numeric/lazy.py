@@ -133,8 +133,8 @@ class LazyGaussian:
             factor, rest = factor @ L, self.rooms[other][: len(G)]
             combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.threads)
             G = rest
-        # Directions too small against the signals are rounding, and dropped.
-        keep = np.linalg.norm(factor, axis=0) > self._dependent
+        # Directions too small against the signals, or still dependent after one pass, are rounding, and dropped.
+        keep = (np.linalg.norm(factor, axis=0) > self._dependent) & (np.diagonal(L) > _SHOWN)
         new, basis = slice(self.rows, self.rows + int(keep.sum())), G if keep.all() else G[keep]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
@@ -220,7 +220,7 @@ def simulate_lazy(
 
     References
     ----------
-    [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (k + 2 p (steps + 1)) bytes.
+    [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (3 k + 3 p + 2 p steps + 1) bytes.
     """
     if setting.reuse and setting.batch_size is not None:
         raise RebatchError("mini-batches of a reused batch need the data itself; allowed is engine='dense'")
@@ -253,7 +253,7 @@ class _LazySide:
         self.products = setting.neurons * steps * (2 if setting.rho else 1)
         directions = setting.k + setting.neurons + 2 * self.products
         require(
-            n * ((directions * np.dtype(storage).itemsize) + 8 * (setting.k + 2 * setting.neurons + 1)),
+            n * ((directions * np.dtype(storage).itemsize) + 8 * (2 * (setting.k + setting.neurons) + 1)),
             f"the lazy engine with n = {n} and {self.products} products",
         )
 

@@ -1,8 +1,9 @@
 """At which power of the step size each direction appears in M^2, and its coefficient: what a two-step formula says.
 
-Theory, 5.2: where E[y z] = 0, the least power of eta is the least m with E[y^m z] != 0 along the direction, the
-witness order of the two-step verdict, and it is reuse that carries it. Where E[y z] != 0, M^1 z enters h^1 and a
-direction may appear below its witness order, with reuse or without. What a symmetry hides never appears.
+Theory, 5.2: from M = 0 and where E[y z] = 0, the least power of eta is the least m with E[y^m z] != 0 along a
+direction, the witness order of its two-step verdict, and reuse carries it; unless E[sigma'^q sigma^(q+1)] = 0 for
+q = m - 1, as for odd sigma and odd q: then it is higher. Where E[y z] != 0, M^1 z enters h^1 and a direction may
+appear below its witness order, with reuse or without. What a symmetry hides never appears.
 """
 
 from dataclasses import dataclass
@@ -130,10 +131,9 @@ def headlines(reuse: Formula, one_pass: Formula) -> tuple[Headline, ...]:
 
 def _appearance(formula: Formula, verdict: DirectionVerdict) -> Appearance:
     """Return where a direction appears; from M = 0, where a series starts, what is hidden never does."""
-    found = first_appearance(formula, verdict.direction)
-    if found.power is None and verdict.verdict == "hidden" and isinstance(formula, OverlapSeries):
+    if verdict.verdict == "hidden" and isinstance(formula, OverlapSeries):
         return Appearance(None, (), None)
-    return found
+    return first_appearance(formula, verdict.direction)
 
 
 def first_appearance(formula: Formula, direction: Vector) -> Appearance:

@@ -393,7 +393,7 @@ class Analysis:
         ]
         rows += [
             rf"two steps, $({', '.join(as_latex(v.direction))})$ & {v.verdict}"
-            + (f" ($m {_AT_MOST if v.at_most else '='} {v.order}$)" if v.order else "")
+            + (f" ($m {_AT_MOST if v.at_most else '='} {v.order}$)" if v.witness else "")
             + rf" & {v.how} \\"
             for v in self.two_step
         ]

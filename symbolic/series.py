@@ -43,19 +43,23 @@ from .overlap import (
 )
 from .parse import ACTIVATION_VARIABLE, coordinate
 from .polynomial import rational, ring
-from .target import Target
+from .real import SIGNIFICANT
+from .target import Target, compiled
 
 MAX_ORDER = 8
 # What stands in a derivative beyond the functions.
 _NO_FUNCTIONS = (sp.DiracDelta, sp.Derivative, sp.Subs)
 # Digits of an enclosed moment, and how many of a float's errors it must be away from 0.
 _DIGITS, _FLOAT_DIGITS, _AWAY = 25, 15, 100
-# Below this, relative to its terms, a sum of decimals is rounding.
+# Of a decimal, relative to it, beside the error of its moment.
 _ROUNDING = 1e-12
 # The coefficients at eta^0 and eta^1, without which there is no series.
 _FIRST = 2
 # Digits of a number in text.
 _SHOWN = 8
+# Far from 0 on either side, near enough for exp(2 h) to be a float and far enough for exp(h / 10); and a power that
+# no activation of moderate degree reaches there.
+_FAR, _STEEP = np.array([-2000.0, -300.0, 300.0, 2000.0]), 20
 
 Moment = Callable[[int, tuple[int, ...]], sp.Expr]
 
@@ -103,6 +107,14 @@ class OverlapSeries:
         return tuple(map(self.in_numbers, self.in_moments))
 
     @property
+    def formal(self) -> bool:
+        """Whether M^2 itself may be infinite at every eta > 0, though each coefficient is finite.
+
+        With reuse h^1 holds eta g^0, and an activation that outgrows every polynomial is not integrable there.
+        """
+        return self.reuse and self.activation is not None and outgrows_polynomials(self.activation)
+
+    @property
     def how(self) -> How:
         """How the coefficients are known: exactly, or as the weakest of the moments in them."""
         return worst(value.how for _, value in self.moments)
@@ -126,12 +138,12 @@ class OverlapSeries:
     def powers_along(self, v: sp.Matrix) -> Iterator[sp.ImmutableMatrix]:
         """Yield the coefficients of M^2 v at eta^0, eta^1, …, each of shape (p, 1); what cancels is exactly 0.
 
-        They end where moments that are known as decimals cancel to rounding, which decides nothing.
+        They end where moments that are not known exactly cancel to their errors, which decides nothing.
         """
-        values = {symbol: _decimal(value) for symbol, value in self.moments}
+        values = dict(self.moments)
         for matrix in self.in_moments:
             column = (matrix * v).applyfunc(sp.expand)
-            if any(_cancels_to_rounding(x.xreplace(values)) for x in column):
+            if any(_cancels(x, values) for x in column):
                 return
             yield self.in_numbers(column)
 
@@ -170,6 +182,8 @@ class OverlapSeries:
         for j, r in np.ndindex(total.shape):
             terms = "" if total[j, r] == 0 else f"{ascending(shortened(total[j, r], _SHOWN))} + "
             lines.append(f"M2[{j + 1}, z{r + 1}] = {terms}O(eta^{self.order + 1})")
+        if self.formal:
+            lines.append("Formal: sigma outgrows every polynomial, and M2 may be infinite at every eta > 0.")
         return "\n".join(lines)
 
     def latex(self) -> str:
@@ -190,6 +204,7 @@ class OverlapSeries:
             "readout": [str(a) for a in self.readout],
             "order": self.order,
             "stopped": self.stopped,
+            "formal": self.formal,
             "how": str(self.how),
             "coefficients": list(map(as_text, self.coefficients)),
             "in_moments": list(map(as_text, self.in_moments)),
@@ -202,13 +217,29 @@ def shortened(x: sp.Expr, digits: int = _SHOWN) -> sp.Expr:
     return x.xreplace({number: sp.Float(number, digits) for number in x.atoms(sp.Float)})
 
 
-def _cancels_to_rounding(x: sp.Expr) -> bool:
-    """Whether a sum of terms that hold decimals is 0 to rounding, at a point where a sum has no other reason to."""
-    if not x.has(sp.Float):
+def outgrows_polynomials(activation: Activation) -> bool:
+    """Whether sigma' grows faster than any power of h, as far as values far out show."""
+    slope = compiled(sp.diff(activation.expr, ACTIVATION_VARIABLE), (ACTIVATION_VARIABLE,))
+    with np.errstate(all="ignore"):
+        return bool(np.any(np.abs(slope(_FAR)) > np.abs(_FAR) ** _STEEP))
+
+
+def _cancels(x: sp.Expr, moments: dict[sp.Symbol, Expectation]) -> bool:
+    """Whether a sum of terms is 0 within the errors of its moments, at a point where it has no other reason to be."""
+    if not x.free_symbols & moments.keys():
         return False
-    point = {symbol: sp.sqrt(2 + i) for i, symbol in enumerate(sorted(x.free_symbols, key=str))}
-    terms = [float(term.xreplace(point)) for term in sp.Add.make_args(x)]
-    return abs(sum(terms)) <= _ROUNDING * sum(map(abs, terms))
+    others = sorted(x.free_symbols - moments.keys(), key=str)
+    point: dict[sp.Symbol, sp.Expr] = {symbol: sp.sqrt(2 + i) for i, symbol in enumerate(others)}
+    point |= {symbol: _decimal(value) for symbol, value in moments.items()}
+    total = error = 0.0
+    for term in sp.Add.make_args(x):  # before like terms are merged, and the error with them
+        size = float(term.xreplace(point))
+        powers = term.as_powers_dict()
+        relative = sum(
+            float(powers[symbol]) * abs(value.error / float(value)) for symbol, value in moments.items()
+        )
+        total, error = total + size, error + abs(size) * (relative + _ROUNDING)
+    return abs(total) <= SIGNIFICANT * error
 
 
 def _decimal(value: Expectation) -> sp.Float:
@@ -237,9 +268,9 @@ def overlap_series(
         None gives the universal formula of smooth activations, in symbols such as ``E[sigma'^2 sigma''']``; moments
         with h in them are integrated by parts.
     order : int, optional
-        1 to 8. By default the order at which every direction with a witness has appeared, the greatest witness order
-        of the two-step verdicts (theory, 5.2), but 2 at least; or as far as the series exists, and
-        :attr:`OverlapSeries.stopped` says why no further.
+        1 to 8. By default the greatest witness order of the two-step verdicts, at which every direction with a
+        witness has appeared unless E[sigma'^q sigma^(q+1)] = 0 there (theory, 5.2), but 2 at least; or as far as the
+        series exists, and :attr:`OverlapSeries.stopped` says why no further.
     neurons, readout, loss, reuse
         As for :func:`~rebatch.symbolic.overlap.two_step_overlap`.
 

@@ -346,7 +346,7 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
         (["overlap", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "--latex"], "prints a formula"),
         (["overlap", "z1", "-s", "h", "--json", "--latex"], "three forms"),
         (["overlap", "z1", "-s", "h", "--readout", "inf"], "readout"),
-        (["overlap", "z1", "-s", "h", "--series", "99"], "order = 99"),
+        (["overlap", "z1", "-s", "h", "--series", "99"], "--series 99"),
         (["overlap", "z1", "-s", "erf", "--series", "2", "--python"], "polynomial activation"),
         (["analyze", "-z1"], 'stands after "--"'),
         (["analyze", "z1 #[/]"], "'#'"),

@@ -243,3 +243,19 @@ def test_a_target_that_is_not_finite_everywhere_is_refused():
 def test_bad_calls_are_refused(arguments, says):
     with pytest.raises(RebatchError, match=says):
         simulate(Setting(target="z1", activation="erf", alpha=2, eta=0.1, steps=1), **arguments)
+
+
+def test_rows_that_depend_on_later_ones_leave_the_basis_orthonormal():
+    rng = np.random.default_rng(0)
+    first, second = rng.standard_normal((2, 37))
+    with Threads(1) as pool:
+        X = lazy.LazyGaussian(37, 20, 3, 3, np.random.SeedSequence(0), pool)
+        X.images()
+        G = X.rooms[0][:3]
+        G[:] = first, first + 1e-8 * second, second
+        X.transposed_product(G)
+        U, P = X.U[: X.rows], X.P[: X.drawn]
+    assert X.rows == 2
+    # The basis is orthonormal and its products with the images are those of the columns, to rounding.
+    np.testing.assert_allclose(U @ U.T, np.eye(2), atol=1e-13)
+    np.testing.assert_allclose(X.C[: X.rows, : X.drawn], U @ P.T, atol=1e-12)

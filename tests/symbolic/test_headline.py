@@ -152,3 +152,11 @@ def test_a_series_that_ends_early_proves_nothing_about_reuse():
 @pytest.mark.parametrize("loss", ["squared", "correlation"])
 def test_an_even_target_never_appears(loss):
     assert [str(row.reuse) for row in exact("He(4, z1) + z1^2*z2^2", loss=loss)] == ["never", "never"]
+
+
+def test_a_direction_hidden_by_symmetry_does_not_appear_by_rounding():
+    # The moments of the label along z1 and z2 are equal, and known as floats that differ in their last digits.
+    target = "tanh(z1 + z2 + z1*z2)"
+    both = (overlap_series(target, "tanh", 2, reuse=reuse) for reuse in (True, False))
+    learned, hidden = headlines(*both)
+    assert (learned.reuse.power, hidden.reuse.power, hidden.one_pass.power) == (1, None, None)

@@ -235,3 +235,12 @@ def test_a_reused_step_across_a_kink_has_no_series():
 def test_orders_out_of_range_are_refused(order):
     with pytest.raises(RebatchError, match="order"):
         overlap_series("z", "h", order)
+
+
+def test_a_series_is_formal_where_the_activation_outgrows_polynomials():
+    # E[z^2 exp(eta a e^h z)] over z is (1 + c^2) exp(c^2 / 2) at c = eta a e^h: infinite over h.
+    assert overlap_series("z1", "exp(h)", 2, loss="correlation").formal
+    assert "Formal" in str(overlap_series("z1", "exp(h)", 2, loss="correlation"))
+    assert not overlap_series("z1", "exp(h)", 2, loss="correlation", reuse=False).formal
+    for activation in ("erf", "softplus", "h^3", "cos", "gelu", None):
+        assert not overlap_series("z1", activation, 2, loss="correlation").formal
