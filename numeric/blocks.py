@@ -37,6 +37,8 @@ class Blocks:
     def __init__(self, n: int, pool: Threads) -> None:
         self.slices = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
         self._pool = pool
+        # What there is to do is worth this many threads: for kernels with threads of their own, too.
+        self.threads = min(pool.count, -(-len(self.slices) // _SHARE))
 
     def each(self, task: Callable[[int, slice], Array]) -> Array:
         """Return the sum over blocks, in their order, of what `task(index, slice)` returns."""
@@ -61,8 +63,7 @@ class Blocks:
                     deque(left, maxlen=0)  # leaves the others nothing to do
                     raise
 
-        threads = min(self._pool.count, -(-len(self.slices) // _SHARE))
-        helpers = [self._pool.submit(work) for _ in range(threads - 1)]
+        helpers = [self._pool.submit(work) for _ in range(self.threads - 1)]
         try:
             work()
         finally:

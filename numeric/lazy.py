@@ -32,8 +32,6 @@ Storage = Literal["float64", "float32"]
 _DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
 # What one Gram matrix shows of a row that depends on the others: the square of less is rounding beside theirs.
 _SHOWN = 1e-7
-# Samples that make it worth a thread's while to be woken.
-_SHARE = 65_536
 
 
 class LazyGaussian:
@@ -63,7 +61,7 @@ class LazyGaussian:
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
         self.drawn = self.rows = 0
-        self.blocks, self.threads = Blocks(n, pool), min(pool.count, -(-n // _SHARE))
+        self.blocks = Blocks(n, pool)
         # Two arrays for passing use, of as many rows as are drawn at a time.
         room = (directions, "float64")
         *self.rooms, self.P, self.U = _in_one_piece(
@@ -131,7 +129,7 @@ class LazyGaussian:
         for other in (1, 0):
             L = _root(self._inner(G, G))
             factor, rest = factor @ L, self.rooms[other][: len(G)]
-            combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.threads)
+            combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.blocks.threads)
             G = rest
         # Directions too small against the signals, or still dependent after one pass, are rounding, and dropped.
         keep = (np.linalg.norm(factor, axis=0) > self._dependent) & (np.diagonal(L) > _SHOWN)
@@ -145,13 +143,13 @@ class LazyGaussian:
         """Return A B^T for rows of length n."""
         parts = np.zeros((len(self.blocks.slices), len(A), len(B)))
         if parts.size:
-            inner(A, B, parts, self.threads)
+            inner(A, B, parts, self.blocks.threads)
         return np.asarray(parts.sum(axis=0))
 
     def _add(self, C: Array, B: NDArray[Any], out: Array) -> None:
         """Add C B to `out`."""
         if len(B):
-            combine(np.ascontiguousarray(C), B, out, False, self.threads)
+            combine(np.ascontiguousarray(C), B, out, False, self.blocks.threads)
 
 
 def _root(S: Array) -> Array:
@@ -294,8 +292,8 @@ class _LazySide:
         a, kind = self.setting.a(), KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
         h, losses = self.X.rooms[0][: len(weights)], np.empty(len(self.X.blocks.slices))
-        combine(np.ascontiguousarray(weights), images[: weights.shape[1]], h, True, self.X.threads)
-        loss = signals(h, self.y, a, kind, self.coefficients, correlation, h, losses, self.X.threads)
+        combine(np.ascontiguousarray(weights), images[: weights.shape[1]], h, True, self.X.blocks.threads)
+        loss = signals(h, self.y, a, kind, self.coefficients, correlation, h, losses, self.X.blocks.threads)
         return h, loss / self.n
 
     def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:

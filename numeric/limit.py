@@ -21,20 +21,18 @@ are fewer than p of them).
 """
 
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ..kernels.limit import expected_loss, innovate, respond
 from ..symbolic.errors import RebatchError, TooLargeError
+from .blocks import thread_pool
 from .descent import diverged, divergence, interruption, warn_of_stop
 from .integration import Block, Samples, SobolSamples, TensorSamples, dimension, is_smooth
 from .progress import progress
@@ -150,7 +148,7 @@ def simulate_limit(
         raise RebatchError(f"d = {d!r}; the limit has no d, leave it out")
     _check_setting(setting)
     _check(points, accuracy, scrambles, rule)
-    with _threads(threads) as pool:
+    with thread_pool(threads) as pool:
         answer = None
         if rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
             to = TENSOR_ACCURACY if accuracy is None else accuracy
@@ -207,13 +205,6 @@ def _check(points: int | None, accuracy: float | None, scrambles: int, rule: str
         raise RebatchError(f"accuracy = {accuracy!r}; allowed are finite numbers > 0")
     if isinstance(scrambles, bool) or not isinstance(scrambles, int | np.integer) or scrambles < 3:
         raise RebatchError(f"scrambles = {scrambles!r}; allowed are integers >= 3")
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[Executor]:
-    """Our threads over blocks, one BLAS thread in each: sums then have one order."""
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(count or os.cpu_count()) as pool:
-        yield pool
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,6 @@ Job = tuple[int, int]
 _STEEPEST = 5.0
 # Fewer runs per control variate would fit their noise.
 _RUNS_PER_CONTROL = 20
-# Below, threads cost more than they save; the numbers are the same.
-_WORTH_THREADS = 20_000
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def convergence(
     expected = _first_step(limit)
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
-        run = simulate(setting, d=d, seed=own, threads=1 if d < _WORTH_THREADS else None)
+        run = simulate(setting, d=d, seed=own)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
         controls[d].append(_first_step(run) - expected if controlled else np.zeros(0))

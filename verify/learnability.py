@@ -64,8 +64,6 @@ _PREDICTION_POINTS = 2**17
 # A survey's signal counts beyond this many of its errors.
 _SURVEY_ERRORS = 4.0
 _OUTLIER_LEVEL = 1e-5
-# Below, threads cost more than they save; the numbers are the same.
-_WORTH_THREADS = 20_000
 
 
 @dataclass(frozen=True)
@@ -470,7 +468,7 @@ def _measured(
             replace(experiments[e], reuse=reuse),
             d=d,
             seed=own,
-            threads=1 if d < _WORTH_THREADS else threads,
+            threads=threads,
         )
         if trajectory.stopped:
             raise RebatchError(f"{experiments[e]}, d = {d}: {trajectory.stopped}")

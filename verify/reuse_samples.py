@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numeric.draws import seeds
 from ..numeric.progress import progress
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
@@ -39,8 +40,6 @@ _RESAMPLES = 2000
 _FEWEST = 8
 # Samples of all runs beyond which a study is refused: about an hour at 0.1 microseconds each.
 MOST_SAMPLES = 4e10
-# Below, threads cost more than they save; the numbers are the same.
-_WORTH_THREADS = 20_000
 
 
 def reuse_scaling(
@@ -137,9 +136,9 @@ def reuse_scaling(
         )
     study = _Study(setting, basis, threshold, runs, threads)
     rows, interrupted = [], False
-    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
+    children = np.random.SeedSequence(seed).spawn(len(sizes))
     with progress("samples for reuse", len(sizes)) as report:
-        for done, (d, child) in enumerate(zip(sizes, seeds, strict=True), start=1):
+        for done, (d, child) in enumerate(zip(sizes, children, strict=True), start=1):
             try:
                 rows.append(study.needed(d, child))
             except KeyboardInterrupt:
@@ -301,16 +300,16 @@ class _Study:
         Bisection on the grid, then interpolation in log alpha between its last two points. Each point of the grid has
         its own seed, so that what is found does not hang on the way of the search.
         """
-        seeds = seed.generate_state(2 * _REACH + 3)
+        states = seed.generate_state(2 * _REACH + 3)
         known: dict[int, Array] = {}
 
         def large(j: int) -> bool:
             if j not in known:
                 alpha = self.setting.alpha * _RATIO**j
-                known[j] = self.overlaps(alpha, d, int(seeds[j + _REACH]), reuse=True)
+                known[j] = self.overlaps(alpha, d, int(states[j + _REACH]), reuse=True)
             return bool(np.median(known[j]) > self.threshold)
 
-        fresh = float(np.median(self.overlaps(self.setting.alpha, d, int(seeds[-1]), reuse=False)))
+        fresh = float(np.median(self.overlaps(self.setting.alpha, d, int(states[-1]), reuse=False)))
         low, high = _bracket(large)
         if high is None:
             return math.inf, math.inf, fresh
@@ -323,7 +322,7 @@ class _Study:
             middle = (low + high) // 2
             low, high = (low, middle) if large(middle) else (middle, high)
         at = self._crossing(known[low], known[high])
-        rng = np.random.default_rng(seeds[-2])
+        rng = np.random.default_rng(states[-2])
         samples = [
             self._crossing(rng.choice(known[low], self.runs), rng.choice(known[high], self.runs))
             for _ in range(_RESAMPLES)
@@ -334,10 +333,7 @@ class _Study:
     def overlaps(self, alpha: float, d: int, seed: int, *, reuse: bool) -> Array:
         """Return the cosine of every run, shape (runs,)."""
         setting = replace(self.setting, alpha=alpha, reuse=reuse)
-        n = setting.samples(d)
-        threads = 1 if n < _WORTH_THREADS else self.threads
-        children = np.random.SeedSequence(seed).generate_state(self.runs)
-        runs = (simulate(setting, d=d, seed=int(child), threads=threads) for child in children)
+        runs = (simulate(setting, d=d, seed=own, threads=self.threads) for own in seeds(seed, self.runs))
         return np.array([_finished_overlap(run, self.basis) for run in runs])
 
     def _crossing(self, below: Array, above: Array) -> float:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from ..numeric.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..symbolic.activation import Activation
@@ -128,13 +129,13 @@ def scaling(
         )
     rows: list[Array] = []
     interrupted = False
-    for d, child in zip(sizes, np.random.SeedSequence(seed).generate_state(len(sizes)), strict=True):
+    for d, own in zip(sizes, seeds(seed, len(sizes)), strict=True):
         try:
             run = simulate(
                 plan.setting(d),
                 "online",
                 d=d,
-                seed=int(child),
+                seed=own,
                 threads=threads,
                 replicas=replicas,
                 stop=threshold,
