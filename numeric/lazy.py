@@ -32,6 +32,8 @@ Storage = Literal["float64", "float32"]
 _DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
 # What one Gram matrix shows of a row that depends on the others: the square of less is rounding beside theirs.
 _SHOWN = 1e-7
+# A row of which this share is left is orthogonal to the earlier ones up to ten times the rounding, and needs no more.
+_MUCH = 0.1
 
 
 class LazyGaussian:
@@ -112,32 +114,34 @@ class LazyGaussian:
     def _extend(self, G: Array) -> Array:
         """Add the directions of the rows of G to U; return the coefficients of G on U, shape (m, rows).
 
-        Gram-Schmidt against U, then among the rows by the Cholesky factor of their Gram matrix; both twice ("twice
-        is enough").
+        Gram-Schmidt against U, then among the rows by the Cholesky factor of their Gram matrix; once more where
+        little was left of a row, beside which rounding shows ("twice is enough").
         """
-        scale = np.sqrt(np.diagonal(self._inner(G, G)))
-        if not np.isfinite(scale).all():
-            raise FloatingPointError
-        scale = np.where(scale > 0, scale, 1.0)
-        old, weights = self.U[: self.rows], np.zeros((len(G), self.rows))
-        for _ in range(2):
+        old, weights, factor = self.U[: self.rows], np.zeros((len(G), self.rows)), np.eye(len(G))
+        size = None
+        for other in (1, 0):  # the rows are weights @ old + factor @ G
             overlap = self._inner(G, old)
             self._add(-overlap, old, G)
-            weights += overlap
-        G /= scale[:, None]
-        factor = np.eye(len(G))  # the rows are scale * factor @ G from here on
-        for other in (1, 0):
-            L = _root(self._inner(G, G))
-            factor, rest = factor @ L, self.rooms[other][: len(G)]
+            gram = self._inner(G, G)
+            scale = np.sqrt(np.diagonal(gram) + (overlap**2).sum(axis=1))
+            if not np.isfinite(scale).all():
+                raise FloatingPointError
+            scale[scale == 0] = 1.0
+            L = scale[:, None] * _root(gram / np.outer(scale, scale))
+            left = np.diagonal(L) / scale
+            weights, factor, rest = weights + factor @ overlap, factor @ L, self.rooms[other][: len(G)]
             combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.blocks.threads)
             G = rest
+            size = scale if size is None else size
+            if left.min() > _MUCH:
+                break
         # Directions too small against the signals, or still dependent after one pass, are rounding, and dropped.
-        keep = (np.linalg.norm(factor, axis=0) > self._dependent) & (np.diagonal(L) > _SHOWN)
+        keep = (np.linalg.norm(factor / size[:, None], axis=0) > self._dependent) & (left > _SHOWN)
         new, basis = slice(self.rows, self.rows + int(keep.sum())), G if keep.all() else G[keep]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
         self.rows = new.stop
-        return np.hstack([weights, scale[:, None] * factor[:, keep]])
+        return np.hstack([weights, factor[:, keep]])
 
     def _inner(self, A: Array, B: NDArray[Any]) -> Array:
         """Return A B^T for rows of length n."""

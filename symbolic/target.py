@@ -12,9 +12,13 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
+from sympy.printing.numpy import SciPyPrinter
 
 from .errors import RebatchError
 from .parse import MAX_COORDINATES, coordinate, parse, to_text
+
+# The powers that are cheaper as products.
+_SMALL = range(3, 9)
 
 
 @dataclass(frozen=True, init=False)
@@ -131,4 +135,15 @@ def compiled(expr: sp.Expr, arguments: tuple[sp.Symbol, ...]) -> Callable[..., N
 
     Common parts are computed once. A constant comes back as a scalar: broadcast it.
     """
-    return sp.lambdify(arguments, expr, modules=["scipy", "numpy"], cse=True)  # type: ignore[no-any-return]
+    printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
+    return sp.lambdify(arguments, expr, modules=["scipy", "numpy"], printer=printer, cse=True)  # type: ignore[no-any-return]
+
+
+class _Printer(SciPyPrinter):  # type: ignore[misc]
+    """Prints small powers of a symbol as products, which take NumPy a tenth of the time of its power."""
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        base, exponent = expr.args
+        if base.is_Symbol and exponent in _SMALL:
+            return f"({'*'.join([self._print(base)] * int(exponent))})"
+        return str(super()._print_Pow(expr, rational=rational))

@@ -259,3 +259,19 @@ def test_rows_that_depend_on_later_ones_leave_the_basis_orthonormal():
     # The basis is orthonormal and its products with the images are those of the columns, to rounding.
     np.testing.assert_allclose(U @ U.T, np.eye(2), atol=1e-13)
     np.testing.assert_allclose(X.C[: X.rows, : X.drawn], U @ P.T, atol=1e-12)
+
+
+def test_rows_of_which_little_is_new_leave_the_basis_orthonormal():
+    rng = np.random.default_rng(0)
+    old, other, rest = rng.standard_normal((3, 37))
+    with Threads(1) as pool:
+        X = lazy.LazyGaussian(37, 20, 3, 3, np.random.SeedSequence(0), pool)
+        X.images()
+        X.rooms[0][:1] = old
+        X.transposed_product(X.rooms[0][:1])
+        rows = np.array([old + 1e-5 * other, old + 1e-5 * other + 1e-7 * rest])
+        X.rooms[0][:2] = rows
+        found = X.transposed_product(X.rooms[0][:2])
+    assert X.rows == 3
+    np.testing.assert_allclose(X.U @ X.U.T, np.eye(3), atol=1e-13)
+    np.testing.assert_allclose(found, rows @ X.U.T @ X.C[:, : X.directions], rtol=1e-12, atol=1e-12)
