@@ -48,7 +48,7 @@ def report(name: str, setting: Setting, **options: int) -> float:
 
 def main() -> None:
     """Print the reference experiment, then the cost against steps and neurons."""
-    report("reference, 24 scrambles of 2^17", reference(), points=2**17, scrambles=24)
+    report("reference, 28 scrambles of 2^17", reference(), points=2**17, scrambles=28)
     report("2^20 points, 20 steps          ", reference(steps=20), points=2**20, scrambles=3)
     base = {T: report(f"{T:2} steps", reference(steps=T), points=2**14) for T in (5, 10, 20, 50)}
     print(f"50 steps cost {base[50] / base[5]:.1f} times 5 steps")

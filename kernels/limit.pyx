@@ -1,35 +1,38 @@
 """One block of samples of the limit dynamics: fields, signals, their moments, and innovations (theory, 4).
 
-A block keeps the samples in columns. `basis` holds z, h^0 and the images v^s = zeta^s + gamma^s /
-sqrt(alpha) in its first `m` rows, and numbers zeta not used yet below them; `gamma` holds the innovations
-in its first `r` rows, and the signals of the present step in the p rows below them. Products are BLAS-3 on
-chunks of columns that stay in the cache.
+A block keeps the samples in columns. `basis` holds z, h^0 and the images v^s = zeta^s + gamma^s / sqrt(alpha) in its
+first `m` rows, and numbers zeta not used yet below them; `gamma` holds the innovations in its first `r` rows, and the
+signals of the present step in the p rows below them. A block is worked on in chunks of columns that stay in the cache.
 """
 
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from scipy.linalg.cython_blas cimport dgemm
 
 from activations cimport Kind, value, value_then_slope
+from thin cimport combine_d, inner_d
 
 cdef enum:
     CHUNK = 512
 
 
-cdef void times(const double* left, int rows, int inner, const double* right, int ld, int columns,
-                double* out, int ld_out) noexcept nogil:
-    """out (rows, columns) = left (rows, inner) right (inner, columns); all of them row by row."""
-    cdef double one = 1.0, zero = 0.0
-    dgemm(b"N", b"N", &columns, &rows, &inner, &one, <double*> right, &ld, <double*> left, &inner,
-          &zero, out, &ld_out)
+cdef double* room(Py_ssize_t size) except NULL:
+    """Return memory for so many numbers; the caller frees it."""
+    cdef double* piece = <double*> malloc((size or 1) * sizeof(double))
+    if piece == NULL:
+        raise MemoryError
+    return piece
 
 
-cdef void add_moments(const double* left, int ld, int rows, const double* right, int ld_right,
-                      int others, int columns, double* out) noexcept nogil:
-    """out (rows, others) += left (rows, columns) right (others, columns)^T."""
-    cdef double one = 1.0
-    dgemm(b"T", b"N", &others, &rows, &columns, &one, <double*> right, &ld_right, <double*> left, &ld,
-          &one, out, &others)
+cdef inline double losses(const double* y, const double* weights, double* f, Py_ssize_t width,
+                          bint correlation) noexcept nogil:
+    """Return the loss of a chunk with the outputs `f`, and leave the residuals r in their place."""
+    cdef double output, loss = 0.0
+    cdef Py_ssize_t i
+    for i in range(width):
+        output = f[i]
+        f[i] = y[i] if correlation else y[i] - output
+        loss += weights[i] * (-f[i] * output if correlation else 0.5 * f[i] * f[i])
+    return loss
 
 
 def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const double[:, ::1] C,
@@ -59,35 +62,35 @@ def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, cons
     float
         sum_v weight r^2 / 2, or - sum_v weight y f.
     """
-    cdef int p = <int> a.shape[0], n = <int> y.shape[0], terms = <int> coefficients.shape[0]
-    cdef int chunk, start, width, i, j
+    cdef Py_ssize_t p = a.shape[0], n = y.shape[0], terms = coefficients.shape[0], others = r + p
+    cdef Py_ssize_t chunk, first, last, i, j
     cdef const double* c = &coefficients[0] if terms else NULL
-    cdef Kind activation = <Kind> kind
-    cdef double f, residual, loss = 0.0
+    cdef double residual[CHUNK]
+    cdef double loss = 0.0
     cdef double* g = &gamma[r, 0]
-    cdef double* weighted = <double*> malloc(p * CHUNK * sizeof(double))
-    if weighted == NULL:
-        raise MemoryError
+    cdef double* weighted = room(p * (n + max(<Py_ssize_t> m, others)))
+    cdef double* part = weighted + p * n
     with nogil:
         for chunk in range((n + CHUNK - 1) // CHUNK):
-            start = chunk * CHUNK
-            width = min(CHUNK, n - start)
-            times(&C[0, 0], p, m, &basis[0, start], n, width, g + start, n)
-            for i in range(start, start + width):
-                f = 0.0
-                for j in range(p):
-                    f += a[j] * value_then_slope(activation, g + j * n + i, c, terms)
-                if correlation:
-                    residual = y[i]
-                    loss -= weights[i] * residual * f
-                else:
-                    residual = y[i] - f
-                    loss += weights[i] * 0.5 * residual * residual
-                for j in range(p):
-                    g[j * n + i] *= a[j] * residual
-                    weighted[j * CHUNK + i - start] = weights[i] * g[j * n + i]
-            add_moments(weighted, CHUNK, p, &basis[0, start], n, m, width, &with_basis[0, 0])
-            add_moments(weighted, CHUNK, p, &gamma[0, start], n, r + p, width, &with_gamma[0, 0])
+            first = chunk * CHUNK
+            last = min(n, first + CHUNK)
+            combine_d(&C[0, 0], p, &basis[0, 0], m, n, first, last, g, True)
+            for i in range(last - first):
+                residual[i] = 0.0
+            for j in range(p):
+                for i in range(first, last):
+                    residual[i - first] += a[j] * value_then_slope(<Kind> kind, g + j * n + i, c, terms)
+            loss += losses(&y[first], &weights[first], residual, last - first, correlation)
+            for j in range(p):
+                for i in range(first, last):
+                    g[j * n + i] *= a[j] * residual[i - first]
+                    weighted[j * n + i] = weights[i] * g[j * n + i]
+            inner_d(weighted, p, &basis[0, 0], m, n, first, last, part)
+            for i in range(p * m):
+                (&with_basis[0, 0])[i] += part[i]
+            inner_d(weighted, p, &gamma[0, 0], others, n, first, last, part)
+            for i in range(p * others):
+                (&with_gamma[0, 0])[i] += part[i]
     free(weighted)
     return loss
 
@@ -99,27 +102,23 @@ def expected_loss(const double[:, ::1] basis, int m, const double[:, ::1] C, con
 
     Reads 8 (m + 2) bytes per sample; 2 p m flops and p activations. Parameters as for :func:`respond`.
     """
-    cdef int p = <int> a.shape[0], n = <int> y.shape[0], terms = <int> coefficients.shape[0]
-    cdef int chunk, start, width, i, j
+    cdef Py_ssize_t p = a.shape[0], n = y.shape[0], terms = coefficients.shape[0]
+    cdef Py_ssize_t chunk, first, last, i, j
     cdef const double* c = &coefficients[0] if terms else NULL
-    cdef Kind activation = <Kind> kind
-    cdef double f, loss = 0.0
-    cdef double* h = <double*> malloc(p * CHUNK * sizeof(double))
-    if h == NULL:
-        raise MemoryError
+    cdef double f[CHUNK]
+    cdef double loss = 0.0
+    cdef double* h = room(p * n)
     with nogil:
         for chunk in range((n + CHUNK - 1) // CHUNK):
-            start = chunk * CHUNK
-            width = min(CHUNK, n - start)
-            times(&C[0, 0], p, m, &basis[0, start], n, width, h, CHUNK)
-            for i in range(width):
-                f = 0.0
-                for j in range(p):
-                    f += a[j] * value(activation, h[j * CHUNK + i], c, terms)
-                if correlation:
-                    loss -= weights[start + i] * y[start + i] * f
-                else:
-                    loss += weights[start + i] * 0.5 * (y[start + i] - f) * (y[start + i] - f)
+            first = chunk * CHUNK
+            last = min(n, first + CHUNK)
+            combine_d(&C[0, 0], p, &basis[0, 0], m, n, first, last, h, True)
+            for i in range(last - first):
+                f[i] = 0.0
+            for j in range(p):
+                for i in range(first, last):
+                    f[i - first] += a[j] * value(<Kind> kind, h[j * n + i], c, terms)
+            loss += losses(&y[first], &weights[first], f, last - first, correlation)
     free(h)
     return loss
 
@@ -139,20 +138,18 @@ def innovate(double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const dou
     A : (q, r + p) coefficients
     inverse_sqrt_alpha : 1 / sqrt(alpha)
     """
-    cdef int q = <int> A.shape[0], inner = <int> A.shape[1], n = <int> gamma.shape[1]
-    cdef int chunk, start, width, i, j
+    cdef Py_ssize_t q = A.shape[0], inner = A.shape[1], n = gamma.shape[1]
+    cdef Py_ssize_t chunk, first, last, i, j
     if q == 0:
         return
-    cdef double* new = <double*> malloc(q * CHUNK * sizeof(double))
-    if new == NULL:
-        raise MemoryError
+    cdef double* new = room(q * n)
     with nogil:
         for chunk in range((n + CHUNK - 1) // CHUNK):
-            start = chunk * CHUNK
-            width = min(CHUNK, n - start)
-            times(&A[0, 0], q, inner, &gamma[0, start], n, width, new, CHUNK)
+            first = chunk * CHUNK
+            last = min(n, first + CHUNK)
+            combine_d(&A[0, 0], q, &gamma[0, 0], inner, n, first, last, new, True)
             for j in range(q):
-                memcpy(&gamma[r + j, start], new + j * CHUNK, width * sizeof(double))
-                for i in range(width):
-                    basis[m + j, start + i] += inverse_sqrt_alpha * new[j * CHUNK + i]
+                memcpy(&gamma[r + j, first], new + j * n + first, (last - first) * sizeof(double))
+                for i in range(first, last):
+                    basis[m + j, i] += inverse_sqrt_alpha * new[j * n + i]
     free(new)

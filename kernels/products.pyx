@@ -7,15 +7,7 @@ has the same bits for any number of threads.
 from cython cimport floating
 from cython.parallel cimport prange
 
-cdef extern from "products.h" nogil:
-    void inner_f(const double* A, Py_ssize_t m, const float* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
-                 Py_ssize_t last, double* S)
-    void inner_d(const double* A, Py_ssize_t m, const double* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
-                 Py_ssize_t last, double* S)
-    void combine_f(const double* C, Py_ssize_t m, const float* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
-                   Py_ssize_t last, double* out, bint fresh)
-    void combine_d(const double* C, Py_ssize_t m, const double* P, Py_ssize_t k, Py_ssize_t n, Py_ssize_t first,
-                   Py_ssize_t last, double* out, bint fresh)
+from thin cimport combine_d, combine_f, inner_d, inner_f
 
 # Samples that one thread takes at a time.
 cdef enum:

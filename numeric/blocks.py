@@ -2,10 +2,11 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from threadpoolctl import ThreadpoolController
 from ..symbolic.errors import RebatchError
 
 Array = NDArray[np.float64]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 # What a task returns that has nothing to sum.
 NOTHING: Array = np.zeros(0)
 
@@ -49,27 +52,34 @@ class Blocks:
         return np.concatenate(self._map(task))
 
     def _map(self, task: Callable[[int, slice], Array]) -> list[Array]:
-        """Return what the blocks return: the caller works too, and handing a block over costs nothing."""
-        results = [NOTHING] * len(self.slices)
-        left = iter(range(len(self.slices)))
+        indices = range(len(self.slices))
+        return spread(lambda index: task(index, self.slices[index]), indices, self._pool, self.threads)
 
-        def work() -> None:
-            # Overflow is not warned of but answered: the run stops at the step where it diverges.
-            with np.errstate(all="ignore"):
-                try:
-                    for index in left:
-                        results[index] = task(index, self.slices[index])
-                except BaseException:
-                    deque(left, maxlen=0)  # leaves the others nothing to do
-                    raise
 
-        helpers = [self._pool.submit(work) for _ in range(self.threads - 1)]
-        try:
-            work()
-        finally:
-            for helper in helpers:
-                helper.result()
-        return results
+def spread(
+    task: Callable[[Item], Result], items: Sequence[Item], pool: Threads, threads: int
+) -> list[Result]:
+    """Return what `task` returns of each item, in their order: the caller works too, and to hand one over is free."""
+    results: list[Any] = [None] * len(items)
+    left = iter(range(len(items)))
+
+    def work() -> None:
+        # Overflow is not warned of but answered: the run stops at the step where it diverges.
+        with np.errstate(all="ignore"):
+            try:
+                for index in left:
+                    results[index] = task(items[index])
+            except BaseException:
+                deque(left, maxlen=0)  # leaves the others nothing to do
+                raise
+
+    helpers = [pool.submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            helper.result()
+    return results
 
 
 def thread_count(threads: int | None) -> int:

@@ -11,7 +11,6 @@ label noise, and fresh numbers for every innovation. Two rules:
 
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -23,6 +22,7 @@ from scipy.special import ndtri, roots_hermitenorm
 from scipy.stats import qmc
 
 from ..symbolic.errors import RebatchError
+from .blocks import Threads, spread
 from .setting import Setting
 
 Array = NDArray[np.float64]
@@ -108,10 +108,10 @@ class SobolSamples:
         A power of 2.
     innovations : int
         The most that one batch has.
-    pool : Executor
+    pool : Threads
     """
 
-    def __init__(self, setting: Setting, points: int, innovations: int, pool: Executor) -> None:
+    def __init__(self, setting: Setting, points: int, innovations: int, pool: Threads) -> None:
         self._setting, self._pool = setting, pool
         self._start = setting.k + setting.neurons
         self._dimension = dimension(setting, innovations)
@@ -141,7 +141,7 @@ class SobolSamples:
 
         for first in range(0, len(self._blocks), _FILLED_AT_ONCE):
             some = self._blocks[first : first + _FILLED_AT_ONCE]
-            list(self._pool.map(fill, some, [engine.random(len(block.y)) for block in some]))
+            list(self._pool.map(fill, some, (engine.random(len(block.y)) for block in some)))
         self._steps = 0
 
     def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
@@ -159,7 +159,7 @@ class SobolSamples:
 
     def average(self, task: Callable[[Block], Array]) -> Array:
         """See :class:`Samples`."""
-        return _sum(self._pool.map(task, self._blocks))
+        return _sum(spread(task, self._blocks, self._pool, self._pool.count))
 
     def rewind(self) -> None:
         """See :class:`Samples`."""
@@ -180,10 +180,10 @@ class TensorSamples:
         In each dimension.
     limit : int
         Most samples of a grid: beyond, the last innovation is given fewer nodes.
-    pool : Executor
+    pool : Threads
     """
 
-    def __init__(self, setting: Setting, nodes: int, limit: int, pool: Executor) -> None:
+    def __init__(self, setting: Setting, nodes: int, limit: int, pool: Threads) -> None:
         self._setting, self._nodes, self._limit, self._pool = setting, nodes, limit, pool
         self._dimension = dimension(setting, 0)
 
@@ -224,7 +224,7 @@ class TensorSamples:
         def on_block(start: int) -> Array:
             return task(self._base(np.arange(start, min(start + size, points)), innovations))
 
-        return _sum(self._pool.map(on_block, range(0, points, size)))
+        return _sum(spread(on_block, range(0, points, size), self._pool, self._pool.count))
 
     def _base(self, index: NDArray[np.intp], innovations: int) -> Block:
         setting = self._setting

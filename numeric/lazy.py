@@ -118,7 +118,6 @@ class LazyGaussian:
         little was left of a row, beside which rounding shows ("twice is enough").
         """
         old, weights, factor = self.U[: self.rows], np.zeros((len(G), self.rows)), np.eye(len(G))
-        size = None
         for other in (1, 0):  # the rows are weights @ old + factor @ G
             overlap = self._inner(G, old)
             self._add(-overlap, old, G)
@@ -132,11 +131,11 @@ class LazyGaussian:
             weights, factor, rest = weights + factor @ overlap, factor @ L, self.rooms[other][: len(G)]
             combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.blocks.threads)
             G = rest
-            size = scale if size is None else size
             if left.min() > _MUCH:
                 break
+        size = np.sqrt((weights**2).sum(axis=1) + (factor**2).sum(axis=1))[:, None]
         # Directions too small against the signals, or still dependent after one pass, are rounding, and dropped.
-        keep = (np.linalg.norm(factor / size[:, None], axis=0) > self._dependent) & (left > _SHOWN)
+        keep = (np.linalg.norm(factor / size, axis=0) > self._dependent) & (left > _SHOWN)
         new, basis = slice(self.rows, self.rows + int(keep.sum())), G if keep.all() else G[keep]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])

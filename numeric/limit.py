@@ -22,7 +22,6 @@ are fewer than p of them).
 
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -32,7 +31,7 @@ from numpy.typing import NDArray
 
 from ..kernels.limit import expected_loss, innovate, respond
 from ..symbolic.errors import RebatchError, TooLargeError
-from .blocks import thread_pool
+from .blocks import Threads, thread_pool
 from .descent import diverged, divergence, interruption, warn_of_stop
 from .integration import Block, Samples, SobolSamples, TensorSamples, dimension, is_smooth
 from .progress import progress
@@ -224,7 +223,7 @@ def _by_sobol(
     accuracy: float | None,
     scrambles: int,
     seed: np.random.SeedSequence,
-    pool: Executor,
+    pool: Threads,
     overlaps_only: bool,
 ) -> _Answer:
     """Run on independent scrambles; with an accuracy, on larger ones until it is reached."""
@@ -348,7 +347,7 @@ def _fits_tensor(setting: Setting) -> bool:
     return dimension(setting, innovations) <= TENSOR_DIMENSION and is_smooth(setting)
 
 
-def _by_tensor(setting: Setting, accuracy: float, pool: Executor, overlaps_only: bool) -> _Answer:
+def _by_tensor(setting: Setting, accuracy: float, pool: Threads, overlaps_only: bool) -> _Answer:
     """Run on finer and finer grids until two in a row agree."""
     innovations = setting.neurons * longest_reuse(setting, setting.steps - 1)
     dimensions = dimension(setting, innovations)
