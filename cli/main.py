@@ -230,7 +230,10 @@ def simulate(
     loss: Loss = "squared",
     noise_std: NoiseStd = 0.0,
     readout: Readout = None,
-    start: Annotated[Literal["orthogonal", "random"], typer.Option(help="Starting weights.")] = "orthogonal",
+    start: Annotated[
+        str,
+        typer.Option(help='"orthogonal", "random", or M at the start: "1/3,0", or "0.1,0;0,0.2" by rows.'),
+    ] = "orthogonal",
     one_pass: OnePass = False,
     batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
     repeats: Annotated[int, typer.Option(help="Steps on each batch before the next one.")] = 1,
@@ -252,7 +255,7 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Run gradient descent in high dimension and show the overlaps step by step."""
-    from ..numeric.setting import Setting
+    from ..numeric.setting import STARTS, Setting
     from ..numeric.simulate import simulate as run_engine
     from ..verify.agreement import agreement
     from .tables import agreement_table, trajectories_table
@@ -279,7 +282,7 @@ def simulate(
         loss=loss,
         noise_std=noise_std,
         readout=_readout(readout),
-        start=start,
+        **_start(start, STARTS),
         reuse=not one_pass,
         batch_size=batch_size,
         repeats=repeats,
@@ -363,11 +366,13 @@ def converge(
     loss: Loss = "squared",
     one_pass: OnePass = False,
     dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
-        "8,16,32,64,1000,10000,100000,1000000"
+        "30,100,300,1000,10000,100000,1000000"
     ),
-    most_runs: Annotated[int, typer.Option(min=3, help="Runs at the smallest dimensions.")] = 1500,
     runs: Annotated[
-        str | None, typer.Option(help="Runs at each dimension, with commas between, in place of --most-runs.")
+        str | None,
+        typer.Option(
+            help="Runs at every dimension, or at each, with commas between; by default 1000 to 300."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
     figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
@@ -392,12 +397,14 @@ def converge(
         loss=loss,
         reuse=not one_pass,
     )
-    # Large dimensions take long and show only the spread: as many samples in all at each, but at least 8 runs.
+    # Large dimensions take long: as many samples in all at each.
     counts = (
-        [min(most_runs, max(min(8, most_runs), 2_000_000 // max(d, 1))) for d in sizes]
+        [min(1000, max(300, 40_000_000 // max(d, 1))) for d in sizes]
         if runs is None
         else _integers("--runs", runs)
     )
+    if len(counts) == 1:
+        counts *= len(sizes)
     result = convergence(
         setting,
         sizes,
@@ -599,15 +606,18 @@ def _readout(text: str | None) -> list[Any] | None:
         ) from None
 
 
-def _start(text: str | None) -> dict[str, Any]:
-    """Return the start as an argument, if one is given."""
+def _start(text: str | None, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the start as an argument, if one is given: numbers, or one of the names."""
     if text is None:
         return {}
+    if text in names:
+        return {"start": text}
     try:
         return {"start": [[_number(x) for x in row.split(",")] for row in text.split(";")]}
     except (ValueError, OverflowError):
         raise RebatchError(
-            f"--start {text!r}; allowed are numbers with commas between, a row per neuron with ; between: 1/3,0;0,0.2"
+            f"--start {text!r}; allowed are {''.join(f'{name}, ' for name in names)}numbers with commas between, "
+            "a row per neuron with ; between: 1/3,0;0,0.2"
         ) from None
 
 

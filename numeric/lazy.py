@@ -10,6 +10,8 @@ R^d is its coefficients on them, and the fresh part of X^T u is a new v times a 
 is n x (number of products); d costs nothing.
 """
 
+import math
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -31,9 +33,32 @@ Storage = Literal["float64", "float32"]
 # A signal whose part outside the earlier ones is this small against it is dependent on them: rounding, amplified.
 _DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
 # What one Gram matrix shows of a row that depends on the others: the square of less is rounding beside theirs.
-_SHOWN = 1e-7
+_VISIBLE = 1e-7
 # A row of which this share is left is orthogonal to the earlier ones up to ten times the rounding, and needs no more.
 _MUCH = 0.1
+
+
+@dataclass
+class Draws:
+    """The independent numbers of mean 0 and variance 1 that a run has drawn and that its overlaps depend on.
+
+    Attributes
+    ----------
+    normals : list of ndarray, shape (rows, n)
+        N(0, 1), before the part along known directions is replaced.
+    numbers : list of float
+        N(0, 1), and chi-squares less their mean over their standard deviation.
+    """
+
+    normals: list[Array] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+
+    def variables(self, n: int) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
+        """Return them as variables of a trajectory."""
+        return {
+            "normals": (("draw", "sample"), np.concatenate([np.zeros((0, n)), *self.normals])),
+            "numbers": (("number",), np.array(self.numbers)),
+        }
 
 
 class LazyGaussian:
@@ -60,8 +85,11 @@ class LazyGaussian:
         seed: np.random.SeedSequence,
         pool: Threads,
         storage: Storage = "float64",
+        draws: Draws | None = None,
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
+        self.draws = draws
+        self._unseen: list[Array] = []
         self.drawn = self.rows = 0
         self.blocks = Blocks(n, pool)
         # Two arrays for passing use, of as many rows as are drawn at a time.
@@ -90,6 +118,8 @@ class LazyGaussian:
                 return NOTHING
 
             self.blocks.each(draw)
+            if self.draws is not None:
+                self._unseen.append(fresh.copy())
             U = self.U[: self.rows]
             self._add(self.C[: self.rows, new].T - self._inner(fresh, U), U, fresh)
             self.P[new] = fresh
@@ -104,11 +134,21 @@ class LazyGaussian:
         """
         before = self.rows
         weights = self._extend(G)
+        numbers: list[float] = []
         for j in range(before, self.rows):
-            self.C[j, self.drawn : self.directions] = self._rng.standard_normal(self.directions - self.drawn)
-            if self.directions < self.d:
-                self.C[j, self.directions] = np.sqrt(self._rng.chisquare(self.d - self.directions))
+            known, free = slice(self.drawn, self.directions), self.d - self.directions
+            self.C[j, known] = self._rng.standard_normal(known.stop - known.start)
+            numbers.extend(self.C[j, known])
+            if free:
+                square = self._rng.chisquare(free)
+                self.C[j, self.directions] = np.sqrt(square)
+                numbers.append((square - free) / np.sqrt(2 * free))
                 self.directions += 1
+        if self.draws is not None:
+            # Images that no product has looked at yet have moved nothing.
+            self.draws.normals += self._unseen
+            self.draws.numbers += numbers
+            self._unseen = []
         return np.asarray(weights @ self.C[: self.rows, : self.directions])
 
     def _extend(self, G: Array) -> Array:
@@ -135,7 +175,7 @@ class LazyGaussian:
                 break
         size = np.sqrt((weights**2).sum(axis=1) + (factor**2).sum(axis=1))[:, None]
         # Directions too small against the signals, or still dependent after one pass, are rounding, and dropped.
-        keep = (np.linalg.norm(factor / size, axis=0) > self._dependent) & (left > _SHOWN)
+        keep = (np.linalg.norm(factor / size, axis=0) > self._dependent) & (left > _VISIBLE)
         new, basis = slice(self.rows, self.rows + int(keep.sum())), G if keep.all() else G[keep]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
@@ -160,10 +200,10 @@ def _root(S: Array) -> Array:
     L = np.zeros_like(S)
     for j in range(len(S)):
         pivot = S[j, j] - L[j, :j] @ L[j, :j]
-        if pivot > _SHOWN**2:
+        if pivot > _VISIBLE**2:
             L[j:, j] = (S[j:, j] - L[j:, :j] @ L[j, :j]) / np.sqrt(pivot)
         else:
-            L[j, j] = _SHOWN
+            L[j, j] = _VISIBLE
     return L
 
 
@@ -178,8 +218,9 @@ def _in_one_piece(n: int, *parts: tuple[int, str]) -> list[NDArray[Any]]:
 
 
 def _triangle(A: Array) -> Array:
-    """Return the factor R of A = (orthonormal) R."""
-    return np.asarray(np.linalg.qr(A, mode="r"))
+    """Return the factor R of A = (orthonormal) R whose diagonal is not negative, so that it is smooth in A."""
+    R = np.linalg.qr(A, mode="r")
+    return np.asarray(np.where(np.diagonal(R) < 0, -1.0, 1.0)[:, None] * R)
 
 
 def simulate_lazy(
@@ -190,6 +231,7 @@ def simulate_lazy(
     threads: int | None = None,
     storage: Storage = "float64",
     fields: bool = False,
+    draws: bool = False,
 ) -> Trajectory:
     """Run gradient descent in the law of dense Gaussian data, without the data.
 
@@ -208,6 +250,10 @@ def simulate_lazy(
     fields : bool
         Whether to keep the last batch: variables ``fields`` (sample, neuron), ``latent`` (sample, direction) and
         ``labels`` (sample), for a readout on the same data.
+    draws : bool
+        Whether to keep what was drawn: the independent numbers of mean 0 and variance 1 that the overlaps depend on,
+        beside a random start, as variables ``normals`` (draw, sample), of all batches, and ``numbers`` (number).
+        Their averages, and those of their products, have known means at every d: control variates.
 
     Returns
     -------
@@ -221,16 +267,22 @@ def simulate_lazy(
 
     References
     ----------
-    [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (3 k + 3 p + 2 p steps + 1) bytes.
+    [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (3 k + 3 p + 2 p steps + 1) bytes, and
+    as many as the draws take that are kept.
     """
     if setting.reuse and setting.batch_size is not None:
         raise RebatchError("mini-batches of a reused batch need the data itself; allowed is engine='dense'")
     if storage not in _DEPENDENT:
         raise RebatchError(f"storage = {storage!r}; allowed are {', '.join(_DEPENDENT)}")
     with thread_pool(threads) as pool:
-        side = _LazySide(setting, setting.batch(d), int(d), np.random.SeedSequence(seed), pool, storage)
+        drawn = Draws() if draws else None
+        side = _LazySide(
+            setting, setting.batch(d), int(d), np.random.SeedSequence(seed), pool, storage, drawn
+        )
         record, weights = descend(setting, side, side.start, f"lazy, d = {d}")
-        kept = side.last_batch(weights) if fields else None
+        kept = side.last_batch(weights) if fields else {}
+        if drawn is not None:
+            kept |= drawn.variables(side.n)
     return record.trajectory(engine="lazy", d=int(d), seed=int(seed), variables=kept)
 
 
@@ -245,16 +297,21 @@ class _LazySide:
         seed: np.random.SeedSequence,
         pool: Threads,
         storage: Storage,
+        draws: Draws | None,
     ) -> None:
         self.setting, self.n, self.d, self.pool, self.storage = setting, n, d, pool, storage
+        self.draws = draws
         self.seed, start_seed = seed.spawn(2)
         self.start = start(setting, d, stream(start_seed))
         self.coefficients = np.array(setting.activation.coefficients())
         steps = setting.steps if setting.reuse else min(setting.repeats, setting.steps)
         self.products = setting.neurons * steps * (2 if setting.rho else 1)
-        directions = setting.k + setting.neurons + 2 * self.products
+        first = setting.k + setting.neurons
+        stored = np.dtype(storage).itemsize * (first + 2 * self.products) + 8 * (2 * first + 1)
+        # Kept, and once more while they are put together.
+        drawn = 0 if draws is None else 16 * (first + 1 + self.products) * math.ceil(setting.steps / steps)
         require(
-            n * ((directions * np.dtype(storage).itemsize) + 8 * (2 * (setting.k + setting.neurons) + 1)),
+            n * (stored + drawn),
             f"the lazy engine with n = {n} and {self.products} products",
         )
 
@@ -267,7 +324,7 @@ class _LazySide:
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
         self.X = LazyGaussian(
-            self.n, self.d, weights.shape[1], self.products, matrix_seed, self.pool, self.storage
+            self.n, self.d, weights.shape[1], self.products, matrix_seed, self.pool, self.storage, self.draws
         )
         z = self.X.images()[:k]
         noise = [stream(s) for s in noise_seed.spawn(len(self.X.blocks.slices))]
@@ -278,6 +335,8 @@ class _LazySide:
             return NOTHING
 
         self.X.blocks.each(label)
+        if self.draws is not None and setting.target.noise_std:
+            self.draws.normals.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
         return weights
 
     def gradient(self, weights: Array) -> tuple[Array, float]:

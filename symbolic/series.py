@@ -56,7 +56,7 @@ _ROUNDING = 1e-12
 # The coefficients at eta^0 and eta^1, without which there is no series.
 _FIRST = 2
 # Digits of a number in text.
-_SHOWN = 8
+_DIGITS = 8
 # Far from 0 on either side, near enough for exp(2 h) to be a float and far enough for exp(h / 10); and a power that
 # no activation of moderate degree reaches there.
 _FAR, _STEEP = np.array([-2000.0, -300.0, 300.0, 2000.0]), 20
@@ -180,7 +180,7 @@ class OverlapSeries:
         total = self.to_expr()
         lines = []
         for j, r in np.ndindex(total.shape):
-            terms = "" if total[j, r] == 0 else f"{ascending(shortened(total[j, r], _SHOWN))} + "
+            terms = "" if total[j, r] == 0 else f"{ascending(shortened(total[j, r], _DIGITS))} + "
             lines.append(f"M2[{j + 1}, z{r + 1}] = {terms}O(eta^{self.order + 1})")
         if self.formal:
             lines.append("Formal: sigma outgrows every polynomial, and M2 may be infinite at every eta > 0.")
@@ -188,7 +188,7 @@ class OverlapSeries:
 
     def latex(self) -> str:
         """Return the series in LaTeX."""
-        total = self.to_expr().applyfunc(lambda x: shortened(x, _SHOWN))
+        total = self.to_expr().applyfunc(lambda x: shortened(x, _DIGITS))
         return rf"M^{{2}} = {matrix_in_latex(total)} + O(\eta^{{{self.order + 1}}})"
 
     def _repr_latex_(self) -> str:
@@ -212,7 +212,7 @@ class OverlapSeries:
         }
 
 
-def shortened(x: sp.Expr, digits: int = _SHOWN) -> sp.Expr:
+def shortened(x: sp.Expr, digits: int = _DIGITS) -> sp.Expr:
     """Return an expression with its decimals cut to so many digits, by default what a person reads."""
     return x.xreplace({number: sp.Float(number, digits) for number in x.atoms(sp.Float)})
 

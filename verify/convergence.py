@@ -4,10 +4,15 @@ For one run sqrt(d) (M_run - M) is O(1), and the expectation over runs deviates 
 several d are held against the limit in one number, the last overlaps along those of the limit,
 m_d = <M_d, M> / |M|; both laws are fitted as powers of d.
 
-The deviation is far smaller than the spread. Two averages over the samples of the first step vary with m_d and have,
-at every d, exactly the mean of the limit: the training loss at the start, and
-M^1 = (1 - eta lam) M^0 + (eta/d) sum_v g_v z_v. What of m_d they predict linearly is taken off (control variates),
-which often leaves a fifth of the variance.
+The deviation is far smaller than the spread: of the order of d runs would be needed to see it. But
+m_d is nearly linear in averages over the batch whose means are known exactly at every d. What of it they predict
+linearly is taken off (control variates):
+
+- the training loss at the start, and M^1 = (1 - eta lam) M^0 + (eta/d) sum_v g_v z_v, with the means of the limit;
+- the averages of the normals that the run has drawn, and of their products in pairs; its other numbers.
+
+Where m_d to first order in 1/sqrt(d) is a combination of them, as for a linear target and activation, the rest is of
+order 1/d, as the deviation itself, and a few hundred runs show it at any d.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +47,7 @@ class Slope:
     error: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ± {self.error:.2f}"
+        return f"{self.value:.3f} ± {self.error:.3f}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,9 @@ def convergence(
             f"d = {list(dimensions)} with {list(runs)} runs; allowed are at least 3 dimensions, 3 runs at each"
         )
     with silent_stops():
-        limit = simulate(setting, "limit", seed=seed, points=2**17)
+        limit = simulate(setting, "limit", seed=seed)
+        if limit.data.attrs["rule"] == "sobol":
+            limit = simulate(setting, "limit", seed=seed, points=2**17)
     limit.require_all_steps()
     M = limit.M.values[-1]
     size = float(np.linalg.norm(M))
@@ -133,20 +140,24 @@ def convergence(
     if size <= 10 * error:
         raise RebatchError(f"the limit has no overlap to speak of, |M| = {size:.2g} ± {error:.1g}")
     values: dict[int, list[float]] = {d: [] for d in dimensions}
-    controls: dict[int, list[Array]] = {d: [] for d in dimensions}
+    first: dict[int, list[Array]] = {d: [] for d in dimensions}
+    drawn: dict[int, list[Array]] = {d: [] for d in dimensions}
     # At a random start M^0 varies too; after one step m_d is itself a control.
     controlled = setting.start != "random" and not setting.normalize and setting.steps > 1
     expected = _first_step(limit)
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
-        run = simulate(setting, d=d, seed=own)
+        run = simulate(setting, d=d, seed=own, draws=True)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
-        controls[d].append(_first_step(run) - expected if controlled else np.zeros(0))
+        first[d].append(_first_step(run) - expected if controlled else np.zeros(0))
+        drawn[d].append(_averages(run.data["normals"].values, run.data["numbers"].values))
     x = np.array(dimensions)
     count = np.array(runs)
     spread = np.array([np.std(values[d], ddof=1) for d in dimensions])
-    means = np.array([controlled_mean(np.array(values[d]), np.array(controls[d])) for d in dimensions])
+    means = np.array(
+        [controlled_mean(np.array(values[d]), np.array(first[d]), np.array(drawn[d])) for d in dimensions]
+    )
     deviation = means[:, 0] - size
     deviation_error = np.hypot(means[:, 1], error)
     return Convergence(
@@ -168,23 +179,40 @@ def _first_step(run: Trajectory) -> Array:
     return np.append(run.M.values[1].ravel(), run.training_loss.values[0])
 
 
-def controlled_mean(values: Array, controls: Array) -> tuple[float, float]:
+def _averages(normals: Array, numbers: Array) -> Array:
+    """Return what has mean 0 and a variance of order 1 at every d: averages of normals, of their products; numbers.
+
+    Parameters
+    ----------
+    normals : ndarray, shape (draws, samples)
+    numbers : ndarray, shape (numbers,)
+    """
+    draws, n = normals.shape
+    products = (normals @ normals.T - n * np.eye(draws))[np.triu_indices(draws)]
+    return np.concatenate([normals.sum(axis=1) / np.sqrt(n), products / np.sqrt(n), numbers])
+
+
+def controlled_mean(values: Array, *controls: Array) -> tuple[float, float]:
     """Return the mean of values less what controls of mean 0 predict linearly, and its standard error.
 
     Parameters
     ----------
     values : ndarray, shape (runs,)
-    controls : ndarray, shape (runs, controls)
-        Not used with fewer than 20 runs for each. The coefficients are those of these runs: a bias of order 1/runs,
-        against an error of order 1/sqrt(runs).
+    *controls : ndarray, shape (runs, controls)
+        Used in turn as long as there are 20 runs for each that is used. The coefficients are those of these runs: a
+        bias of order 1/runs of what they do not predict, against an error of order 1/sqrt(runs).
     """
-    runs, count = controls.shape
-    if runs < _RUNS_PER_CONTROL * count:
-        count = 0
-    controls = controls[:, :count]
-    slope = np.linalg.lstsq(controls - controls.mean(axis=0), values - values.mean(), rcond=1e-8)[0]
-    rest = values - controls @ slope
-    return float(rest.mean()), float(np.sqrt(rest.var() / (runs - 1 - count)))
+    runs, used = len(values), np.zeros((len(values), 0))
+    for more in controls:
+        if runs < _RUNS_PER_CONTROL * (used.shape[1] + more.shape[1]):
+            break
+        used = np.hstack([used, more])
+    # Some are combinations of others: those of the linear model's first step.
+    size = used.std(axis=0)
+    used = used / np.where(size > 0, size, 1.0)
+    slope, _, rank, _ = np.linalg.lstsq(used - used.mean(axis=0), values - values.mean(), rcond=1e-8)
+    rest = values - used @ slope
+    return float(rest.mean()), float(np.sqrt(rest.var() / (runs - 1 - rank)))
 
 
 def _fit(d: NDArray[np.int64], values: Array, errors: Array, expected: float) -> Slope:

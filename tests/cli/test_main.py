@@ -388,6 +388,15 @@ def test_bad_input_is_one_clear_error_and_exit_code_2(capsys, arguments, says):
     assert err.count("\n") in (1, 3)
 
 
+def test_simulate_starts_where_it_is_told(capsys):
+    options = ("-s", "erf", "--alpha", "2", "--eta", "0.1", "-d", "60", "--json")
+    _, out, _ = rebatch(capsys, "simulate", "z1 + z2", *options, "--start", "1/3,-0.2")
+    assert json.loads(out)["runs"][0]["M"][0][0] == pytest.approx([1 / 3, -0.2], rel=1e-12)
+    code, _, err = rebatch(capsys, "simulate", "z1", *options, "--start", "half")
+    assert code == 2
+    assert "allowed are orthogonal, random, numbers with commas" in err
+
+
 def test_converge_fits_both_laws_and_draws_them(capsys, tmp_path):
     figure = tmp_path / "convergence.png"
     code, out, _ = rebatch(
@@ -395,7 +404,7 @@ def test_converge_fits_both_laws_and_draws_them(capsys, tmp_path):
         "converge",
         "--dimensions",
         "10,40,160",
-        "--most-runs",
+        "--runs",
         "20",
         "--figure",
         str(figure),

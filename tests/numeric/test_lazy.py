@@ -275,3 +275,28 @@ def test_rows_of_which_little_is_new_leave_the_basis_orthonormal():
     assert X.rows == 3
     np.testing.assert_allclose(X.U @ X.U.T, np.eye(3), atol=1e-13)
     np.testing.assert_allclose(found, rows @ X.U.T @ X.C[:, : X.directions], rtol=1e-12, atol=1e-12)
+
+
+def test_the_draws_are_what_the_first_step_is_made_of():
+    setting = Setting(target="z1", activation="h", alpha=2, eta=0.5, steps=2, noise_std=0.3)
+    run = simulate(setting, d=50, seed=0, draws=True)
+    noise, z, u, _ = run.data["normals"].values
+    residual = z + 0.3 * noise - u
+    assert run.M[1, 0, 0] == pytest.approx(0.5 / 50 * residual @ z)
+    assert run.training_loss[0] == pytest.approx((residual**2).mean() / 2)
+    np.testing.assert_array_equal(run.M, simulate(setting, d=50, seed=0).M)
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_the_draws_are_independent_of_mean_0_and_variance_1(reuse):
+    setting = Setting(target="z1 + z2", activation="relu", neurons=2, alpha=2, eta=0.5, steps=2, reuse=reuse)
+    runs = [simulate(setting, d=12, seed=seed, threads=1, draws=True).data for seed in range(2000)]
+    normals = np.concatenate([run["normals"].values for run in runs], axis=1)
+    numbers = np.stack([run["numbers"].values for run in runs], axis=1)
+    # Six rows on one batch and four on each fresh one; and two lengths and one product a step.
+    assert len(normals) == (6 if reuse else 8)
+    for draws in (normals, numbers):
+        count = draws.shape[1]
+        assert np.all(np.abs(draws.mean(axis=1)) < 6 / np.sqrt(count))
+        # A chi-square with 1 degree of freedom has kurtosis 15.
+        assert np.all(np.abs(np.cov(draws) - np.eye(len(draws))) < 6 * np.sqrt(14 / count))

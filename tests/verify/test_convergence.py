@@ -17,6 +17,15 @@ def test_the_spread_of_runs_falls_like_the_root_of_the_dimension():
     assert np.all(np.abs(result.deviation) < 6 * result.deviation_error + 2 / result.d)
 
 
+def test_the_deviation_of_the_linear_model_is_the_exact_one_at_every_dimension():
+    # M^2 = 1 - w*^T (I - eta S)^2 (w* - w^0) / d with S = X^T X / d, E[S^2] = alpha (alpha + 1 + 1/d) I: the mean
+    # is off by -eta^2 alpha / d.
+    result = convergence(SETTING, [100, 1000, 10_000], [400, 400, 300])
+    assert np.all(np.abs(result.deviation + 0.25 / result.d) < 6 * result.deviation_error)
+    # Seen at 10^4, where the spread of 300 runs is 40 times as large.
+    assert np.all(result.deviation_error < 0.1 / result.d)
+
+
 def test_the_fit_returns_the_exponent_of_a_power():
     d = np.array([10, 100, 1000])
     slope = _fit(d, -3.0 / d, 1e-3 / d, -0.7)
@@ -37,9 +46,14 @@ def test_controls_of_mean_zero_narrow_the_mean_and_do_not_move_it():
     assert abs(mean - 0.7) < 6 * error
     # 0.1 / sqrt(2000), within 6 of its own relative errors, 1 / sqrt(4000).
     assert error == pytest.approx(0.1 / np.sqrt(2000), rel=0.1)
-    # Too few runs for three controls: the plain mean and its plain error.
+    # A control twice, or nearly nothing, is one.
+    twice = np.hstack([controls, 1e-3 * controls.sum(axis=1, keepdims=True), np.zeros((2000, 1))])
+    assert controlled_mean(0.7 + controls @ [1.0, -2.0, 0.5] + rest, twice) == pytest.approx((mean, error))
+    # Too few runs for three controls: the plain mean and its plain error; but enough for one of them.
     few = rng.standard_normal(40)
-    assert controlled_mean(few, controls[:40]) == pytest.approx((few.mean(), few.std(ddof=1) / np.sqrt(40)))
+    plain = pytest.approx((few.mean(), few.std(ddof=1) / np.sqrt(40)))
+    assert controlled_mean(few, controls[:40]) == plain
+    assert controlled_mean(few, few[:, None] - few.mean(), controls[:40])[1] < 1e-12
 
 
 @pytest.mark.deep
