@@ -297,7 +297,7 @@ class _LazySide:
         seed: np.random.SeedSequence,
         pool: Threads,
         storage: Storage,
-        draws: Draws | None,
+        draws: Draws | None = None,
     ) -> None:
         self.setting, self.n, self.d, self.pool, self.storage = setting, n, d, pool, storage
         self.draws = draws
