@@ -14,6 +14,24 @@ def test_a_target_evaluates_arrays_row_by_row():
     np.testing.assert_allclose(Target("tanh(z1)*relu(z2) + sign(z1) + abs(z2)^3")(z), expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tanh(z1 + z2^3 - 3*z2)",
+        "z1^8/z2^3 - z2^9 + z2^(-5)",
+        "(z1 - z2)^4 + z1^2.5",
+        "He(6, z1)*z2^7",
+        "exp(z1^3)^3",
+    ],
+)
+def test_powers_are_those_of_the_expression(text):
+    target = Target(text)
+    z = np.array([[0.7, -1.3], [1.1, 0.4]])
+    exact = [float(target.expr.subs(dict(zip(target.coordinates, row, strict=True)))) for row in z]
+    # A few dozen operations.
+    np.testing.assert_allclose(target(z), exact, rtol=1e-13)
+
+
 def test_a_constant_target_evaluates_to_one_value_per_row():
     np.testing.assert_array_equal(Target("7", k=3)(np.zeros((4, 3))), np.full(4, 7.0))
 
