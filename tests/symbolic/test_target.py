@@ -21,7 +21,7 @@ def test_a_target_evaluates_arrays_row_by_row():
         "z1^8/z2^3 - z2^9 + z2^(-5)",
         "(z1 - z2)^4 + z1^2.5",
         "He(6, z1)*z2^7",
-        "exp(z1^3)^3",
+        "exp(z1^3)^3 + z2",
     ],
 )
 def test_powers_are_those_of_the_expression(text):
