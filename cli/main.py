@@ -371,7 +371,7 @@ def converge(
     runs: Annotated[
         str | None,
         typer.Option(
-            help="Runs at every dimension, or at each, with commas between; by default 1000 to 300."
+            help="Runs at every dimension, or at each, with commas between; by default 300 to 1000."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
@@ -397,14 +397,13 @@ def converge(
         loss=loss,
         reuse=not one_pass,
     )
-    # Large dimensions take long: as many samples in all at each.
-    counts = (
-        [min(1000, max(300, 40_000_000 // max(d, 1))) for d in sizes]
-        if runs is None
-        else _integers("--runs", runs)
-    )
-    if len(counts) == 1:
-        counts *= len(sizes)
+    counts = None if runs is None else _integers("--runs", runs)
+    if counts is not None:
+        counts = counts * len(sizes) if len(counts) == 1 else counts
+        if len(counts) != len(sizes):
+            raise RebatchError(
+                f"--runs {runs!r} for {len(sizes)} dimensions; allowed are one number, or one for each dimension"
+            )
     result = convergence(
         setting,
         sizes,
@@ -418,6 +417,8 @@ def converge(
         return
     console.print(f"{setting}", highlight=False, markup=False)
     console.print(f"deviation of the mean: d^({result.deviation_slope}); theory -1", highlight=False)
+    controls = ", ".join(map(str, result.controls))
+    console.print(f"control variates:      {controls}; 20 runs are needed for each", highlight=False)
     console.print(f"spread of the runs:    d^({result.spread_slope}); theory -1/2", highlight=False)
     console.print(f"figure: {written}", highlight=False)
 

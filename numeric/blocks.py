@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -76,9 +76,11 @@ def spread(
     helpers = [pool.submit(work) for _ in range(threads - 1)]
     try:
         work()
-    finally:
         for helper in helpers:
             helper.result()
+    finally:
+        deque(left, maxlen=0)  # an interrupt may come while the others work
+        wait(helpers)
     return results
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 
 from ..kernels.products import combine, inner
 from ..kernels.signals import KINDS, signals
@@ -32,10 +33,10 @@ from .trajectory import Trajectory
 Storage = Literal["float64", "float32"]
 # A signal whose part outside the earlier ones is this small against it is dependent on them: rounding, amplified.
 _DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
-# What one Gram matrix shows of a row that depends on the others: the square of less is rounding beside theirs.
-_VISIBLE = 1e-7
-# A row of which this share is left is orthogonal to the earlier ones up to ten times the rounding, and needs no more.
-_MUCH = 0.1
+# What one Gram matrix shows of a row that depends on others: the square of less is the rounding of what is stored.
+_VISIBLE = {"float64": 1e-7, "float32": 1e-3}
+# Rows that are combinations of an orthonormal basis, and it of them, with coefficients below this need no pivots.
+_CLEAR = 100.0
 
 
 @dataclass
@@ -89,7 +90,7 @@ class LazyGaussian:
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
         self.draws = draws
-        self._unseen: list[Array] = []
+        self.unseen: list[Array] = []  # what was drawn since the last product
         self.drawn = self.rows = 0
         self.blocks = Blocks(n, pool)
         # Two arrays for passing use, of as many rows as are drawn at a time.
@@ -98,7 +99,7 @@ class LazyGaussian:
             n, room, room, (directions + products, storage), (products, storage)
         )
         self.C = np.zeros((products, directions + products))
-        self._dependent = _DEPENDENT[storage]
+        self._dependent, self._visible = _DEPENDENT[storage], _VISIBLE[storage]
         *streams, own = seed.spawn(len(self.blocks.slices) + 1)
         self._streams = [stream(s) for s in streams]
         self._rng = stream(own)
@@ -119,7 +120,7 @@ class LazyGaussian:
 
             self.blocks.each(draw)
             if self.draws is not None:
-                self._unseen.append(fresh.copy())
+                self.unseen.append(fresh.copy())
             U = self.U[: self.rows]
             self._add(self.C[: self.rows, new].T - self._inner(fresh, U), U, fresh)
             self.P[new] = fresh
@@ -146,41 +147,47 @@ class LazyGaussian:
                 self.directions += 1
         if self.draws is not None:
             # Images that no product has looked at yet have moved nothing.
-            self.draws.normals += self._unseen
+            self.draws.normals += self.unseen
             self.draws.numbers += numbers
-            self._unseen = []
+            self.unseen = []
         return np.asarray(weights @ self.C[: self.rows, : self.directions])
 
     def _extend(self, G: Array) -> Array:
         """Add the directions of the rows of G to U; return the coefficients of G on U, shape (m, rows).
 
-        Gram-Schmidt against U, then among the rows by the Cholesky factor of their Gram matrix; once more where
-        little was left of a row, beside which rounding shows ("twice is enough").
+        Block Gram-Schmidt, twice ("twice is enough"): what the first time leaves of small rows is mostly rounding.
         """
-        old, weights, factor = self.U[: self.rows], np.zeros((len(G), self.rows)), np.eye(len(G))
-        for other in (1, 0):  # the rows are weights @ old + factor @ G
-            overlap = self._inner(G, old)
-            self._add(-overlap, old, G)
-            gram = self._inner(G, G)
-            scale = np.sqrt(np.diagonal(gram) + (overlap**2).sum(axis=1))
-            if not np.isfinite(scale).all():
-                raise FloatingPointError
-            scale[scale == 0] = 1.0
-            L = scale[:, None] * _root(gram / np.outer(scale, scale))
-            left = np.diagonal(L) / scale
-            weights, factor, rest = weights + factor @ overlap, factor @ L, self.rooms[other][: len(G)]
-            combine(np.asarray(np.linalg.inv(L)), G, rest, True, self.blocks.threads)
-            G = rest
-            if left.min() > _MUCH:
-                break
-        size = np.sqrt((weights**2).sum(axis=1) + (factor**2).sum(axis=1))[:, None]
+        gram = self._inner(G, G)
+        size = np.sqrt(np.diagonal(gram))
+        if not np.isfinite(size).all():
+            raise FloatingPointError
+        size[size == 0] = 1.0
+        first, L = self._orthogonalise(G, gram, size, self.rooms[1])
+        G = self.rooms[1][: len(G)]
+        second, R = self._orthogonalise(G, self._inner(G, G), np.ones(len(G)), self.rooms[0])
+        # The rows over their sizes are (first + L second) U + L R basis.
+        factor, basis = L @ R, self.rooms[0][: len(G)]
         # Directions too small against the signals, or still dependent after one pass, are rounding, and dropped.
-        keep = (np.linalg.norm(factor / size, axis=0) > self._dependent) & (left > _VISIBLE)
-        new, basis = slice(self.rows, self.rows + int(keep.sum())), G if keep.all() else G[keep]
+        keep = (np.linalg.norm(factor, axis=0) > self._dependent) & (np.abs(R).max(axis=0) > self._visible)
+        new = slice(self.rows, self.rows + int(keep.sum()))
+        weights = size[:, None] * np.hstack([first + L @ second, factor[:, keep]])
+        basis = basis if keep.all() else basis[keep]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
         self.rows = new.stop
-        return np.hstack([weights, factor[:, keep]])
+        return weights
+
+    def _orthogonalise(self, G: Array, gram: Array, size: Array, out: Array) -> tuple[Array, Array]:
+        """Write an orthonormal basis of what G has outside U; return c and L with G / size = c U + L basis.
+
+        The part outside has the Gram matrix G G^T - c c^T (Pythagoras), and L is its root.
+        """
+        U = self.U[: self.rows]
+        c = self._inner(G, U) / size[:, None]
+        L, inverse = _root(gram / size / size[:, None] - c @ c.T, self._visible)
+        combine(np.ascontiguousarray(inverse / size), G, out[: len(G)], True, self.blocks.threads)
+        self._add(-inverse @ c, U, out[: len(G)])
+        return c, L
 
     def _inner(self, A: Array, B: NDArray[Any]) -> Array:
         """Return A B^T for rows of length n."""
@@ -195,16 +202,23 @@ class LazyGaussian:
             combine(np.ascontiguousarray(C), B, out, False, self.blocks.threads)
 
 
-def _root(S: Array) -> Array:
-    """Return an invertible lower triangular L, with L L^T = S up to rows that depend on those before them."""
-    L = np.zeros_like(S)
-    for j in range(len(S)):
-        pivot = S[j, j] - L[j, :j] @ L[j, :j]
-        if pivot > _VISIBLE**2:
-            L[j:, j] = (S[j:, j] - L[j:, :j] @ L[j, :j]) / np.sqrt(pivot)
-        else:
-            L[j, j] = _VISIBLE
-    return L
+def _root(S: Array, visible: float) -> tuple[Array, Array]:
+    """Return L and its inverse, with L L^T = S up to what is not visible of rows beside others.
+
+    The Cholesky factor; with pivots where rows nearly depend on others, L then a row permutation of a triangle: the
+    largest rows come first, so that no direction hides in the rounding of a row before it. (Always, rounding would
+    order equal rows.) Beyond the visible rank L is a small multiple of the identity.
+    """
+    L, failed = dpotrf(S, lower=1, clean=1)
+    if not failed and np.abs(inverse := dtrtri(L, lower=1)[0]).max() < _CLEAR:
+        return L, inverse
+    L, pivots, rank, _ = dpstrf(S, tol=visible**2, lower=1)
+    # The first pivot is not held against the tolerance.
+    rank = int((np.diagonal(L)[:rank] > visible).sum())
+    L = np.tril(L)
+    L[rank:, rank:] = visible * np.eye(len(S) - rank)
+    back = np.argsort(pivots)
+    return L[back], dtrtri(L, lower=1)[0][:, back]
 
 
 def _in_one_piece(n: int, *parts: tuple[int, str]) -> list[NDArray[Any]]:
@@ -321,6 +335,8 @@ class _LazySide:
         # Rotating the directions outside w* changes no law: p of them hold the weights.
         rest = _triangle(weights[:, k:].T).T
         weights = np.hstack([weights[:, :k], rest])
+        # The memory of one batch is given back before that of the next is taken.
+        self.X = self.y = None  # type: ignore[assignment]
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
         self.X = LazyGaussian(
@@ -336,7 +352,7 @@ class _LazySide:
 
         self.X.blocks.each(label)
         if self.draws is not None and setting.target.noise_std:
-            self.draws.normals.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
+            self.X.unseen.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
         return weights
 
     def gradient(self, weights: Array) -> tuple[Array, float]:

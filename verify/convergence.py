@@ -37,6 +37,9 @@ Job = tuple[int, int]
 _STEEPEST = 5.0
 # Fewer runs per control variate would fit their noise.
 _RUNS_PER_CONTROL = 20
+# By default; and as many dimensions in all at each.
+_FEWEST, _MOST, _DIMENSIONS_IN_ALL = 300, 1000, 40_000_000
+_CONSTANT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Convergence:
         m in the limit.
     deviation, deviation_error : ndarray, shape (sizes,)
         Mean of m_d over runs, control variates taken off, minus the limit; its standard error.
+    controls : ndarray of int, shape (sizes,)
+        How many control variates were taken off: those of the first step, and those of the draws, where there are 20
+        runs for each.
     spread : ndarray, shape (sizes,)
         Standard deviation of m_d over runs.
     deviation_slope, spread_slope : Slope
@@ -76,13 +82,14 @@ class Convergence:
     limit_error: float
     deviation: Array
     deviation_error: Array
+    controls: NDArray[np.int64]
     spread: Array
     deviation_slope: Slope
     spread_slope: Slope
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready data."""
-        arrays = ("d", "runs", "deviation", "deviation_error", "spread")
+        arrays = ("d", "runs", "deviation", "deviation_error", "controls", "spread")
         return {
             "setting": self.setting.to_dict(),
             "limit": self.limit,
@@ -96,7 +103,7 @@ class Convergence:
 def convergence(
     setting: Setting,
     dimensions: Sequence[int],
-    runs: Sequence[int],
+    runs: Sequence[int] | None = None,
     *,
     seed: int = 0,
     progress: Callable[[list[Job]], Iterable[Job]] = iter,
@@ -107,10 +114,11 @@ def convergence(
     ----------
     setting : Setting
     dimensions : sequence of int
-        At least 3 different ones.
-    runs : sequence of int
-        Runs at each dimension, at least 3. The deviation is seen only where it is larger than spread / sqrt(runs): at
-        small d.
+        At least 3 different ones. Where alpha d is no integer, the deviation holds the rounding of n too.
+    runs : sequence of int, optional
+        Runs at each dimension, at least 3. By default 20 for each control variate, or 300 where that is more than
+        1000; up to 1000 where runs are short. The deviation is seen where it is larger than the spread that the
+        control variates leave over sqrt(runs): where they leave the most part, at small d.
     seed : int
         Of the limit; those of the runs follow from it.
     progress : callable, optional
@@ -125,9 +133,11 @@ def convergence(
     ----------
     theory, 5.3 (Finite-size law).
     """
-    if len(set(dimensions)) < 3 or len(runs) != len(dimensions) or min(runs) < 3:
+    if runs is None and dimensions:
+        runs = _enough_runs(setting, dimensions, seed)
+    if runs is None or len(set(dimensions)) < 3 or len(runs) != len(dimensions) or min(runs) < 3:
         raise RebatchError(
-            f"d = {list(dimensions)} with {list(runs)} runs; allowed are at least 3 dimensions, 3 runs at each"
+            f"d = {list(dimensions)} with {list(runs or [])} runs; allowed are at least 3 dimensions, 3 runs at each"
         )
     with silent_stops():
         limit = simulate(setting, "limit", seed=seed)
@@ -142,24 +152,22 @@ def convergence(
     values: dict[int, list[float]] = {d: [] for d in dimensions}
     first: dict[int, list[Array]] = {d: [] for d in dimensions}
     drawn: dict[int, list[Array]] = {d: [] for d in dimensions}
-    # At a random start M^0 varies too; after one step m_d is itself a control.
-    controlled = setting.start != "random" and not setting.normalize and setting.steps > 1
-    expected = _first_step(limit)
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
         run = simulate(setting, d=d, seed=own, draws=True)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
-        first[d].append(_first_step(run) - expected if controlled else np.zeros(0))
+        first[d].append(
+            _first_step(run) - _expected_first_step(limit, d) if _controlled(setting) else np.zeros(0)
+        )
         drawn[d].append(_averages(run.data["normals"].values, run.data["numbers"].values))
-    x = np.array(dimensions)
-    count = np.array(runs)
+    means = [
+        controlled_mean(np.array(values[d]), np.array(first[d]), _together(drawn[d])) for d in dimensions
+    ]
+    mean, mean_error, controls = map(np.array, zip(*means, strict=True))
     spread = np.array([np.std(values[d], ddof=1) for d in dimensions])
-    means = np.array(
-        [controlled_mean(np.array(values[d]), np.array(first[d]), np.array(drawn[d])) for d in dimensions]
-    )
-    deviation = means[:, 0] - size
-    deviation_error = np.hypot(means[:, 1], error)
+    x, count = np.array(dimensions), np.array(runs)
+    deviation, deviation_error = mean - size, np.hypot(mean_error, error)
     return Convergence(
         setting,
         x,
@@ -168,14 +176,45 @@ def convergence(
         error,
         deviation,
         deviation_error,
+        controls,
         spread,
         _fit(x, deviation, deviation_error, -1.0),
         _fit(x, spread, spread / np.sqrt(2 * (count - 1)), -0.5),
     )
 
 
+def _enough_runs(setting: Setting, dimensions: Sequence[int], seed: int) -> list[int]:
+    """Return how many runs the control variates need at each dimension, or more where runs are short."""
+    with silent_stops():
+        run = simulate(setting, d=min(dimensions), seed=seed, draws=True)
+    count = len(_averages(run.data["normals"].values, run.data["numbers"].values))
+    if _controlled(setting):
+        count += len(_first_step(run))
+    needed = _RUNS_PER_CONTROL * count
+    least = max(_FEWEST, needed if needed <= _MOST else 0)
+    return [min(_MOST, max(least, _DIMENSIONS_IN_ALL // d)) for d in dimensions]
+
+
+def _controlled(setting: Setting) -> bool:
+    """Whether the first step gives control variates: M^0 is no random number, and m_d is not that step itself."""
+    return setting.start != "random" and not setting.normalize and setting.steps > 1
+
+
+def _expected_first_step(limit: Trajectory, d: int) -> Array:
+    """Return the means of the training loss at the start and of M^1, at a dimension whose n is alpha d or near it."""
+    setting = limit.setting
+    kept = (1 - setting.eta * setting.weight_decay) * limit.M.values[0]
+    share = setting.batch(d) / (setting.alpha * d)
+    return np.append(kept + share * (limit.M.values[1] - kept), limit.training_loss.values[0])
+
+
+def _together(drawn: list[Array]) -> Array:
+    """Return the controls of all runs; none where some runs have dropped a dependent signal and others have not."""
+    return np.array(drawn) if len({len(one) for one in drawn}) == 1 else np.zeros((len(drawn), 0))
+
+
 def _first_step(run: Trajectory) -> Array:
-    """Return the training loss at the start and M^1, flat."""
+    """Return M^1, flat, and the training loss at the start."""
     return np.append(run.M.values[1].ravel(), run.training_loss.values[0])
 
 
@@ -192,8 +231,8 @@ def _averages(normals: Array, numbers: Array) -> Array:
     return np.concatenate([normals.sum(axis=1) / np.sqrt(n), products / np.sqrt(n), numbers])
 
 
-def controlled_mean(values: Array, *controls: Array) -> tuple[float, float]:
-    """Return the mean of values less what controls of mean 0 predict linearly, and its standard error.
+def controlled_mean(values: Array, *controls: Array) -> tuple[float, float, int]:
+    """Return the mean of values less what controls of mean 0 predict linearly, its standard error, and their number.
 
     Parameters
     ----------
@@ -207,17 +246,21 @@ def controlled_mean(values: Array, *controls: Array) -> tuple[float, float]:
         if runs < _RUNS_PER_CONTROL * (used.shape[1] + more.shape[1]):
             break
         used = np.hstack([used, more])
-    # Some are combinations of others: those of the linear model's first step.
     size = used.std(axis=0)
-    used = used / np.where(size > 0, size, 1.0)
+    # What hardly varies controls nothing, and its mean is rounding.
+    used = used[:, size > _CONSTANT] / size[size > _CONSTANT]
+    # Some are combinations of others: those of the linear model's first step.
     slope, _, rank, _ = np.linalg.lstsq(used - used.mean(axis=0), values - values.mean(), rcond=1e-8)
     rest = values - used @ slope
-    return float(rest.mean()), float(np.sqrt(rest.var() / (runs - 1 - rank)))
+    return float(rest.mean()), float(np.sqrt(rest.var() / (runs - 1 - rank))), used.shape[1]
 
 
 def _fit(d: NDArray[np.int64], values: Array, errors: Array, expected: float) -> Slope:
     """Return s of c d^s by least squares weighted by the errors, started from the expected exponent."""
-    scale = float(d[0])
+    if not (errors > 0).all():
+        return Slope(np.nan, np.inf)
+    # In units in which the tolerances of the search are small.
+    values, errors, scale = values / errors.max(), errors / errors.max(), float(d[0])
 
     def law(x: Array, c: float, s: float) -> Array:
         return np.asarray(c * (x / scale) ** s)

@@ -277,10 +277,56 @@ def test_rows_of_which_little_is_new_leave_the_basis_orthonormal():
     np.testing.assert_allclose(found, rows @ X.U.T @ X.C[:, : X.directions], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("storage", ["float64", "float32"])
+@pytest.mark.parametrize("seed", range(3))
+def test_signals_that_depend_on_earlier_ones_leave_the_basis_orthonormal(storage, seed, monkeypatch):
+    # Signals of relu with the correlation loss are labels where a field is positive: soon the same again.
+    made = []
+
+    class Kept(lazy.LazyGaussian):
+        def __init__(self, *given):
+            super().__init__(*given)
+            made.append(self)
+
+    monkeypatch.setattr(lazy, "LazyGaussian", Kept)
+    setting = Setting(
+        target="z1*z2", activation="relu", neurons=4, alpha=1, eta=0.5, steps=60, loss="correlation"
+    )
+    simulate(setting, d=60, seed=seed, storage=storage)
+    (X,) = made
+    U = X.U[: X.rows].astype(float)
+    assert X.rows <= X.n
+    np.testing.assert_allclose(U @ U.T, np.eye(len(U)), atol=1e-13 if storage == "float64" else 3e-7)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # Each of them mostly the one before: a small determinant and no small pivot.
+        [[1.0, 0, 0, 0, 0, 0], *(np.eye(6)[j] + 9 * np.eye(6)[j - 1] for j in range(1, 6))],
+        [[1.0, 0, 0, 0, 0, 0], [1, 1e-9, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1e140, 0, 0, 0]],
+        [[1.0, 2, 3, 4, 5, 6], [0] * 6, [1, 2, 3, 4, 5, 6], [1e-140, 0, 0, 0, 0, 0]],
+    ],
+)
+def test_any_rows_are_combinations_of_an_orthonormal_basis(rows):
+    G = np.array(rows)
+    with Threads(1) as pool:
+        X = lazy.LazyGaussian(6, 20, 6, 12, np.random.SeedSequence(0), pool)
+        X.images()
+        for start in range(0, len(G), 3):
+            X.rooms[0][:3] = G[start : start + 3]
+            found = X.transposed_product(X.rooms[0][: len(G[start : start + 3])])
+    U = X.U[: X.rows]
+    np.testing.assert_allclose(U @ U.T, np.eye(X.rows), atol=1e-13)
+    last = G[3 * ((len(G) - 1) // 3) :]
+    exact = last @ U.T @ X.C[: X.rows, : X.directions]
+    np.testing.assert_allclose(found, exact, rtol=1e-11, atol=1e-11 * np.abs(exact).max())
+
+
 def test_the_draws_are_what_the_first_step_is_made_of():
     setting = Setting(target="z1", activation="h", alpha=2, eta=0.5, steps=2, noise_std=0.3)
     run = simulate(setting, d=50, seed=0, draws=True)
-    noise, z, u, _ = run.data["normals"].values
+    z, u, noise, _ = run.data["normals"].values
     residual = z + 0.3 * noise - u
     assert run.M[1, 0, 0] == pytest.approx(0.5 / 50 * residual @ z)
     assert run.training_loss[0] == pytest.approx((residual**2).mean() / 2)
@@ -295,6 +341,7 @@ def test_the_draws_are_independent_of_mean_0_and_variance_1(reuse):
     numbers = np.stack([run["numbers"].values for run in runs], axis=1)
     # Six rows on one batch and four on each fresh one; and two lengths and one product a step.
     assert len(normals) == (6 if reuse else 8)
+    assert len(numbers) == 6
     for draws in (normals, numbers):
         count = draws.shape[1]
         assert np.all(np.abs(draws.mean(axis=1)) < 6 / np.sqrt(count))

@@ -26,6 +26,33 @@ def test_the_deviation_of_the_linear_model_is_the_exact_one_at_every_dimension()
     assert np.all(result.deviation_error < 0.1 / result.d)
 
 
+def test_the_deviation_is_exact_where_the_samples_are_rounded_too():
+    setting = Setting(target="z1", activation="h", alpha=1.05, eta=0.25, steps=2)
+    result = convergence(setting, [10, 30, 50], [1500, 1500, 1500])
+    alpha = np.array([setting.batch(d) / d for d in result.d])
+    exact = 0.5 * alpha - 0.0625 * alpha * (alpha + 1 + 1 / result.d)
+    assert np.all(np.abs(result.limit + result.deviation - exact) < 6 * result.deviation_error)
+
+
+def test_every_control_is_used_by_default_and_runs_may_drop_signals():
+    settings = {"target": "z1", "alpha": 2, "eta": 0.5, "steps": 2, "noise_std": 0.3}
+    result = convergence(Setting(activation="h", **settings), [1000, 20, 40])
+    # Four rows of normals: 4 + 10 averages; two lengths; M^1 and the loss.
+    assert np.all(result.controls == 18)
+    assert np.all(result.runs >= 20 * 18)
+    # A relu that no sample switches on has no signal: the draws are not those of other runs.
+    dead = convergence(
+        Setting(target="z1", activation="relu", alpha=0.5, eta=0.5, steps=2), [6, 8, 10], [200] * 3
+    )
+    assert np.all(dead.controls == 2)
+
+
+def test_what_the_controls_predict_entirely_has_no_exponent():
+    setting = Setting(target="z1", activation="h", alpha=1, eta=0.5, steps=1, loss="correlation")
+    slope = convergence(setting, [30, 60, 100], [300, 300, 300]).deviation_slope
+    assert np.isnan(slope.value) or slope.error > 1
+
+
 def test_the_fit_returns_the_exponent_of_a_power():
     d = np.array([10, 100, 1000])
     slope = _fit(d, -3.0 / d, 1e-3 / d, -0.7)
@@ -42,16 +69,19 @@ def test_controls_of_mean_zero_narrow_the_mean_and_do_not_move_it():
     rng = np.random.default_rng(0)
     controls = rng.standard_normal((2000, 3))
     rest = 0.1 * rng.standard_normal(2000)
-    mean, error = controlled_mean(0.7 + controls @ [1.0, -2.0, 0.5] + rest, controls)
+    mean, error, used = controlled_mean(0.7 + controls @ [1.0, -2.0, 0.5] + rest, controls)
+    assert used == 3
     assert abs(mean - 0.7) < 6 * error
     # 0.1 / sqrt(2000), within 6 of its own relative errors, 1 / sqrt(4000).
     assert error == pytest.approx(0.1 / np.sqrt(2000), rel=0.1)
-    # A control twice, or nearly nothing, is one.
-    twice = np.hstack([controls, 1e-3 * controls.sum(axis=1, keepdims=True), np.zeros((2000, 1))])
-    assert controlled_mean(0.7 + controls @ [1.0, -2.0, 0.5] + rest, twice) == pytest.approx((mean, error))
+    # A combination of others adds nothing, nor does what hardly varies, whatever its mean.
+    more = [1e-3 * controls.sum(axis=1, keepdims=True), np.zeros((2000, 1))]
+    more.append(1e-14 + 1e-16 * rng.standard_normal((2000, 1)))
+    again = controlled_mean(0.7 + controls @ [1.0, -2.0, 0.5] + rest, np.hstack([controls, *more]))
+    assert again == pytest.approx((mean, error, 4))
     # Too few runs for three controls: the plain mean and its plain error; but enough for one of them.
     few = rng.standard_normal(40)
-    plain = pytest.approx((few.mean(), few.std(ddof=1) / np.sqrt(40)))
+    plain = pytest.approx((few.mean(), few.std(ddof=1) / np.sqrt(40), 0))
     assert controlled_mean(few, controls[:40]) == plain
     assert controlled_mean(few, few[:, None] - few.mean(), controls[:40])[1] < 1e-12
 
