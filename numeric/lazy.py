@@ -303,6 +303,8 @@ def simulate_lazy(
 class _LazySide:
     """The batch as a LazyGaussian; the weights as coefficients on its directions, w* first."""
 
+    X: LazyGaussian
+
     def __init__(
         self,
         setting: Setting,
@@ -336,7 +338,8 @@ class _LazySide:
         rest = _triangle(weights[:, k:].T).T
         weights = np.hstack([weights[:, :k], rest])
         # The memory of one batch is given back before that of the next is taken.
-        self.X = self.y = None  # type: ignore[assignment]
+        if hasattr(self, "X"):
+            del self.X
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
         self.X = LazyGaussian(
