@@ -17,8 +17,6 @@ from ..symbolic.errors import RebatchError
 Array = NDArray[np.float64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# What a task returns that has nothing to sum.
-NOTHING: Array = np.zeros(0)
 
 # Rows per task: a few vectors of it stay in the cache of one core. Part of the definition of a seed's numbers.
 BLOCK = 4096
@@ -43,6 +41,10 @@ class Blocks:
         # What there is to do is worth this many threads: for kernels with threads of their own, too.
         self.threads = min(pool.count, -(-len(self.slices) // _SHARE))
 
+    def run(self, task: Callable[[int, slice], None]) -> None:
+        """Do `task(index, slice)` for every block."""
+        self._map(task)
+
     def each(self, task: Callable[[int, slice], Array]) -> Array:
         """Return the sum over blocks, in their order, of what `task(index, slice)` returns."""
         return np.asarray(np.sum(np.stack(self._map(task)), axis=0))
@@ -51,7 +53,7 @@ class Blocks:
         """Return what the blocks return, one under the other."""
         return np.concatenate(self._map(task))
 
-    def _map(self, task: Callable[[int, slice], Array]) -> list[Array]:
+    def _map(self, task: Callable[[int, slice], Result]) -> list[Result]:
         indices = range(len(self.slices))
         return spread(lambda index: task(index, self.slices[index]), indices, self._pool, self.threads)
 

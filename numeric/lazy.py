@@ -21,7 +21,7 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 from ..kernels.products import combine, inner
 from ..kernels.signals import KINDS, signals
 from ..symbolic.errors import RebatchError
-from .blocks import NOTHING, Array, Blocks, Threads, thread_pool
+from .blocks import Array, Blocks, Threads, thread_pool
 from .descent import descend
 from .draws import stream
 from .labels import labels
@@ -113,12 +113,11 @@ class LazyGaussian:
         if new.start < new.stop:
             fresh = self.rooms[1][: new.stop - new.start]
 
-            def draw(index: int, block: slice) -> Array:
+            def draw(index: int, block: slice) -> None:
                 for row in fresh[:, block]:
                     self._streams[index].standard_normal(out=row)
-                return NOTHING
 
-            self.blocks.each(draw)
+            self.blocks.run(draw)
             if self.draws is not None:
                 self.unseen.append(fresh.copy())
             U = self.U[: self.rows]
@@ -349,11 +348,10 @@ class _LazySide:
         noise = [stream(s) for s in noise_seed.spawn(len(self.X.blocks.slices))]
         self.y = np.empty(self.n)
 
-        def label(index: int, block: slice) -> Array:
+        def label(index: int, block: slice) -> None:
             self.y[block] = labels(setting.target, z[:, block].T, noise[index])
-            return NOTHING
 
-        self.X.blocks.each(label)
+        self.X.blocks.run(label)
         if self.draws is not None and setting.target.noise_std:
             self.X.unseen.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
         return weights

@@ -27,6 +27,14 @@ def installed_version() -> str:
     return version("rebatch")
 
 
+@cache
+def _axes(neurons: int, directions: int) -> xr.Coordinates:
+    """Return the labels of neurons and directions, made once: a small run is a few milliseconds."""
+    return xr.Coordinates(
+        {"neuron": np.arange(1, neurons + 1), "direction": [f"z{i + 1}" for i in range(directions)]}
+    )
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """The overlaps of one run, step by step.
@@ -79,8 +87,7 @@ class Trajectory:
                 },
                 coords={
                     "step": np.arange(M.shape[-3]) if step is None else np.asarray(step),
-                    "neuron": np.arange(1, M.shape[-2] + 1),
-                    "direction": [f"z{i + 1}" for i in range(M.shape[-1])],
+                    **_axes(*M.shape[-2:]),
                 },
                 attrs={
                     "setting": setting.to_json(),
