@@ -4,9 +4,9 @@ For one run sqrt(d) (M_run - M) is O(1), and the expectation over runs deviates 
 several d are held against the limit in one number, the last overlaps along those of the limit,
 m_d = <M_d, M> / |M|; both laws are fitted as powers of d.
 
-The deviation is far smaller than the spread: of the order of d runs would be needed to see it. But
-m_d is nearly linear in averages over the batch whose means are known exactly at every d. What of it they predict
-linearly is taken off (control variates):
+The deviation is far smaller than the spread: of the order of d runs would be needed to see it. But m_d is nearly
+linear in averages over the batch whose means are known exactly at every d. What of it they predict linearly is taken
+off (control variates):
 
 - the training loss at the start, and M^1 = (1 - eta lam) M^0 + (eta/d) sum_v g_v z_v, with the means of the limit;
 - the averages of the normals that the run has drawn, and of their products in pairs; its other numbers.
@@ -189,7 +189,7 @@ def _enough_runs(setting: Setting, dimensions: Sequence[int], seed: int) -> list
         run = simulate(setting, d=min(dimensions), seed=seed, draws=True)
     count = len(_averages(run.data["normals"].values, run.data["numbers"].values))
     if _controlled(setting):
-        count += len(_first_step(run))
+        count += setting.neurons * setting.k + 1
     needed = _RUNS_PER_CONTROL * count
     least = max(_FEWEST, needed if needed <= _MOST else 0)
     return [min(_MOST, max(least, _DIMENSIONS_IN_ALL // d)) for d in dimensions]
