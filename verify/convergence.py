@@ -152,14 +152,13 @@ def convergence(
     values: dict[int, list[float]] = {d: [] for d in dimensions}
     first: dict[int, list[Array]] = {d: [] for d in dimensions}
     drawn: dict[int, list[Array]] = {d: [] for d in dimensions}
+    controlled, expected = _controlled(setting), {d: _expected_first_step(limit, d) for d in dimensions}
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
         run = simulate(setting, d=d, seed=own, draws=True)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
-        first[d].append(
-            _first_step(run) - _expected_first_step(limit, d) if _controlled(setting) else np.zeros(0)
-        )
+        first[d].append(_first_step(run) - expected[d] if controlled else np.zeros(0))
         drawn[d].append(_averages(run.data["normals"].values, run.data["numbers"].values))
     means = [
         controlled_mean(np.array(values[d]), np.array(first[d]), _together(drawn[d])) for d in dimensions
