@@ -7,7 +7,17 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-FLOORS = ("symbolic", "kernels", "numeric", "verify", "cli")
+ROOMS = (
+    "symbolic",
+    *(f"symbolic.{room}" for room in ("language", "exact", "calculus", "proofs", "learnability", "overlap")),
+    "kernels",
+    "numeric",
+    "numeric.engines",
+    "numeric.machine",
+    "verify",
+    "cli",
+    "cli.commands",
+)
 
 # -march=native would make a wheel that fails on another machine: opt in for a local build.
 COMPILE = ["-O3", "-fopenmp", *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
@@ -28,7 +38,7 @@ kernels = [
 setup(
     script_name="setup.py",  # or this file would land in the wheel
     package_dir={"rebatch": "."},
-    packages=["rebatch", *(f"rebatch.{floor}" for floor in FLOORS)],
+    packages=["rebatch", *(f"rebatch.{room}" for room in ROOMS)],
     package_data={"rebatch": ["py.typed"], "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"]},
     exclude_package_data={"": ["*.c"]},
     ext_modules=cythonize(

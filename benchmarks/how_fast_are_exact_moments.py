@@ -12,8 +12,8 @@ import sympy as sp
 from sympy.stats import E, Normal
 
 from rebatch import Target
-from rebatch.symbolic.gaussian import first_moments
-from rebatch.symbolic.polynomial import to_polynomial
+from rebatch.symbolic.calculus.gaussian import first_moments
+from rebatch.symbolic.exact.polynomial import to_polynomial
 
 TEXT = "(z1^2 - 1)*(z2^3 - 3*z2) + z3"
 POWERS = (6, 5)

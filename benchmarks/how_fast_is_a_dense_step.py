@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rebatch.kernels.gradient import gradient
-from rebatch.numeric.memory import aligned
+from rebatch.numeric.machine.memory import aligned
 
 THREADS = 2
 ROUNDS = 11

@@ -8,8 +8,8 @@ import statistics
 import time
 
 from rebatch import analyze
-from rebatch.symbolic import any_target
-from rebatch.symbolic.catalog import catalog
+from rebatch.symbolic.language.catalog import catalog
+from rebatch.symbolic.learnability.verdict import any_target
 
 REPETITIONS = 3
 LARGE = {

@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from rebatch import Setting
-from rebatch.numeric.limit import simulate_limit
+from rebatch.numeric.engines.limit import simulate_limit
 
 REPEATS = 3
 

@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ..numeric.two_steps import TwoStepNumbers
 from ..symbolic.errors import RebatchError
-from ..symbolic.overlap import TwoStepOverlap
-from ..symbolic.subspace import in_words
+from ..symbolic.exact.subspace import in_words
+from ..symbolic.overlap.two_steps import TwoStepOverlap
 from ..verify.agreement import Agreement
 from ..verify.convergence import Convergence
 from ..verify.learnability import Check, LearnabilityCheck

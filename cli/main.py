@@ -52,7 +52,7 @@ def analyze(
     as_latex: AsLatex = False,
 ) -> None:
     """What each algorithm can learn of a target and how many samples it needs, each line with its proof."""
-    from ..symbolic.learnability import analyze as analyze_target
+    from ..symbolic.learnability.verdict import analyze as analyze_target
     from .tables import directions_table, exponents_table, proofs_table, samples_table
 
     text = _text(target)
@@ -73,8 +73,8 @@ def analyze(
 @app.command()
 def catalog(as_json: AsJson = False) -> None:
     """The named targets of the literature with their exponents."""
-    from ..symbolic.catalog import catalog as entries
-    from ..symbolic.learnability import analyze as analyze_target
+    from ..symbolic.language.catalog import catalog as entries
+    from ..symbolic.learnability.verdict import analyze as analyze_target
     from .tables import catalog_table
 
     rows = [
@@ -139,7 +139,7 @@ def overlap(
     A polynomial activation has an exact formula; another one a series in eta, or numbers with --alpha and --eta;
     without an activation the series is universal, in moments of sigma and its derivatives.
     """
-    from ..symbolic.target import Target
+    from ..symbolic.language.target import Target
     from .formulas import for_terminal
     from .overlap import Answer, formulas_of, numbers_of
     from .tables import headline_table, overlaps_table
@@ -511,7 +511,7 @@ def scaling(
     Weak-recovery time of online descent, by default; with --reuse, the samples that a reused batch needs. The exit
     code is 1 where theory and numbers disagree.
     """
-    from ..symbolic.target import Target
+    from ..symbolic.language.target import Target
     from ..verify.reuse_samples import ReuseScaling, reuse_scaling
     from ..verify.scaling import Scaling
     from ..verify.scaling import scaling as measure
@@ -584,7 +584,7 @@ def _text(target: str) -> str:
     """Return the target's text, of one of the catalog where it is given by @name."""
     if not target.startswith("@"):
         return target
-    from ..symbolic.catalog import named
+    from ..symbolic.language.catalog import named
 
     return named(target).text
 
@@ -624,7 +624,7 @@ def _start(text: str | None, names: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def _number(text: str) -> Any:
     """Return a number as it is written, 1/3 or sqrt(2)/2 exactly."""
-    from ..symbolic.overlap import constant
+    from ..symbolic.overlap.two_steps import constant
 
     return constant(text)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from ..symbolic.activation import Activation
 from ..symbolic.errors import RebatchError
-from ..symbolic.headline import Formula, Headline, headlines
-from ..symbolic.overlap import TwoStepOverlap, as_text, ascending, two_step_overlap
-from ..symbolic.series import MAX_ORDER, NoMomentError, OverlapSeries, overlap_series, shortened
-from ..symbolic.target import Target
+from ..symbolic.language.target import Target
+from ..symbolic.overlap.activation import Activation
+from ..symbolic.overlap.headline import Formula, Headline, headlines
+from ..symbolic.overlap.series import MAX_ORDER, NoMomentError, OverlapSeries, overlap_series, shortened
+from ..symbolic.overlap.two_steps import TwoStepOverlap, as_text, ascending, two_step_overlap
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # a formula needs it not, and it loads slowly

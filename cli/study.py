@@ -11,7 +11,7 @@ from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
 from ..numeric.two_steps import TwoStepNumbers
-from ..symbolic.overlap import TwoStepOverlap, two_step_overlap
+from ..symbolic.overlap.two_steps import TwoStepOverlap, two_step_overlap
 from ..verify.agreement import Agreement, agreement
 from .figures import overlap_map_figure, save, two_step_figure
 

@@ -7,14 +7,14 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..symbolic.catalog import Entry
-from ..symbolic.learnability import FATES, Analysis
-from ..symbolic.subspace import in_words
+from ..symbolic.exact.subspace import in_words
+from ..symbolic.language.catalog import Entry
+from ..symbolic.learnability.verdict import FATES, Analysis
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..numeric.trajectory import Trajectory
-    from ..symbolic.headline import Headline
+    from ..symbolic.overlap.headline import Headline
     from ..verify.agreement import Agreement
     from ..verify.learnability import LearnabilityCheck
     from ..verify.reuse_samples import ReuseScaling

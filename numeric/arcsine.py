@@ -16,8 +16,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..symbolic.polynomial import is_polynomial
-from ..symbolic.target import compiled
+from ..symbolic.exact.polynomial import is_polynomial
+from ..symbolic.language.target import compiled
 from .integration import tensor_rule
 from .setting import Setting, semidefinite_cholesky
 

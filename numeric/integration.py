@@ -22,7 +22,7 @@ from scipy.special import ndtri, roots_hermitenorm
 from scipy.stats import qmc
 
 from ..symbolic.errors import RebatchError
-from .blocks import Threads, spread
+from .machine.blocks import Threads, spread
 from .setting import Setting
 
 Array = NDArray[np.float64]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..symbolic.errors import RebatchError
-from ..symbolic.target import Target
+from ..symbolic.language.target import Target
 
 
 def labels(target: Target, z: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -19,9 +19,9 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from ..kernels.signals import KINDS, signals
-from ..symbolic.parse import ACTIVATION_VARIABLE
-from ..symbolic.polynomial import is_polynomial
-from ..symbolic.target import compiled
+from ..symbolic.exact.polynomial import is_polynomial
+from ..symbolic.language.parse import ACTIVATION_VARIABLE
+from ..symbolic.language.target import compiled
 from .arcsine import ErfPopulation
 from .setting import Setting, semidefinite_cholesky
 

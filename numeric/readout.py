@@ -17,13 +17,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..symbolic.activation import Activation
 from ..symbolic.errors import RebatchError
-from ..symbolic.parse import ACTIVATION_VARIABLE
-from ..symbolic.target import compiled
-from .blocks import BLOCK, Array, Blocks, thread_count, thread_pool
+from ..symbolic.language.parse import ACTIVATION_VARIABLE
+from ..symbolic.language.target import compiled
+from ..symbolic.overlap.activation import Activation
 from .labels import labels
-from .memory import require
+from .machine.blocks import BLOCK, Array, Blocks, thread_count, thread_pool
+from .machine.memory import require
 from .setting import semidefinite_cholesky
 from .trajectory import Trajectory
 

@@ -11,10 +11,10 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..symbolic.activation import KERNELS, Activation
 from ..symbolic.errors import RebatchError
-from ..symbolic.overlap import LOSSES, Loss, checked_readout
-from ..symbolic.target import Target
+from ..symbolic.language.target import Target
+from ..symbolic.overlap.activation import KERNELS, Activation
+from ..symbolic.overlap.two_steps import LOSSES, Loss, checked_readout
 
 T = TypeVar("T", bound=str)
 Matrix = tuple[tuple[float, ...], ...]

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ..symbolic.errors import RebatchError
-from .dense import simulate_dense
-from .flow import simulate_flow
-from .lazy import simulate_lazy
-from .limit import simulate_limit
-from .online import simulate_online
+from .engines.dense import simulate_dense
+from .engines.flow import simulate_flow
+from .engines.lazy import simulate_lazy
+from .engines.limit import simulate_limit
+from .engines.online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
 
@@ -52,9 +52,11 @@ def simulate(
     threads : int, optional
         By default one per core.
     **options
-        The engine's own options; see :func:`~rebatch.numeric.lazy.simulate_lazy`,
-        :func:`~rebatch.numeric.dense.simulate_dense`, :func:`~rebatch.numeric.online.simulate_online`,
-        :func:`~rebatch.numeric.flow.simulate_flow` and :func:`~rebatch.numeric.limit.simulate_limit`.
+        The engine's own options; see :func:`~rebatch.numeric.engines.lazy.simulate_lazy`,
+        :func:`~rebatch.numeric.engines.dense.simulate_dense`,
+        :func:`~rebatch.numeric.engines.online.simulate_online`,
+        :func:`~rebatch.numeric.engines.flow.simulate_flow` and
+        :func:`~rebatch.numeric.engines.limit.simulate_limit`.
 
     Raises
     ------

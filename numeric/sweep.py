@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..symbolic.errors import RebatchError
-from .descent import StoppedEarly, silent_stops
-from .progress import progress
+from .engines.descent import StoppedEarly, silent_stops
+from .machine.progress import progress
 from .setting import Setting
 from .simulate import ENGINES, Engine, simulate
 from .trajectory import INTERRUPTED, Trajectory, installed_version

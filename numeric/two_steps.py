@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..symbolic.target import Target
-from .descent import silent_stops
-from .limit import simulate_limit
+from ..symbolic.language.target import Target
+from .engines.descent import silent_stops
+from .engines.limit import simulate_limit
 from .setting import Setting
 
 Array = NDArray[np.float64]
@@ -20,7 +20,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TwoStepNumbers:
-    """The counterpart of :class:`~rebatch.symbolic.overlap.TwoStepOverlap` where there is no closed formula.
+    """The two-step overlap where there is no closed formula.
+
+    The counterpart of :class:`~rebatch.symbolic.overlap.two_steps.TwoStepOverlap`.
 
     Attributes
     ----------

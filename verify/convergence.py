@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
-from ..numeric.descent import silent_stops
-from ..numeric.draws import seeds
+from ..numeric.engines.descent import silent_stops
+from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory

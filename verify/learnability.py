@@ -27,17 +27,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from ..numeric.descent import silent_stops
-from ..numeric.draws import seeds
+from ..numeric.engines.descent import silent_stops
+from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..symbolic.errors import RebatchError
-from ..symbolic.exponents import isotropic_leap
-from ..symbolic.known import How
-from ..symbolic.learnability import MAX_WITNESS_ORDER, DirectionVerdict, two_step_verdict
-from ..symbolic.overlap import Loss
-from ..symbolic.subspace import Vector, as_floats, as_text, dot, in_words
-from ..symbolic.target import Target
+from ..symbolic.exact.known import How
+from ..symbolic.exact.subspace import Vector, as_floats, as_text, dot, in_words
+from ..symbolic.language.target import Target
+from ..symbolic.learnability.exponents import isotropic_leap
+from ..symbolic.learnability.verdict import MAX_WITNESS_ORDER, DirectionVerdict, two_step_verdict
+from ..symbolic.overlap.two_steps import Loss
 from .agreement import heavy_share
 from .convergence import Slope
 
@@ -280,7 +280,7 @@ def learnability(
     seed : int
         Of the limit; every run has its own after it.
     max_order : int
-        As in :func:`~rebatch.symbolic.learnability.two_step_verdict`.
+        As in :func:`~rebatch.symbolic.learnability.verdict.two_step_verdict`.
     false_alarm : float
         Probability that a true theory is contradicted, over all directions together; below 0.1.
     threads : int, optional

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numeric.draws import seeds
-from ..numeric.progress import progress
+from ..numeric.machine.draws import seeds
+from ..numeric.machine.progress import progress
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
-from ..symbolic.activation import Activation
+from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.errors import RebatchError, TooLargeError
-from ..symbolic.exponents import isotropic_leap
-from ..symbolic.gaussian import expectation
-from ..symbolic.learnability import two_step_verdict
-from ..symbolic.subspace import Vector, as_floats, in_words
-from ..symbolic.target import Target
+from ..symbolic.exact.subspace import Vector, as_floats, in_words
+from ..symbolic.language.target import Target
+from ..symbolic.learnability.exponents import isotropic_leap
+from ..symbolic.learnability.verdict import two_step_verdict
+from ..symbolic.overlap.activation import Activation
 from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law, require_rate
 
 # alpha is searched on alpha_0 2^{j/2}, |j| <= _REACH: a factor of 32 either way.

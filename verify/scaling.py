@@ -20,18 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from ..numeric.draws import seeds
+from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
-from ..symbolic.activation import Activation
+from ..symbolic.calculus.gaussian import expectation
+from ..symbolic.calculus.hermite import hermite_series
 from ..symbolic.errors import RebatchError, TooLargeError
-from ..symbolic.exponents import information_exponent, isotropic_leap
-from ..symbolic.gaussian import expectation
-from ..symbolic.hermite import hermite_series
-from ..symbolic.known import How
-from ..symbolic.parse import ACTIVATION_VARIABLE, coordinate
-from ..symbolic.subspace import as_floats, in_words
-from ..symbolic.target import Target
+from ..symbolic.exact.known import How
+from ..symbolic.exact.subspace import as_floats, in_words
+from ..symbolic.language.parse import ACTIVATION_VARIABLE, coordinate
+from ..symbolic.language.target import Target
+from ..symbolic.learnability.exponents import information_exponent, isotropic_leap
+from ..symbolic.overlap.activation import Activation
 from .power_law import (
     Array,
     Outcome,

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..numeric.setting import Setting
-from ..symbolic.activation import KERNELS, NAMED, Activation
 from ..symbolic.errors import RebatchError
-from ..symbolic.overlap import LOSSES
-from ..symbolic.parse import ACTIVATION_VARIABLE, coordinate, to_text
-from ..symbolic.target import Target
+from ..symbolic.language.parse import ACTIVATION_VARIABLE, coordinate, to_text
+from ..symbolic.language.target import Target
+from ..symbolic.overlap.activation import KERNELS, NAMED, Activation
+from ..symbolic.overlap.two_steps import LOSSES
 
 Matrix = tuple[tuple[sp.Rational, ...], ...]
 TargetKind = Literal["polynomial", "even", "odd", "ridge", "bounded", "any"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rebatch import RebatchError, Setting, simulate, sweep
-from rebatch.numeric import lazy
 from rebatch.numeric import sweep as module
-from rebatch.numeric.descent import StoppedEarly
+from rebatch.numeric.engines import lazy
+from rebatch.numeric.engines.descent import StoppedEarly
 
 SETTINGS = [
     Setting(target=target, activation="erf", alpha=2, eta=0.5, steps=3) for target in ("z1", "z1 + He(2, z2)")

@@ -6,7 +6,7 @@ from scipy import stats
 
 import rebatch.verify.learnability as MODULE
 from rebatch import RebatchError, Setting, learnability
-from rebatch.symbolic.subspace import axis
+from rebatch.symbolic.exact.subspace import axis
 
 DIMENSIONS = (250, 2000, 16_000)
 RUNS = 16

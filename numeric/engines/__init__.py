@@ -1,0 +1,1 @@
+"""The engines: one call, one type of result."""

@@ -1,0 +1,277 @@
+"""Gradient descent on a real data matrix X, drawn or the user's own (theory, 6.1).
+
+Full-batch, one-pass, repeated batches, and mini-batches over reshuffled epochs: every step reads its rows of X once
+(kernels/gradient.pyx). W* and the start are uniformly random orthonormal directions with the given overlaps.
+"""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...kernels.gradient import fields as compute_fields
+from ...kernels.gradient import gradient
+from ...kernels.signals import KINDS, signals
+from ...symbolic.errors import RebatchError
+from ..labels import labels
+from ..machine.blocks import Array, thread_count, thread_pool
+from ..machine.draws import stream
+from ..machine.memory import aligned, require
+from ..setting import Setting
+from ..start import start
+from ..trajectory import Trajectory
+from .descent import descend
+
+Precision = Literal["float64", "float32"]
+PRECISIONS = ("float64", "float32")
+# Rows of X drawn from one stream. Part of the definition of a seed's numbers.
+_ROWS_PER_STREAM = 1024
+_MOST_PARTS = 64
+
+
+def simulate_dense(
+    setting: Setting,
+    *,
+    d: int | None = None,
+    seed: int,
+    threads: int | None = None,
+    precision: Precision = "float64",
+    X: NDArray[Any] | None = None,
+    directions: ArrayLike | None = None,
+    fields: bool = False,
+) -> Trajectory:
+    """Run gradient descent on data that is stored.
+
+    Parameters
+    ----------
+    setting : Setting
+    d : int, optional
+        Input dimension, at least k + p; may be left out where `X` is given.
+    seed : int
+        The same seed gives the same numbers, whatever the number of threads.
+    threads : int, optional
+        By default one per core.
+    precision : {"float64", "float32"}
+        Of the drawn X and of products with it; ignored where `X` is given, which has its own.
+    X : ndarray or memory map, shape (n, d), float32 or float64, optional
+        The user's own samples, one per row, at least alpha d of them (further rows are not used); every row
+        contiguous. Only with ``reuse=True``. Entries are taken as they are: theory speaks of N(0, 1).
+    directions : array_like, shape (k, d), optional
+        The rows of W*, orthogonal, of norm sqrt(d); by default uniformly random.
+    fields : bool
+        Whether to keep the last batch, see the lazy engine.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    RebatchError
+        If d is too small, X or `directions` is not of the kind described, or memory does not suffice.
+
+    References
+    ----------
+    theory, 6.1. Time: one read of the batch per step, or 4 p n d flops where p is large.
+    """
+    X, d = _checked_data(setting, X, d)
+    if precision not in PRECISIONS:
+        raise RebatchError(f"precision = {precision!r}; allowed are {', '.join(PRECISIONS)}")
+    with thread_pool(threads) as pool:
+        side = _DenseSide(
+            setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions
+        )
+        side.pool = pool
+        record, weights = descend(setting, side, side.start, f"dense, d = {d}")
+        kept = side.last_batch(weights) if fields else None
+    return record.trajectory(engine="dense", d=d, seed=int(seed), precision=str(side.dtype), variables=kept)
+
+
+def _checked_data(setting: Setting, X: NDArray[Any] | None, d: int | None) -> tuple[NDArray[Any] | None, int]:
+    """Return X, or None, and d, after checking them against each other and the setting."""
+    if X is None:
+        if d is None:
+            raise RebatchError("d is missing; allowed are integers >= k + p, or data X of shape (n, d)")
+        setting.samples(d)
+        return None, int(d)
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.name not in PRECISIONS or not X.dtype.isnative:
+        given = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
+        raise RebatchError(f"X is {given}; allowed are arrays of shape (n, d), float32 or float64")
+    if X.strides[1] != X.itemsize:
+        raise RebatchError(
+            "the rows of X are not contiguous; allowed is C order (np.ascontiguousarray copies)"
+        )
+    if d is not None and d != X.shape[1]:
+        raise RebatchError(f"d = {d}, but X has {X.shape[1]} columns")
+    n = setting.samples(X.shape[1])
+    if not setting.reuse:
+        raise RebatchError("X is given with reuse=False; allowed is reuse=True, fresh batches are drawn")
+    if len(X) < n:
+        raise RebatchError(f"X has {len(X)} rows; allowed are at least n = alpha d = {n}")
+    return X[:n], X.shape[1]
+
+
+class _DenseSide:
+    """A batch of rows of X; the weights as vectors w_j/sqrt(d) in R^d."""
+
+    pool: Any
+
+    def __init__(
+        self,
+        setting: Setting,
+        d: int,
+        seed: np.random.SeedSequence,
+        threads: int,
+        X: NDArray[Any] | None,
+        precision: Precision,
+        directions: ArrayLike | None,
+    ) -> None:
+        self.setting, self.d, self.threads, self.X = setting, d, threads, X
+        self.own_data = X is not None
+        self.dtype = np.dtype(precision) if X is None else X.dtype
+        self.n = setting.samples(d) if setting.reuse else setting.batch(d)
+        self.batch = setting.batch(d)
+        p = setting.neurons
+        count = max(1, min(_MOST_PARTS, self.batch // (64 * p)))
+        drawn = 0 if self.own_data else self.n * d
+        require(
+            self.dtype.itemsize * (drawn + (count + 1) * p * d) + 8 * d * (4 * p + setting.k) + 16 * self.n,
+            f"the dense engine with n = {self.n} and d = {d}",
+        )
+        self.parts = aligned((count, p, d), self.dtype)
+        self.coefficients = np.array(setting.activation.coefficients())
+        self.seed, start_seed, order_seed = seed.spawn(3)
+        rng = stream(start_seed)
+        coefficients = start(setting, d, rng)
+        basis = _orthonormal(_unit_directions(directions, setting.k, d), setting.k + p, d, rng)
+        self.stars = basis[: setting.k]
+        self.start = np.asarray(coefficients @ basis)
+        self.shuffle = stream(order_seed)
+        self.epoch = np.zeros(0, dtype=np.intp)
+
+    def draw(self, weights: Array) -> Array:
+        """Go on to fresh data, to the next rows of the epoch, or, the first time, to the data that stays."""
+        if self.X is None or not self.setting.reuse:
+            self._draw_data()
+        if not hasattr(self, "y"):
+            self._label()
+        if self.batch == self.n:
+            self.order = np.arange(self.n, dtype=np.intp)
+        else:
+            if not len(self.epoch):
+                self.epoch = self.shuffle.permutation(self.n).astype(np.intp)
+            self.order, self.epoch = self.epoch[: self.batch], self.epoch[self.batch :]
+        return weights
+
+    def _draw_data(self) -> None:
+        if self.X is None:
+            self.X = np.empty((self.n, self.d), dtype=self.dtype)
+        X = self.X
+        (child,) = self.seed.spawn(1)
+        starts = range(0, self.n, _ROWS_PER_STREAM)
+
+        def fill(first: int, seed: np.random.SeedSequence) -> None:
+            block = X[first : first + _ROWS_PER_STREAM]
+            stream(seed).standard_normal(dtype=self.dtype, out=block)
+
+        list(self.pool.map(fill, starts, child.spawn(len(starts))))
+        if hasattr(self, "y"):
+            self._label()
+
+    def _label(self) -> None:
+        assert self.X is not None
+        z = np.empty((self.n, self.setting.k))
+        # Scaled by sqrt(d): the kernel divides by it, and z = <w*, x>/sqrt(d) for w* of norm sqrt(d).
+        stars = (math.sqrt(self.d) * self.stars).astype(self.dtype)
+        compute_fields(self.X, np.arange(self.n, dtype=np.intp), stars, z, self.threads)
+        if not np.isfinite(z).all():
+            raise RebatchError("X holds entries that are not finite")
+        (child,) = self.seed.spawn(1)
+        self.z, self.y = z, labels(self.setting.target, z, stream(child))
+
+    def _cast(self, weights: Array) -> NDArray[Any]:
+        scaled = aligned(weights.shape, self.dtype)
+        scaled[...] = math.sqrt(self.d) * weights
+        return scaled
+
+    def gradient(self, weights: Array) -> tuple[Array, float]:
+        """Return (1/d) sum_v x_v g_j(v) over the batch, and the loss per sample."""
+        assert self.X is not None
+        G = np.empty_like(weights)
+        loss = gradient(
+            self.X,
+            self.order,
+            self.y,
+            self._cast(weights),
+            self.setting.a(),
+            KINDS[self.setting.activation.kernel],
+            self.coefficients,
+            self.setting.loss == "correlation",
+            self.parts,
+            G,
+            self.threads,
+        )
+        G /= math.sqrt(self.d)
+        return G, loss / len(self.order)
+
+    def loss(self, weights: Array) -> float:
+        """Return the loss per sample of the batch at hand."""
+        h = np.ascontiguousarray(self._fields(weights).T)
+        kind = KINDS[self.setting.activation.kernel]
+        correlation = self.setting.loss == "correlation"
+        losses = np.empty(len(self.parts))
+        return signals(
+            h,
+            self.y[self.order],
+            self.setting.a(),
+            kind,
+            self.coefficients,
+            correlation,
+            h,
+            losses,
+            self.threads,
+        ) / len(self.order)
+
+    def _fields(self, weights: Array) -> Array:
+        assert self.X is not None
+        h = np.empty((len(self.order), len(weights)))
+        compute_fields(self.X, self.order, self._cast(weights), h, self.threads)
+        return h
+
+    def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
+        """Return shrink * weights + step * gradient."""
+        return shrink * weights + step * gradient
+
+    def overlaps(self, weights: Array) -> tuple[Array, Array]:
+        """Return M and Q."""
+        return weights @ self.stars.T, weights @ weights.T
+
+    def last_batch(self, weights: Array) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
+        """Return fields, latent coordinates and labels of the batch at hand."""
+        return {
+            "fields": (("sample", "neuron"), self._fields(weights)),
+            "latent": (("sample", "direction"), self.z[self.order]),
+            "labels": (("sample",), self.y[self.order]),
+        }
+
+
+def _unit_directions(directions: ArrayLike | None, k: int, d: int) -> Array:
+    """Return the rows W*/sqrt(d) that the user gave, or none."""
+    if directions is None:
+        return np.zeros((0, d))
+    stars = np.asarray(directions, dtype=np.float64)
+    if stars.shape != (k, d) or not np.allclose(stars @ stars.T, d * np.eye(k), atol=1e-6 * d):
+        raise RebatchError(
+            f"directions of shape {stars.shape}; allowed are {k} orthogonal rows of norm sqrt(d), d = {d}"
+        )
+    return stars / math.sqrt(d)
+
+
+def _orthonormal(first: Array, count: int, d: int, rng: np.random.Generator) -> Array:
+    """Return `count` orthonormal rows of R^d: those given, then uniformly random ones."""
+    fresh = rng.standard_normal((d, count - len(first)))
+    Q, R = np.linalg.qr(np.hstack([first.T, fresh]))
+    basis = np.ascontiguousarray((Q * np.sign(np.diagonal(R))).T)
+    basis[: len(first)] = first
+    return basis

@@ -1,0 +1,159 @@
+"""Gradient descent, step by step, over any representation of data and weights (theory, 1).
+
+w_j <- (1 - eta lam) w_j + (eta / sqrt(d)) sum_v x_v g_j(v), with the variants of data reuse: repeated batches, a look
+ahead on the same batch, rows scaled back to norm sqrt(d). An engine says how weights are held and how a gradient is
+taken; what a run is, and how it ends early, stands here once.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..machine.progress import progress
+from ..setting import Setting
+from ..trajectory import INTERRUPTED, Trajectory
+
+Array = NDArray[np.float64]
+
+# Overlaps beyond this have left every regime that theory speaks of.
+DIVERGED = 1e6
+
+
+class StoppedEarly(UserWarning):
+    """A run ended before its last step; what it has is kept."""
+
+
+# A filter of the warnings module would hold for every thread at once.
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent_stops() -> Iterator[None]:
+    """Let runs in this thread stop early without a warning: the caller reads `Trajectory.stopped`."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
+def warn_of_stop(reason: str, stacklevel: int) -> None:
+    """Warn that a run stopped early; `stacklevel` as the caller would give it to `warnings.warn`."""
+    if not _silent.get():
+        warnings.warn(reason, StoppedEarly, stacklevel=stacklevel + 1)
+
+
+class Side(Protocol):
+    """Data and weights as an engine holds them; weights are opaque here, in units in which rows have norm 1."""
+
+    def draw(self, weights: Array) -> Array:
+        """Go on to the next batch; return the same weights, as they are held beside it."""
+
+    def gradient(self, weights: Array) -> tuple[Array, float]:
+        """Return (1/d) sum_v x_v g_j(v) of the batch at hand, for w_j/sqrt(d), and the loss per sample."""
+
+    def loss(self, weights: Array) -> float:
+        """Return the loss per sample of the batch at hand."""
+
+    def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
+        """Return shrink * weights + step * gradient."""
+
+    def overlaps(self, weights: Array) -> tuple[Array, Array]:
+        """Return M, shape (p, k), and Q, shape (p, p)."""
+
+
+@dataclass
+class Record:
+    """The steps of a run that are kept, and why it stopped early, if it did."""
+
+    setting: Setting
+    step: list[int] = field(default_factory=list)
+    M: list[Array] | Array = field(default_factory=list)
+    Q: list[Array] | Array = field(default_factory=list)
+    loss: list[float] | Array = field(default_factory=list)
+    stopped: str = ""
+
+    def add(self, step: int, M: Array, Q: Array, loss: float) -> None:
+        """Keep this step."""
+        self.step.append(step)
+        assert isinstance(self.M, list)
+        assert isinstance(self.Q, list)
+        assert isinstance(self.loss, list)
+        self.M.append(M)
+        self.Q.append(Q)
+        self.loss.append(loss)
+
+    def trajectory(self, **provenance: Any) -> Trajectory:
+        """Return what was kept, with a warning if the run stopped early."""
+        if self.stopped:
+            warn_of_stop(self.stopped, stacklevel=4)
+        return Trajectory.build(
+            self.setting,
+            np.array(self.M),
+            np.array(self.Q),
+            np.array(self.loss),
+            step=self.step,
+            stopped=self.stopped,
+            **provenance,
+        )
+
+
+def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Record, Array]:
+    """Run `setting.steps` steps and return what was kept, and the last weights.
+
+    The loss at a step is that of the batch on which the step is taken, before it is taken; at the last step, of the
+    batch that would come next. A run ends early, keeping the steps before, when an overlap is not finite or beyond
+    1e6, or on Ctrl-C.
+    """
+    record = Record(setting)
+    eta, lam, last = setting.eta, setting.weight_decay, setting.steps
+    try:
+        with progress(what, last) as done:
+            for step in range(last + 1):
+                M, Q = side.overlaps(weights)
+                if diverged(M, Q):
+                    record.stopped = divergence(step)
+                    break
+                if setting.draws(step):
+                    weights = side.draw(weights)
+                if step == last:
+                    record.add(step, M, Q, side.loss(weights))
+                    break
+                G, loss = side.gradient(weights)
+                if step % setting.record_every == 0:
+                    record.add(step, M, Q, loss)
+                if setting.rho:
+                    G, _ = side.gradient(side.moved(weights, 1.0, setting.rho, G))
+                weights = side.moved(weights, 1 - eta * lam, eta, G)
+                if setting.normalize:
+                    _, Q = side.overlaps(weights)
+                    weights = weights / np.sqrt(np.diagonal(Q))[:, None]
+                done(step + 1)
+    except FloatingPointError:
+        record.stopped = divergence(step + 1)
+    except KeyboardInterrupt:
+        if not record.step:
+            raise
+        record.stopped = interruption(record.step[-1])
+    return record, weights
+
+
+def diverged(M: Array, Q: Array) -> bool:
+    """Return whether an overlap is not finite or beyond 1e6."""
+    return not (np.isfinite(Q).all() and np.abs(M).max() <= DIVERGED)
+
+
+def divergence(step: int) -> str:
+    """Return the message for a run whose overlaps diverged at this step."""
+    return f"the overlaps diverged at step {step}; the steps before are kept; a smaller eta is needed"
+
+
+def interruption(step: int) -> str:
+    """Return the message for a run that Ctrl-C ended after it kept this step."""
+    return f"{INTERRUPTED} after step {step}; the steps before are kept"

@@ -1,0 +1,36 @@
+"""Memory is estimated before it is taken, and laid out where the caches read it well."""
+
+import math
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import DTypeLike, NDArray
+
+from ...symbolic.errors import TooLargeError
+
+SHARE = 0.8
+_CACHE_LINE = 64
+
+
+def require(needed: float, what: str) -> None:
+    """Check that `needed` bytes are at most 80% of what is free.
+
+    Raises
+    ------
+    TooLargeError
+        If they are not; the message names both figures.
+    """
+    free = psutil.virtual_memory().available
+    if needed > SHARE * free:
+        raise TooLargeError(
+            f"{what} needs {needed / 1e9:.3g} GB; allowed are {SHARE:.0%} of the {free / 1e9:.3g} GB that are free"
+        )
+
+
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return an empty array that starts at a cache line: else every other vector in it lies across two."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    piece = np.empty(size + _CACHE_LINE, dtype=np.uint8)
+    first = -piece.ctypes.data % _CACHE_LINE
+    return piece[first : first + size].view(dtype).reshape(shape)

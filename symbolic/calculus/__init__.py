@@ -1,0 +1,1 @@
+"""Expectations under the Gaussian law of the latent coordinates, exact or enclosed, and what they rest on."""

@@ -1,0 +1,385 @@
+"""From a SymPy expression to its normal form (the algebra of `algebra.py`): which function becomes what.
+
+    sin, cos, sinh, cosh           exponentials                 Abs(f) = f sign(f)
+    sign(f)                        2 H - 1 for linear f; the product over real roots for a polynomial of one direction
+    Heaviside(f) = (1 + sign f)/2  Max(a, b) = a + (b - a) Heaviside(b - a)
+    erf(u.z - b) = 2 N - 1         1/(1 + e^u) = (1 - tanh(u/2))/2, log(1 + e^u) = u/2 + log(2 cosh(u/2))
+
+The last two show the parity of sigmoid, silu and softplus. Everything else stands for itself.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import mul
+from typing import TypeVar
+
+import sympy as sp
+from flint import fmpq, fmpq_mpoly
+
+from ..errors import RebatchError, TooLargeError
+from ..exact.ball import is_zero_constant
+from ..exact.polynomial import rational
+from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
+
+_FIRST_SLOTS = 10
+_MAX_SLOTS = 400
+_KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
+_ODD_INCREASING = (sp.tanh, sp.sinh, sp.erf, sp.atan)
+
+T = TypeVar("T")
+
+
+def in_normal_form(coordinates: Sequence[sp.Symbol], compute: "Callable[[Reader], T]") -> T:
+    """Return compute(reader), in an algebra large enough for it.
+
+    Raises
+    ------
+    TooLargeError
+        If it needs more than 400 constants, steps and functions.
+    """
+    slots = _FIRST_SLOTS
+    while slots <= _MAX_SLOTS:
+        try:
+            return compute(Reader(Algebra(coordinates, slots)))
+        except OutOfSlotsError:
+            slots *= 2
+    raise TooLargeError(
+        f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed"
+    )
+
+
+class Reader:
+    """Reads expressions into one algebra, each once."""
+
+    def __init__(self, algebra: Algebra) -> None:
+        self.algebra = algebra
+        self._elements: dict[sp.Expr, Element] = {}
+        self._readers: dict[type[sp.Basic], Callable[[Element, sp.Expr], Element]] = {
+            sp.sign: self.sign,
+            sp.Abs: lambda f, e: f * self.sign(f, e),
+            sp.Heaviside: self.indicator,
+            sp.erf: self._erf,
+            sp.erfc: lambda f, e: algebra.constant(1) - self._erf(f, e),
+            sp.sin: lambda f, e: self._circular(f, e, sp.sin),
+            sp.cos: lambda f, e: self._circular(f, e, sp.cos),
+            sp.sinh: lambda f, e: self._circular(f, e, sp.sinh),
+            sp.cosh: lambda f, e: self._circular(f, e, sp.cosh),
+            sp.log: self._log,
+        }
+
+    def element(self, expr: sp.Expr) -> Element:
+        """Return the normal form of an expression in the coordinates of the algebra."""
+        known = self._elements.get(expr)
+        if known is None:
+            known = self._elements[expr] = self._read(expr)
+        return known
+
+    def _read(self, expr: sp.Expr) -> Element:
+        algebra = self.algebra
+        if expr.is_Rational:
+            return algebra.constant(fmpq(int(expr.p), int(expr.q)))
+        if expr in algebra.coordinates:
+            return algebra.of(algebra.z[algebra.coordinates.index(expr)])
+        if expr is sp.I:
+            return algebra.of(algebra.generators[algebra.k])
+        if expr.is_Add:
+            return Element(algebra, (part for a in expr.args for part in self.element(a).parts.values()))
+        if expr.is_Mul:
+            return reduce(mul, map(self.element, expr.args))
+        if expr is sp.pi:
+            return self._power(sp.pi, sp.Integer(1))
+        if expr is sp.E or expr.is_Pow or isinstance(expr, sp.exp):
+            return self._power(*(expr.as_base_exp() if expr is not sp.E else (sp.E, sp.Integer(1))))
+        if isinstance(expr, sp.Max | sp.Min):
+            return self._extremum(expr)
+        if isinstance(expr, sp.Piecewise):
+            return self._piecewise(expr)
+        if not expr.args or isinstance(expr, sp.CRootOf):
+            return self._itself(expr)
+        read = self._readers.get(expr.func, lambda f, e: self._function(f, e, expr.func))
+        argument = expr.args[0]
+        return self._split(self.element(argument), argument, read)
+
+    def _split(self, f: Element, expr: sp.Expr, function: Callable[[Element, sp.Expr], Element]) -> Element:
+        """Return F(f), branch by branch of the steps in f; `function` takes a branch and its expression."""
+        algebra = self.algebra
+        step = next((j for j in algebra.used(f) if algebra.slots[j].kind == "step"), None)
+        if step is None:
+            return function(f, expr)
+        H = algebra.of(algebra.generators[step])
+        total = algebra.constant(0)
+        for indicator, value in ((H, 1), (algebra.constant(1) - H, 0)):
+            branch = algebra.with_steps(f, {step: value})
+            total = total + indicator * self._split(branch, algebra.to_expr(branch), function)
+        return total
+
+    def _function(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:
+        """Return a function that stands for itself, its argument written in one way."""
+        value = function(self._written(f, expr))
+        return self._itself(value) if value.func is function else self.element(value)
+
+    def _written(self, f: Element, expr: sp.Expr) -> sp.Expr:
+        """Return the argument of a function in one way, with the sign as the only kink."""
+        return self.algebra.to_expr(f) if f.polynomial() is not None or expr.has(*_KINKS) else expr
+
+    def _itself(self, expr: sp.Expr) -> Element:
+        """Return a function of z or a constant as a generator; an odd function has given up its sign."""
+        algebra = self.algebra
+        if expr.is_number:
+            return algebra.of(algebra.slot(("constant", expr), Slot("constant", expr)))
+        directions: list[Direction] = []
+        for argument in expr.args:
+            for d in algebra.directions(self.element(argument)):
+                if not any(algebra.parallel(d, other) for other in directions):
+                    directions.append(d)
+        order, power = (2, fmpq(1)) if isinstance(expr, sp.sign) else (0, fmpq(0))
+        return algebra.of(
+            algebra.slot(("opaque", expr), Slot("opaque", expr, order, power, directions=tuple(directions)))
+        )
+
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> Element:
+        if base is sp.E:
+            return self._split(self.element(exponent), exponent, self._exponential)
+        if exponent.is_Integer and exponent > 0 and base is not sp.pi:
+            return self.element(base) ** int(exponent)
+        if base.is_number and not exponent.is_number:
+            return self.element(sp.exp(exponent * sp.log(base)))
+        if base is sp.pi and exponent.is_Rational and exponent.q <= 2:
+            return self.algebra.of(self._pi(1 if exponent > 0 else -1) ** int(abs(exponent) * 2))
+        if base.is_Rational and base > 0 and exponent.is_Rational:
+            return self.algebra.of(self._radical(base, exponent))
+        if exponent.is_Rational:
+            # u**(p/q) as the p-th power of one function, so that powers of a target meet.
+            unit = sp.Rational(1, exponent.q) * (1 if exponent > 0 else -1)
+            power = abs(int(exponent.p))
+            return self._split(self.element(base), base, lambda f, e: self._unit_power(f, e, unit) ** power)
+        return self._itself(base**exponent)
+
+    def _exponential(self, f: Element, expr: sp.Expr) -> Element:
+        E = f.polynomial()
+        if E is None or any(self.algebra.slots[j].kind != "constant" for j in self.algebra.used(f)):
+            return self._itself(sp.exp(self._written(f, expr)))
+        return Element(self.algebra, [(E, self.algebra.one)])
+
+    def _pi(self, sign: int) -> fmpq_mpoly:
+        """Return sqrt(pi), or 1/sqrt(pi)."""
+        return self.algebra.slot(("pi", sign), Slot("constant", sp.pi ** sp.Rational(sign, 2)))
+
+    def _radical(self, base: sp.Rational, exponent: sp.Rational) -> fmpq_mpoly:
+        """Return base**exponent over roots of primes, which are independent: zeros show."""
+        result = self.algebra.one
+        for prime, multiplicity in sp.factorrat(base, limit=2**20).items():
+            power = multiplicity * exponent
+            whole = int(sp.floor(power))
+            rest = power - whole
+            result = result * (fmpq(int(prime)) ** whole)
+            if rest:
+                root = Slot("constant", sp.Pow(prime, sp.Rational(1, rest.q)), int(rest.q), fmpq(int(prime)))
+                result = result * self.algebra.slot(("root", prime, rest.q), root) ** int(rest.p)
+        return result
+
+    def _unit_power(self, f: Element, expr: sp.Expr, exponent: sp.Rational) -> Element:
+        """Return f**exponent for the exponents 1/q and -1/q; a logistic function by its odd part tanh."""
+        algebra = self.algebra
+        if exponent == -1:
+            if len(f.parts) == 1:
+                E, P = next(iter(f.parts.values()))
+                if P.is_constant():
+                    return Element(algebra, [(E * -1, algebra.one * (1 / P.leading_coefficient()))])
+            if (u := _logistic_argument(expr)) is not None:
+                return (algebra.constant(1) - self.element(sp.tanh(u / 2))).scaled(algebra.one * fmpq(1, 2))
+        value = self._written(f, expr) ** exponent
+        return self._itself(value) if value.is_Pow and value.exp == exponent else self.element(value)
+
+    def _circular(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:
+        """Return sin, cos, sinh or cosh through (e^w ± e^-w)/2."""
+        E = f.polynomial()
+        if E is None or any(self.algebra.slots[j].kind != "constant" for j in self.algebra.used(f)):
+            return self._function(f, expr, function)
+        algebra = self.algebra
+        i = algebra.generators[algebra.k]
+        w = algebra.reduced(E * i) if function in (sp.sin, sp.cos) else E
+        half = algebra.one * fmpq(1, 2)
+        if function is sp.sin:
+            half = half * i * -1
+        sign = -1 if function in (sp.sin, sp.sinh) else 1
+        return Element(algebra, [(w, half), (w * -1, half * sign)])
+
+    def _log(self, f: Element, expr: sp.Expr) -> Element:
+        if (u := _logistic_argument(expr)) is not None:
+            half = self.element(u / 2)
+            if half.polynomial() is not None:
+                return half + self._itself(sp.log(2 * sp.cosh(self.algebra.to_expr(half))))
+        return self._function(f, expr, sp.log)
+
+    def _erf(self, f: Element, expr: sp.Expr) -> Element:
+        P = f.polynomial()
+        affine = None if P is None else self.algebra.linear(P)
+        if affine is None or not any(x != 0 for x in affine[0]):
+            return self._function(f, expr, sp.erf)
+        N = self._step(affine[0], affine[1] * -1, "smooth step")
+        return N + N - self.algebra.constant(1)
+
+    def indicator(self, f: Element, expr: sp.Expr) -> Element:
+        """Return 1{f > 0}, up to sets of measure zero."""
+        return (self.algebra.constant(1) + self.sign(f, expr)).scaled(self.algebra.one * fmpq(1, 2))
+
+    def sign(self, f: Element, expr: sp.Expr) -> Element:
+        """Return the sign of f, branch by branch of its steps."""
+        while expr.func in _ODD_INCREASING:
+            expr = expr.args[0]
+            f = self.element(expr)
+        return self._split(f, expr, self._sign)
+
+    def _sign(self, f: Element, expr: sp.Expr) -> Element:
+        algebra = self.algebra
+        if f.is_zero():
+            return f
+        if len(f.parts) == 1:
+            E, P = next(iter(f.parts.values()))
+            if not (len(E) and E.degrees()[algebra.k]):
+                known = self._polynomial_sign(P)
+                if known is not None:
+                    return known
+        if expr.is_number:
+            return algebra.constant(1 if algebra.is_positive(algebra.one * 0 + self.plain(f)) else -1)
+        if expr.is_positive or expr.is_negative:
+            return algebra.constant(1 if expr.is_positive else -1)
+        return self._function(f, expr, sp.sign)
+
+    def _polynomial_sign(self, P: fmpq_mpoly) -> Element | None:
+        """Return the sign of a polynomial as the product over its factors; None if one of them is not understood."""
+        algebra = self.algebra
+        if (affine := algebra.linear(P)) is not None:
+            return self._affine_sign(*affine)
+        if any(d for j, d in enumerate(P.degrees()) if j >= algebra.k):
+            return None
+        content, factors = P.factor()
+        total = algebra.constant(1 if content > 0 else -1)
+        for factor, multiplicity in factors:
+            if multiplicity % 2:
+                sign = self._factor_sign(factor)
+                if sign is None:
+                    return None
+                total = total * sign
+        return total
+
+    def _affine_sign(self, u: Direction, c: fmpq_mpoly) -> Element:
+        if not any(x != 0 for x in u):
+            return self.algebra.constant(1 if self.algebra.is_positive(c) else -1)
+        H = self._step(u, c * -1, "step")
+        return H + H - self.algebra.constant(1)
+
+    def _factor_sign(self, factor: fmpq_mpoly) -> Element | None:
+        """Return the sign of an irreducible polynomial over Q, if it is linear or has one direction."""
+        algebra = self.algebra
+        if (affine := algebra.linear(factor)) is not None:
+            return self._affine_sign(*affine)
+        directions = algebra.directions(algebra.of(factor))
+        if len(directions) > 1:
+            expr = algebra.constant_expr(factor)
+            return (
+                algebra.constant(1 if expr.is_positive else -1)
+                if expr.is_positive or expr.is_negative
+                else None
+            )
+        (u,) = directions
+        pivot = next(i for i, x in enumerate(u) if x != 0)
+        direction = tuple(algebra.reduced(x * self.inverse(u[pivot])) for x in u)
+        # The factor is a function of s = u.z with u_pivot = 1: read it along that axis.
+        s = sp.Symbol("x")
+        along = {int(e[pivot]): rational(c) for e, c in factor.to_dict().items() if sum(e) == e[pivot]}
+        polynomial = sp.Poly(along, s)
+        last = algebra.constant(1 if polynomial.LC() > 0 else -1)
+        for root in polynomial.real_roots(multiple=True):
+            H = self._step(direction, self.plain(self.element(root)), "step")
+            # Right of every root the sign is that of the leading coefficient.
+            last = last * (H + H - algebra.constant(1))
+        return last
+
+    def _extremum(self, expr: sp.Expr) -> Element:
+        """Return Max or Min of several arguments: Max(a, b) = a + (b - a) 1{b > a}."""
+        first, *rest = sorted(expr.args, key=lambda a: not a.is_number)
+        value, value_expr = self.element(first), first
+        for argument in rest:
+            other = self.element(argument)
+            above = self.indicator(other - value, argument - value_expr)
+            low, high = (value, other) if isinstance(expr, sp.Max) else (other, value)
+            value = low + (high - low) * above
+            value_expr = expr.func(value_expr, argument)
+        return value
+
+    def _piecewise(self, expr: sp.Piecewise) -> Element:
+        total, remaining = self.algebra.constant(0), self.algebra.constant(1)
+        for value, condition in expr.args:
+            holds = self._condition(condition)
+            total = total + remaining * holds * self.element(value)
+            remaining = remaining - remaining * holds
+        if not remaining.is_zero():
+            raise RebatchError(f"{expr} is not defined everywhere; its last case must hold for all z")
+        return total
+
+    def _condition(self, condition: sp.Basic) -> Element:
+        """Return the indicator of a condition, up to sets of measure zero."""
+        one = self.algebra.constant(1)
+        if condition in (sp.true, sp.false):
+            return self.algebra.constant(int(condition == sp.true))
+        if isinstance(condition, sp.Not):
+            return one - self._condition(condition.args[0])
+        if isinstance(condition, sp.And):
+            return reduce(mul, map(self._condition, condition.args))
+        if isinstance(condition, sp.Or):
+            return one - reduce(mul, (one - self._condition(a) for a in condition.args))
+        if isinstance(condition, sp.Eq | sp.Ne):
+            return self.algebra.constant(int(isinstance(condition, sp.Ne)))
+        difference = condition.gts - condition.lts
+        return self.indicator(self.element(difference), difference)
+
+    def _step(self, direction: Direction, threshold: fmpq_mpoly, kind: Kind) -> Element:
+        """Return 1{u.z > b}, or N = (1 + erf(u.z - b))/2."""
+        algebra = self.algebra
+        lead = next(u for u in direction if u != 0)
+        flipped = not algebra.is_positive(lead)
+        scale = self.inverse(lead) if kind == "step" else algebra.one * (-1 if flipped else 1)
+        u = tuple(algebra.reduced(x * scale) for x in direction)
+        b = algebra.reduced(threshold * scale)
+        form = sp.Add(*(algebra.constant_expr(x) * s for x, s in zip(u, algebra.coordinates, strict=True)))
+        form = form - algebra.constant_expr(b)
+        value = sp.Heaviside(form) if kind == "step" else (1 + sp.erf(form)) / 2
+        H = algebra.slot((kind, str(u), str(b)), Slot(kind, value, direction=u, threshold=b))
+        return algebra.of(1 - H) if flipped else algebra.of(H)
+
+    def inverse(self, c: fmpq_mpoly) -> fmpq_mpoly:
+        """Return 1/c of a constant.
+
+        Raises
+        ------
+        RebatchError
+            If it is not known to differ from 0.
+        """
+        if c.is_constant() and c != 0:
+            return self.algebra.one * (1 / c.leading_coefficient())
+        expr = self.algebra.constant_expr(c)
+        if is_zero_constant(expr) is not False:
+            raise RebatchError(f"division by {expr}, which is not known to differ from 0")
+        inverse = 1 / expr
+        return self.plain(self.element(sp.radsimp(inverse) if expr.is_algebraic else inverse))
+
+    def plain(self, f: Element) -> fmpq_mpoly:
+        """Return a constant as a polynomial: its exponentials become symbols of their own."""
+        algebra = self.algebra
+        total = algebra.one * 0
+        for E, P in f.parts.values():
+            factor = algebra.one
+            if E != 0:
+                value = sp.exp(algebra.constant_expr(E))
+                factor = algebra.slot(("constant", value), Slot("constant", value))
+            total = total + P * factor
+        return algebra.reduced(total)
+
+
+def _logistic_argument(expr: sp.Expr) -> sp.Expr | None:
+    """Return u of 1 + exp(u), or None."""
+    if expr.is_Add and len(expr.args) == 2 and expr.args[0] == 1 and isinstance(expr.args[1], sp.exp):
+        return expr.args[1].args[0]
+    return None

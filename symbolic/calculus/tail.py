@@ -1,0 +1,213 @@
+"""Proved bounds of what an integral over a half-line leaves out: int_R^inf |f(t)| phi(t) dt.
+
+|f| is bounded by a majorant c t^n exp(a_1 t + a_2 t^2 + …) for t >= start >= 1, built up along the expression. With
+h = n log t + sum_j a_j t^j - t^2/2 and h' <= -delta beyond R, the tail is at most c exp(h(R)) / (delta sqrt(2 pi)).
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+from math import ceil
+
+import sympy as sp
+from flint import arb, fmpq
+
+from ..errors import RebatchError
+from ..exact.ball import constant_ball
+
+# The variable on its positive side; for the other side, -t is put in.
+T = sp.Symbol("t", positive=True)
+
+_BOUNDED = (sp.sin, sp.cos, sp.tanh, sp.erf, sp.sign, sp.Heaviside)
+
+
+class UnboundedError(RebatchError):
+    """A function whose tail under the Gaussian could not be bounded."""
+
+
+@dataclass(frozen=True)
+class Majorant:
+    """c t^n exp(sum_j a_j t^j), for t >= start; c > 0 and the a_j are balls, n >= 0."""
+
+    c: arb
+    n: Fraction = Fraction(0)
+    a: dict[int, arb] = field(default_factory=dict)
+    start: arb = field(default_factory=lambda: arb(1))
+
+    def __add__(self, other: "Majorant") -> "Majorant":
+        a = {
+            j: _larger(self.a.get(j, arb(0)), other.a.get(j, arb(0))) for j in self.a.keys() | other.a.keys()
+        }
+        return Majorant(self.c + other.c, max(self.n, other.n), a, self.start.max(other.start))
+
+    def __mul__(self, other: "Majorant") -> "Majorant":
+        a = {j: self.a.get(j, arb(0)) + other.a.get(j, arb(0)) for j in self.a.keys() | other.a.keys()}
+        return Majorant(self.c * other.c, self.n + other.n, a, self.start.max(other.start))
+
+    def power(self, r: Fraction) -> "Majorant":
+        """Return the majorant of |f|^r, r > 0."""
+        exponent = arb(fmpq(r.numerator, r.denominator))
+        return Majorant(
+            self.c**exponent, self.n * r, {j: a * exponent for j, a in self.a.items()}, self.start
+        )
+
+    def highest(self) -> arb | None:
+        """Return a bound of it for all t >= start where it decays exponentially, else None.
+
+        t^n exp(-a t^j) is largest at t^j = n / (j a), where it is (n / (j a e))^(n / j).
+        """
+        decaying = {j: a for j, a in self.a.items() if a < 0}
+        if not decaying or not all(a <= 0 for a in self.a.values()):
+            return None
+        j, a = max(decaying.items())
+        n = arb(fmpq(self.n.numerator, self.n.denominator))
+        return self.c * (n / (-a * j * arb(1).exp())) ** (n / j) if self.n else self.c
+
+    def tail(self, R: arb) -> arb | None:
+        """Return a bound of int_R^inf c t^n exp(sum_j a_j t^j - t^2/2) dt / sqrt(2 pi), or None: R is too small.
+
+        Raises
+        ------
+        UnboundedError
+            If the majorant outgrows the Gaussian density.
+        """
+        a = {**self.a, 2: self.a.get(2, arb(0)) - arb(fmpq(1, 2))}
+        degree = max((j for j, value in a.items() if not value.is_zero()), default=0)
+        n = arb(fmpq(self.n.numerator, self.n.denominator))
+        if degree == 0 or not a[degree] < 0:
+            raise UnboundedError("it outgrows the Gaussian density")
+        if not self.start <= R:
+            return None
+        rest = sum((value.nonnegative_part() * j for j, value in a.items() if j < degree), arb(0)) + n / R
+        decay = -a[degree] * degree * (R if degree > 1 else 1) - rest
+        if not decay > (1 if degree > 1 else -a[degree] / 2):
+            return None
+        exponent = sum((value * R**j for j, value in a.items()), arb(0)) + n * R.log()
+        # For degree > 1 the decay is at least t^(degree - 2) (…) >= 1.
+        return self.c * exponent.exp() / (decay.min(1) if degree > 1 else decay) / (2 * arb.pi()).sqrt()
+
+
+def majorant(expr: sp.Expr) -> Majorant:
+    """Return a majorant of |expr(t)| as t -> inf.
+
+    Raises
+    ------
+    UnboundedError
+        If a part of it has none of that form.
+    """
+    if expr.is_number:
+        return Majorant(abs(constant_ball(expr)))
+    if expr is T:
+        return Majorant(arb(1), Fraction(1))
+    if expr.is_Add:
+        return reduce(Majorant.__add__, map(majorant, expr.args))
+    if expr.is_Mul:
+        return reduce(Majorant.__mul__, map(majorant, expr.args))
+    if isinstance(expr, sp.exp):
+        return _of_exponential(expr.args[0])
+    if expr.is_Pow and expr.exp.is_Rational:
+        r = Fraction(int(expr.exp.p), int(expr.exp.q))
+        if r > 0:
+            return majorant(expr.base).power(r)
+        bottom, start = least(expr.base)
+        return Majorant(bottom ** arb(fmpq(r.numerator, r.denominator)), start=start)
+    if isinstance(expr, _BOUNDED):
+        return Majorant(arb(1))
+    if isinstance(expr, sp.atan):
+        return Majorant(arb(2))
+    if isinstance(expr, sp.cosh | sp.sinh):
+        return _of_exponential(expr.args[0]) + _of_exponential(-expr.args[0])
+    if isinstance(expr, sp.Abs):
+        return majorant(expr.args[0])
+    if isinstance(expr, sp.Max | sp.Min):
+        return reduce(Majorant.__add__, map(majorant, expr.args))
+    if isinstance(expr, sp.log):
+        return _of_logarithm(expr.args[0])
+    raise UnboundedError(f"no bound is known for {expr.func.__name__} in {expr}")
+
+
+def _of_exponential(u: sp.Expr) -> Majorant:
+    """Return a majorant of exp(u), from an upper bound of u."""
+    if u.is_Add:
+        return reduce(Majorant.__mul__, map(_of_exponential, u.args))
+    if u.is_number:
+        return Majorant(constant_ball(u).exp())
+    c, power = u.as_coeff_exponent(T)
+    if c.is_number and power.is_Integer and power > 0:
+        return Majorant(arb(1), a={int(power): constant_ball(c)})
+    if u.is_nonpositive:
+        return Majorant(arb(1))
+    bound = majorant(u)
+    if (highest := bound.highest()) is not None:
+        return Majorant(highest.exp(), start=bound.start)
+    if any(not a.is_zero() for a in bound.a.values()):
+        raise UnboundedError(f"no bound is known for exp({u})")
+    n = ceil(bound.n)
+    return (
+        Majorant(bound.c.exp(), start=bound.start)
+        if n == 0
+        else Majorant(arb(1), a={n: bound.c}, start=bound.start)
+    )
+
+
+def _of_logarithm(u: sp.Expr) -> Majorant:
+    """Return |log u| <= (|log c| + n + sum |a_j| + |log least|) t^m, m the highest power that occurs."""
+    upper = majorant(u)
+    bottom, start = least(u)
+    scale = abs(upper.c.log()) + abs(bottom.log()) + arb(fmpq(upper.n.numerator, upper.n.denominator))
+    scale = scale + sum((abs(a) for a in upper.a.values()), arb(0))
+    return Majorant(scale, Fraction(max([1, *upper.a])), start=upper.start.max(start))
+
+
+def least(u: sp.Expr) -> tuple[arb, arb]:
+    """Return (a positive lower bound of |u(t)|, the t >= 1 from where on it holds).
+
+    Raises
+    ------
+    UnboundedError
+        If none is found.
+    """
+    if u.is_number:
+        return abs(constant_ball(u)), arb(1)
+    if isinstance(u, sp.cosh):
+        return arb(1), arb(1)
+    if isinstance(u, sp.Abs):
+        return least(u.args[0])
+    if u.is_polynomial(T):
+        coefficients = [constant_ball(c) for c in sp.Poly(u, T).all_coeffs()]
+        lead = abs(coefficients[0])
+        if not lead > 0:
+            raise UnboundedError(f"no lower bound is known for {u}")
+        # Beyond 2 sum |c_j| / |lead| the lower terms are at most half of the leading one.
+        start = 2 * sum((abs(c) for c in coefficients[1:]), arb(0)) / lead
+        return lead / 2, start.max(1)
+    if u.is_Mul or (u.is_Pow and u.exp.is_Integer and u.exp > 0):
+        factors = u.args if u.is_Mul else (u.base,) * int(u.exp)
+        bounds = [least(f) for f in factors]
+        return reduce(lambda a, b: (a[0] * b[0], a[1].max(b[1])), bounds)
+    if u.is_Add:
+        for terms in (u.args, tuple(-a for a in u.args)):
+            if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
+                for a in terms:
+                    try:
+                        return least(a)
+                    except UnboundedError:
+                        continue
+        bounded = sum((majorant(a).c for a in u.args if isinstance(a, _BOUNDED)), arb(0))
+        rest = [a for a in u.args if not isinstance(a, _BOUNDED)]
+        if len(rest) < len(u.args):
+            bottom, start = least(sp.Add(*rest))
+            if bottom - bounded > 0:
+                return bottom - bounded, start
+    raise UnboundedError(f"no lower bound is known for {u}")
+
+
+def _is_absolute_value(u: sp.Expr) -> bool:
+    """Whether u is c v sign(v), c >= 0."""
+    c, product = u.as_coeff_Mul()
+    signs = [factor for factor in sp.Mul.make_args(product) if isinstance(factor, sp.sign)]
+    return bool(c >= 0) and any(product == s * s.args[0] for s in signs)
+
+
+def _larger(a: arb, b: arb) -> arb:
+    return a.max(b)

@@ -1,0 +1,1 @@
+"""Numbers and spaces: what is known of a number and how, balls, rational polynomials, real numbers, subspaces."""

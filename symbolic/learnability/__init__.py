@@ -1,0 +1,1 @@
+"""Exponents and verdicts: how hard a target is, direction by direction."""

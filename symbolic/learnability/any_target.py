@@ -1,0 +1,218 @@
+"""Exponents of targets that are not polynomials: what `search.py` finds, with both bounds where they do not meet.
+
+Theory, 3.1-3.3, 3.5 and 3.6. A label with two values c and c' makes every F(y) equal to a + b y, so that there the
+generative side is the label side.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+
+from ..exact.known import How, worst
+from ..exact.real import as_expr
+from ..exact.subspace import Subspace, Vector, in_words, squared_length
+from ..language.parse import coordinate
+from ..language.target import Target
+from ..proofs.level_sets import first_order_on_level_sets
+from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .search import CAP, Search, Stage, UndecidedError
+
+# The powers of the label that are tried by default.
+MAX_POWER = 8
+
+
+def search_of(target: Target) -> Search:
+    """Return the search about a target; the last few are kept, with all that they found."""
+    return _search(target.expr, target.k)
+
+
+def forget() -> None:
+    """Drop what was kept, as before the first question."""
+    _search.cache_clear()
+
+
+@lru_cache(maxsize=8)
+def _search(expr: sp.Expr, k: int) -> Search:
+    return Search(Target(expr, k=k))
+
+
+def information_exponent(target: Target) -> Exponent:
+    """Return IE, the order of the first growth of {0} in the given coordinates."""
+    search = search_of(target)
+    if not search.relevant.dimension:
+        return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+    try:
+        stage = search.grow(Subspace.zero(target.k), isotropic=False)
+    except UndecidedError as error:
+        return Exponent(None, How.UNDECIDED, witness=str(error))
+    return _first(stage)
+
+
+def leap(target: Target) -> Exponent:
+    """Return the coordinate leap."""
+    search = search_of(target)
+    if not search.relevant.dimension:
+        return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+    stages, reason = search.leap(isotropic=False)
+    lower, upper, how = _bounds(stages, reason)
+    if lower == upper:
+        return Exponent(upper, how, witness="; ".join(f"{s.witness} (+{s.order})" for s in stages))
+    return Exponent(None, How.UNDECIDED, witness=_interval(lower, upper, reason, stages))
+
+
+def isotropic_leap(target: Target) -> IsotropicLeap:
+    """Return the isotropic leap."""
+    search = search_of(target)
+    if not search.relevant.dimension:
+        return IsotropicLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+    stages, reason = search.leap()
+    lower, upper, how = _bounds(stages, reason)
+    sequence = _sequence(stages)
+    if lower == upper:
+        return IsotropicLeap(upper, how, witness=_steps(stages), sequence=sequence)
+    return IsotropicLeap(
+        None, How.UNDECIDED, witness=_interval(lower, upper, reason, stages), sequence=sequence
+    )
+
+
+def generative_exponent(target: Target) -> Exponent:
+    """Return the generative exponent: the order of the first stage of the generative leap."""
+    search = search_of(target)
+    if search.relevant.dimension <= 1:
+        known = generative_leap(target)
+        return Exponent(known.value, known.how, known.infinite, known.witness)
+    if two_values(search) is not None:
+        return information_exponent(target)
+    try:
+        first = search.grow(Subspace.zero(target.k), range(1, MAX_POWER + 1))
+    except UndecidedError as error:
+        return Exponent(None, How.UNDECIDED, witness=str(error))
+    return _first(first)
+
+
+def generative_leap(target: Target, max_order: int = MAX_POWER) -> GenerativeLeap:
+    """Return the generative leap; with one direction that no witness reaches, by level sets."""
+    search = search_of(target)
+    if not search.relevant.dimension:
+        return GenerativeLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+    if (values := two_values(search)) is not None:
+        known = isotropic_leap(target)
+        stages = search.leap()[0] if known.value is None else ()
+        lower = known.value or _bounds(list(stages), "open")[0]
+        reason = f"y is {values[0]} or {values[1]}, so F(y) = a + b y: the isotropic leap"
+        return GenerativeLeap(known.value, known.how, False, reason, lower, known.value, known.sequence)
+    if search.relevant.dimension == 1:
+        return _along_one_direction(target, search, max_order)
+    stages, reason = search.leap(range(1, max_order + 1))
+    _, upper, how = _bounds(stages, reason)
+    lower = max([1, *(stage.bound for stage in stages)])
+    if search.hidden.dimension:
+        # A symmetry that moves a direction fixes every E[F(y) z], hence all that order 1 ever reaches.
+        lower = max(lower, 2)
+    if lower == upper:
+        return GenerativeLeap(upper, how, False, _steps(stages), lower, upper, _sequence(stages))
+    witness = _interval(lower, upper, reason, stages)
+    return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages))
+
+
+def _along_one_direction(target: Target, search: Search, max_order: int) -> GenerativeLeap:
+    """Return the generative exponent: by a witness if it meets the bound by symmetry, else by level sets."""
+    direction = search.relevant.rows[0]
+    basis = search.relevant.orthogonal_basis()
+    lower = search.parity((direction,)).least((0,), labels=False)
+    for m in range(1, max_order + 1):
+        label = "y" if m == 1 else f"y^{m}"
+        found = search.averages.coefficient(m, ((direction, lower),))
+        if not found.zero:
+            text = f"E[{label} He{lower}] = {float(found.value):.6g} is not 0"
+            if lower > 1:
+                text += ", and g is even"
+            if lower > 2:
+                text += f"; E[y^m He_l] = 0 for every m and l < {lower}"
+            return GenerativeLeap(lower, found.how, False, text, lower, lower, ((lower, basis),))
+    of_labels = information_exponent(target)
+    upper, searched = of_labels.value, f"no E[y^m He{lower}] with m <= {max_order} is known not to vanish"
+    order = first_order_on_level_sets(_along(target, search), min(upper or CAP, CAP))
+    if order is not None and order >= lower:
+        text = f"E[He_l | y] vanishes on level sets for l < {order}, not for l = {order}; {searched}"
+        return GenerativeLeap(order, How.NUMERIC, False, text, order, order, ((order, basis),))
+    if lower == upper:
+        return GenerativeLeap(upper, of_labels.how, False, of_labels.witness, lower, upper, ((lower, basis),))
+    sequence = () if upper is None else ((upper, basis),)
+    return GenerativeLeap(None, How.UNDECIDED, False, searched, lower, upper, sequence)
+
+
+def reuse_staircase(target: Target, max_order: int = MAX_POWER) -> ReuseStaircase:
+    """Return the subspaces of the growths of order 1, all powers of the label together."""
+    search = search_of(target)
+    if not search.relevant.dimension:
+        return ReuseStaircase((), 0)
+    powers = range(1, max_order + 1)
+    spaces: list[Subspace] = []
+    hows, witnesses = [], []
+    learned = Subspace.zero(target.k)
+    while learned != search.fixed:
+        try:
+            stage = search.grow(learned, powers, highest=1)
+        except UndecidedError:
+            break
+        if (learned + stage.added).dimension == learned.dimension:
+            break
+        learned = learned + stage.added
+        spaces.append(learned)
+        hows.append(stage.how)
+        witnesses.append("; ".join(stage.witnesses))
+    return ReuseStaircase(tuple(spaces), len(powers), worst(hows), tuple(witnesses))
+
+
+def two_values(search: Search) -> tuple[sp.Rational, sp.Rational] | None:
+    """Return the two rational values of the label, if it has no others; proved in the normal form."""
+    points = np.random.default_rng(1).standard_normal((64, search.k))
+    values = np.unique(np.round(search.target(points), 9))
+    if len(values) != 2:
+        return None
+    a, b = (sp.Rational(str(v)).limit_denominator(1000) for v in values)
+    g = search.target.expr
+    return (a, b) if search.averages.is_identity((g - a) * (g - b)) else None
+
+
+def _along(target: Target, search: Search) -> sp.Expr:
+    """Return the function t -> g(t b / |b|) of the one direction b, in the coordinate z1."""
+    (b,) = search.relevant.orthogonal_basis()
+    size = sp.sqrt(squared_length(b))
+    t = sp.Dummy(real=True)
+    images = {z: as_expr(x) * t / size for z, x in zip(target.coordinates, b, strict=True)}
+    return target.expr.xreplace(images).xreplace({t: coordinate(1)})
+
+
+def _bounds(stages: list[Stage], reason: str) -> tuple[int, int | None, How]:
+    """Return lower and upper bound of a leap from its stages, and how the upper one is known."""
+    lower = max([1, *(stage.bound for stage in stages)])
+    upper = None if reason else max(stage.order for stage in stages)
+    return lower, upper, worst([stage.how for stage in stages])
+
+
+def _first(stage: Stage) -> Exponent:
+    """Return the order of a stage as an exponent, if it meets its bound."""
+    if stage.bound == stage.order:
+        return Exponent(stage.order, stage.how, witness=stage.witness)
+    witness = f"between {stage.bound} and {stage.order} ({stage.witness}): {stage.gap}"
+    return Exponent(None, How.UNDECIDED, witness=witness)
+
+
+def _interval(lower: int, upper: int | None, reason: str, stages: list[Stage]) -> str:
+    if upper is None:
+        return f"at least {lower}; {reason}"
+    return f"between {lower} and {upper}: {next(s.gap for s in stages if s.order == upper)}"
+
+
+def _sequence(stages: list[Stage]) -> tuple[tuple[int, tuple[Vector, ...]], ...]:
+    return tuple((stage.order, stage.added.orthogonal_basis()) for stage in stages)
+
+
+def _steps(stages: list[Stage]) -> str:
+    return ", then ".join(
+        f"{', '.join(map(in_words, stage.added.orthogonal_basis()))} (order {stage.order})"
+        for stage in stages
+    )

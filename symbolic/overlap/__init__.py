@@ -1,0 +1,1 @@
+"""The overlap after one and two steps as a formula."""

@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+from scipy.special import erf
+from scipy.stats import ks_2samp
+
+from rebatch import RebatchError, Setting, simulate
+from rebatch.numeric.engines.descent import StoppedEarly
+
+BASE = {"target": "tanh(z1 + z2)", "activation": "erf", "neurons": 2, "alpha": 1.5, "eta": 0.8, "steps": 3}
+
+
+def plain(X, W, directions, setting, batches):
+    """Gradient descent as in theory 1, with a look ahead, over the given row indices; M per step."""
+    d, a = X.shape[1], setting.a()
+    y = setting.target(X @ directions.T / np.sqrt(d))
+    M = [W @ directions.T / d]
+
+    def G(W, rows):
+        h = X[rows] @ W.T / np.sqrt(d)
+        r = y[rows] - erf(h) @ a
+        return (a * 2 / np.sqrt(np.pi) * np.exp(-(h**2)) * r[:, None]).T @ X[rows] / np.sqrt(d)
+
+    for rows in batches:
+        ahead = W + setting.rho * G(W, rows)
+        W = (1 - setting.eta * setting.weight_decay) * W + setting.eta * G(ahead, rows)
+        if setting.normalize:
+            W = W * np.sqrt(d) / np.linalg.norm(W, axis=1, keepdims=True)
+        M.append(W @ directions.T / d)
+    return np.array(M)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, -0.5])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_run_on_given_data_is_descent_as_written(rho, normalize):
+    rng = np.random.default_rng(0)
+    d, n = 20, 30
+    X = rng.standard_normal((n, d))
+    directions = np.sqrt(d) * np.linalg.qr(rng.standard_normal((d, d)))[0].T[:2]
+    # With M^0 = I and Q^0 = I the weights are W* itself: the start holds nothing random.
+    setting = Setting(**BASE, start=np.eye(2), rho=rho, normalize=normalize, weight_decay=0.1)
+    ours = simulate(setting, "dense", seed=0, X=X, directions=directions)
+    expected = plain(X, directions, directions, setting, [np.arange(n)] * 3)
+    np.testing.assert_allclose(ours.M, expected, rtol=1e-10, atol=1e-12)  # rounding only
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"reuse": False},
+        {"reuse": False, "repeats": 2},
+        {"rho": 0.7},
+        {"rho": -0.7, "reuse": False},
+        {"normalize": True, "noise_std": 0.5},
+        {"start": [[0.3, 0.1], [0.0, -0.4]], "weight_decay": 0.3},
+        {"start": "random"},
+    ],
+)
+def test_dense_and_lazy_runs_have_one_law(options):
+    # d so small that every finite-size effect counts; 300 runs each, fixed seeds, Kolmogorov-Smirnov.
+    setting = Setting(**BASE, **options)
+    dense = [simulate(setting, "dense", d=9, seed=s, threads=1) for s in range(300)]
+    lazy = [simulate(setting, "lazy", d=9, seed=s, threads=1) for s in range(300)]
+    for pick in (
+        lambda t: t.M[3, 0, 0],
+        lambda t: t.M[2, 1, 1],
+        lambda t: t.Q[3, 0, 1],
+        lambda t: t.training_loss[3],
+    ):
+        assert ks_2samp([float(pick(t)) for t in dense], [float(pick(t)) for t in lazy]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("engine", ["dense", "lazy"])
+def test_a_look_ahead_of_nothing_is_plain_descent(engine):
+    # rho too small to matter takes the path of the look ahead, but draws other numbers in the lazy engine.
+    plain_run, ahead = (simulate(Setting(**BASE, rho=rho), "dense", d=30, seed=1) for rho in (0.0, 1e-14))
+    np.testing.assert_allclose(plain_run.M, ahead.M, atol=1e-12)
+    assert simulate(Setting(**BASE, rho=0), engine, d=30, seed=1).M.equals(
+        simulate(Setting(**BASE), engine, d=30, seed=1).M
+    )
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("options", [{}, {"reuse": False}, {"batch_size": 700}])
+def test_the_numbers_do_not_depend_on_the_number_of_threads(options, precision):
+    setting = Setting(**BASE, **options)
+    one, two = (simulate(setting, "dense", d=1500, seed=7, threads=t, precision=precision) for t in (1, 2))
+    assert one.M.equals(two.M)
+    assert one.training_loss.equals(two.training_loss)
+
+
+def test_an_epoch_uses_every_sample_once():
+    # A correlation loss and a linear activation: the step from a batch does not depend on the weights, so an epoch
+    # of batches is one full step, whatever the order.
+    base = {**BASE, "activation": "linear", "loss": "correlation"}
+    full = simulate(Setting(**{**base, "steps": 1}), "dense", d=40, seed=3)
+    epoch = simulate(
+        Setting(**{**base, "steps": 4}, batch_size=17), "dense", d=40, seed=3
+    )  # 17 + 17 + 17 + 9
+    np.testing.assert_allclose(epoch.M[4], full.M[1], atol=1e-12)
+    again = simulate(Setting(**{**base, "steps": 8}, batch_size=17), "dense", d=40, seed=3)
+    assert np.abs(again.M[5] - again.M[4] - (again.M[1] - again.M[0])).max() > 1e-6  # another order
+
+
+def test_single_precision_is_near_double_on_the_same_data():
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((300, 200), dtype=np.float32)
+    setting = Setting(**BASE)
+    single = simulate(setting, "dense", seed=0, X=X)
+    double = simulate(setting, "dense", seed=0, X=X.astype(np.float64))
+    np.testing.assert_allclose(single.M, double.M, atol=1e-5)  # some hundred float32 roundings
+
+
+def test_a_memory_map_is_read_in_place(tmp_path):
+    X = np.random.default_rng(0).standard_normal((60, 30))
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    setting = Setting(**BASE)
+    assert simulate(setting, "dense", seed=0, X=mapped).M.equals(simulate(setting, "dense", seed=0, X=X).M)
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (np.ones((90, 40), dtype=int), "int64"),
+        (np.asfortranarray(np.ones((90, 40))), "contiguous"),
+        (np.ones((10, 40)), "at least n"),
+        (np.full((90, 40), np.nan), "not finite"),
+        ([[1.0]], "list"),
+    ],
+)
+def test_data_of_another_kind_is_refused(X, says):
+    with pytest.raises(RebatchError, match=says):
+        simulate(Setting(**BASE), "dense", seed=0, X=X)
+
+
+def test_a_job_that_does_not_fit_is_refused_with_the_figures():
+    with pytest.raises(RebatchError, match=r"needs .* GB; allowed"):
+        simulate(Setting(**BASE), "dense", d=10**7, seed=0)
+    with pytest.raises(RebatchError, match=r"needs .* GB; allowed"):
+        simulate(Setting(**BASE), "lazy", d=10**10, seed=0)
+
+
+@pytest.mark.parametrize("engine", ["dense", "lazy"])
+def test_a_diverging_run_keeps_the_steps_before(engine):
+    setting = Setting(target="z1^3", activation="cubic", alpha=2, eta=5.0, steps=30)
+    with pytest.warns(StoppedEarly, match="diverged at step"):
+        run = simulate(setting, engine, d=200, seed=0)
+    assert 1 <= run.M.shape[0] < 30
+    assert np.isfinite(run.M).all()
+    assert run.stopped
+
+
+def test_thinned_recording_keeps_every_third_step_and_the_last():
+    full = simulate(Setting(**{**BASE, "steps": 7}), "dense", d=30, seed=2)
+    thin = simulate(Setting(**{**BASE, "steps": 7}, record_every=3), "dense", d=30, seed=2)
+    assert list(thin.M.step.values) == [0, 3, 6, 7]
+    np.testing.assert_array_equal(thin.M, full.M[[0, 3, 6, 7]])

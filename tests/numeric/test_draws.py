@@ -1,9 +1,0 @@
-"""Seeds of runs and streams."""
-
-from rebatch.numeric.draws import seeds
-
-
-def test_experiments_of_different_seeds_share_no_run():
-    first, second = seeds(0, 200), seeds(1, 200)
-    assert len({*first, *second}) == 400
-    assert seeds(0, 10) == first[:10]
