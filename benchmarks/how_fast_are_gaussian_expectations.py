@@ -17,7 +17,7 @@ from sympy.stats import E, Normal
 from rebatch import Target, hermite_series
 from rebatch.symbolic.calculus.gaussian import expectation
 from rebatch.symbolic.calculus.line import line_integral
-from rebatch.symbolic.language.parse import coordinate
+from rebatch.symbolic.language.symbols import coordinate
 
 RUNS = 15
 CAP_SECONDS = float(os.environ.get("REBATCH_BENCH_CAP", "60"))

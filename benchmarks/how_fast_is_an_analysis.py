@@ -9,7 +9,7 @@ import time
 
 from rebatch import analyze
 from rebatch.symbolic.language.catalog import catalog
-from rebatch.symbolic.learnability.verdict import any_target
+from rebatch.symbolic.learnability import any_target
 
 REPETITIONS = 3
 LARGE = {

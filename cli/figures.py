@@ -17,8 +17,9 @@ from ..symbolic.overlap.two_steps import TwoStepOverlap
 from ..verify.agreement import Agreement
 from ..verify.convergence import Convergence
 from ..verify.learnability import Check, LearnabilityCheck
+from ..verify.protocol import law_in_words
 from ..verify.reuse_samples import ReuseScaling
-from ..verify.scaling import Scaling, law_in_words
+from ..verify.scaling import Scaling
 
 Prediction = TwoStepOverlap | TwoStepNumbers
 

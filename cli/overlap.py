@@ -12,9 +12,11 @@ import sympy as sp
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import Activation
+from ..symbolic.overlap.eta import as_text, ascending, shortened
 from ..symbolic.overlap.headline import Formula, Headline, headlines
-from ..symbolic.overlap.series import MAX_ORDER, NoMomentError, OverlapSeries, overlap_series, shortened
-from ..symbolic.overlap.two_steps import TwoStepOverlap, as_text, ascending, two_step_overlap
+from ..symbolic.overlap.moments import NoMomentError
+from ..symbolic.overlap.series import MAX_ORDER, OverlapSeries, overlap_series
+from ..symbolic.overlap.two_steps import TwoStepOverlap, two_step_overlap
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # a formula needs it not, and it loads slowly

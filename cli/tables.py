@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.language.catalog import Entry
-from ..symbolic.learnability.verdict import FATES, Analysis
+from ..symbolic.learnability.analysis import FATES, Analysis
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly

@@ -17,7 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ..symbolic.exact.polynomial import is_polynomial
-from ..symbolic.language.target import compiled
+from ..symbolic.language.compiled import compiled
 from .integration import tensor_rule
 from .setting import Setting, semidefinite_cholesky
 

@@ -20,8 +20,8 @@ from scipy.stats import qmc
 
 from ..kernels.signals import KINDS, signals
 from ..symbolic.exact.polynomial import is_polynomial
-from ..symbolic.language.parse import ACTIVATION_VARIABLE
-from ..symbolic.language.target import compiled
+from ..symbolic.language.compiled import compiled
+from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from .arcsine import ErfPopulation
 from .setting import Setting, semidefinite_cholesky
 

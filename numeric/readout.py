@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.errors import RebatchError
-from ..symbolic.language.parse import ACTIVATION_VARIABLE
-from ..symbolic.language.target import compiled
+from ..symbolic.language.compiled import compiled
+from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
 from .labels import labels
 from .machine.blocks import BLOCK, Array, Blocks, thread_count, thread_pool

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, Activation
-from ..symbolic.overlap.two_steps import LOSSES, Loss, checked_readout
+from ..symbolic.overlap.network import LOSSES, Loss, checked_readout
 
 T = TypeVar("T", bound=str)
 Matrix = tuple[tuple[float, ...], ...]

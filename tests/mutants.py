@@ -40,7 +40,7 @@ class Mutant:
     right, wrong : str
         The text, which occurs once, and what replaces it.
     tests : str
-        The tests that are run first, with spaces between.
+        Patterns of the test files that are run first, below tests/ and with spaces between.
     """
 
     what: str
@@ -50,107 +50,109 @@ class Mutant:
     tests: str
 
 
-S, N, K = "tests/symbolic/test_", "tests/numeric/test_", "tests/kernels/test_"
 MUTANTS = (
     Mutant("even moments (n - 1)!! off by one", "symbolic/calculus/moments.py",
-           "odd_products[exponent // 2]", "odd_products[exponent // 2 - 1]", f"{S}gaussian.py"),
+           "odd_products[exponent // 2]", "odd_products[exponent // 2 - 1]", "symbolic/**/test_gaussian"),
     Mutant("heat semigroup without its 1/2", "symbolic/calculus/moments.py",
-           "fmpq(1, 2 * order)", "fmpq(1, order)", f"{S}gaussian.py"),
-    Mutant("Hermite coefficient without S!", "symbolic/calculus/hermite.py",
-           "tuple(map(int, S)): c * prod(factorial(n) for n in S)", "tuple(map(int, S)): c", f"{S}hermite.py"),
-    Mutant("He_{n+1} = z He_n - (n + 1) He_{n-1}", "symbolic/calculus/hermite.py",
-           "z * here - before * m", "z * here - before * (m + 1)", f"{S}hermite.py"),
+           "fmpq(1, 2 * order)", "fmpq(1, order)", "symbolic/**/test_gaussian"),
+    Mutant("Hermite coefficient without S!", "symbolic/calculus/hermite_form.py",
+           "tuple(map(int, S)): c * prod(factorial(n) for n in S)", "tuple(map(int, S)): c",
+           "symbolic/**/test_hermite"),
+    Mutant("He_{n+1} = z He_n - (n + 1) He_{n-1}", "symbolic/calculus/hermite_form.py",
+           "z * here - before * m", "z * here - before * (m + 1)", "symbolic/**/test_hermite"),
     Mutant("leap greedy by total degree, not by uncovered degree", "symbolic/learnability/exponents.py",
-           "(uncovered[S], sum(S), tuple", "(sum(S), uncovered[S], tuple", f"{S}exponents.py"),
+           "(uncovered[S], sum(S), tuple", "(sum(S), uncovered[S], tuple", "symbolic/**/test_exponents"),
     Mutant("an even polynomial has generative exponent 1", "symbolic/learnability/exponents.py",
-           "Exponent(2, How.THEOREM", "Exponent(1, How.THEOREM", f"{S}exponents.py"),
+           "Exponent(2, How.THEOREM", "Exponent(1, How.THEOREM", "symbolic/**/test_exponents"),
     Mutant("reflection without its factor 2", "symbolic/proofs/symmetry.py",
-           "2 * v[i] * v[j] / size", "v[i] * v[j] / size", f"{S}symmetry.py"),
-    Mutant("rotation by pi / m for 2 pi / m", "symbolic/proofs/symmetry.py",
-           "f(2 * sp.pi / m)", "f(sp.pi / m)", f"{S}symmetry.py"),
-    Mutant("parity of y^m taken as that of y", "symbolic/learnability/search.py",
-           "(power % 2 if sign < 0 else 0)", "(1 if sign < 0 else 0)", f"{S}any_target.py"),
+           "2 * v[i] * v[j] / size", "v[i] * v[j] / size", "symbolic/**/test_symmetry"),
+    Mutant("rotation by pi / m for 2 pi / m", "symbolic/proofs/rotations.py",
+           "f(2 * sp.pi / m)", "f(sp.pi / m)", "symbolic/**/test_symmetry"),
+    Mutant("parity of y^m taken as that of y", "symbolic/learnability/parity.py",
+           "(power % 2 if sign < 0 else 0)", "(1 if sign < 0 else 0)", "symbolic/**/test_any_target"),
     Mutant("variance 1 / (1 + b m) for 1 / (1 + 2 b m)", "symbolic/proofs/moment_identity.py",
-           "(1 + 2 * b * m)", "(1 + b * m)", f"{S}moment_identity.py"),
+           "(1 + 2 * b * m)", "(1 + b * m)", "symbolic/**/test_moment_identity"),
     Mutant("level sets weighted by |g'| for 1 / |g'|", "symbolic/proofs/level_sets.py",
-           "np.exp(-(roots**2) / 2) / slopes", "np.exp(-(roots**2) / 2) * slopes", f"{S}level_sets.py"),
+           "np.exp(-(roots**2) / 2) / slopes", "np.exp(-(roots**2) / 2) * slopes", "symbolic/**/test_level_sets"),
     Mutant("minus an irrational number is the number", "symbolic/exact/real.py",
-           "return Real(-self.known)", "return Real(self.known)", f"{S}any_target.py"),
+           "return Real(-self.known)", "return Real(self.known)", "symbolic/**/test_any_target"),
     Mutant("information exponent n costs d^n online", "symbolic/learnability/samples.py",
-           "Fraction(max(n - 1, 1))", "Fraction(max(n, 1))", f"{S}samples.py"),
-    Mutant("sigma for sigma' in the signal", "symbolic/overlap/two_steps.py",
-           "sigma_prime = self._sigma.derivative(0)", "sigma_prime = self._sigma", f"{S}overlap.py"),
-    Mutant("no weight decay in N^1", "symbolic/overlap/two_steps.py",
-           "decay * int(i == j) + step", "int(i == j) + step", f"{S}overlap.py"),
-    Mutant("covariance of omega without alpha", "symbolic/overlap/two_steps.py",
-           "self.alpha * self.expectation(gi * gj)", "self.expectation(gi * gj)", f"{S}overlap.py"),
-    Mutant("omega scaled by sqrt(eta)", "symbolic/overlap/two_steps.py",
-           "self.eta**2 * s[i] * s[j] * C[i][j]", "self.eta * s[i] * s[j] * C[i][j]", f"{S}overlap.py"),
-    Mutant("reuse forgets eta g^0", "symbolic/overlap/two_steps.py",
-           "s[j] * (A + self.eta * self.g0[j] if reuse else A)", "s[j] * A", f"{S}overlap.py"),
-    Mutant("the start's covariance for its inverse in N^1", "symbolic/overlap/two_steps.py",
-           "_dot(ge[i], self.S_inverse[j])", "_dot(ge[i], self.S[j])", f"{S}overlap.py"),
-    Mutant("Taylor series without 1 / q!", "symbolic/overlap/series.py",
-           "self.derivative(gj) * fmpq(1, q)", "self.derivative(gj)", f"{S}series.py"),
-    Mutant("weight decay with the wrong sign in the series", "symbolic/overlap/series.py",
-           'self[f"w{j + 1}"] - self["lam"]', 'self[f"w{j + 1}"] + self["lam"]', f"{S}series.py"),
+           "Fraction(max(n - 1, 1))", "Fraction(max(n, 1))", "symbolic/**/test_samples"),
+    Mutant("sigma for sigma' in the signal", "symbolic/overlap/ring.py",
+           "sigma_prime = self._sigma.derivative(0)", "sigma_prime = self._sigma", "symbolic/**/test_two_steps"),
+    Mutant("no weight decay in N^1", "symbolic/overlap/ring.py",
+           "decay * int(i == j) + step", "int(i == j) + step", "symbolic/**/test_two_steps"),
+    Mutant("covariance of omega without alpha", "symbolic/overlap/ring.py",
+           "self.alpha * self.expectation(gi * gj)", "self.expectation(gi * gj)", "symbolic/**/test_two_steps"),
+    Mutant("omega scaled by sqrt(eta)", "symbolic/overlap/ring.py",
+           "self.eta**2 * s[i] * s[j] * C[i][j]", "self.eta * s[i] * s[j] * C[i][j]", "symbolic/**/test_two_steps"),
+    Mutant("reuse forgets eta g^0", "symbolic/overlap/ring.py",
+           "s[j] * (A + self.eta * self.g0[j] if reuse else A)", "s[j] * A", "symbolic/**/test_two_steps"),
+    Mutant("the start's covariance for its inverse in N^1", "symbolic/overlap/ring.py",
+           "_dot(ge[i], self.S_inverse[j])", "_dot(ge[i], self.S[j])", "symbolic/**/test_two_steps"),
+    Mutant("Taylor series without 1 / q!", "symbolic/overlap/expansion.py",
+           "self.derivative(gj) * fmpq(1, q)", "self.derivative(gj)", "symbolic/**/test_series"),
+    Mutant("weight decay with the wrong sign in the series", "symbolic/overlap/expansion.py",
+           'self[f"w{j + 1}"] - self["lam"]', 'self[f"w{j + 1}"] + self["lam"]', "symbolic/**/test_series"),
     Mutant("slope of erf without 2 / sqrt(pi)", "kernels/activations.pxd",
-           "return M_2_SQRTPI * exp(-h * h)", "return exp(-h * h)", f"{K}signals.py"),
+           "return M_2_SQRTPI * exp(-h * h)", "return exp(-h * h)", "kernels/**/test_signals"),
     Mutant("slope of tanh 1 - t for 1 - t^2", "kernels/activations.pxd",
-           "return 1.0 - total * total", "return 1.0 - total", f"{K}online.py"),
+           "return 1.0 - total * total", "return 1.0 - total", "kernels/**/test_online"),
     Mutant("slope of tanh 1 - t, where its value is at hand", "kernels/activations.pxd",
-           "1.0 - result * result if", "1.0 - result if", f"{K}signals.py"),
+           "1.0 - result * result if", "1.0 - result if", "kernels/**/test_signals"),
     Mutant("squared residual y + f", "kernels/limit.pyx",
-           "else y[i] - output", "else y[i] + output", f"{K}limit.py"),
+           "else y[i] - output", "else y[i] + output", "kernels/**/test_limit"),
     Mutant("v = zeta + gamma for zeta + gamma / sqrt(alpha)", "kernels/limit.pyx",
-           "+= inverse_sqrt_alpha * new", "+= new", f"{K}limit.py"),
+           "+= inverse_sqrt_alpha * new", "+= new", "kernels/**/test_limit"),
     Mutant("gradient without 1 / sqrt(d)", "kernels/gradient.pyx",
-           "<floating> (h[j] * scale)", "<floating> h[j]", f"{K}gradient.py"),
-    Mutant("limit: normalised rows divided by Q, not by its root", "numeric/engines/limit.py",
+           "<floating> (h[j] * scale)", "<floating> h[j]", "kernels/**/test_gradient"),
+    Mutant("limit: normalised rows divided by Q, not by its root", "numeric/engines/recursion.py",
            "moved / np.linalg.norm(moved, axis=1, keepdims=True) if",
-           "moved / np.linalg.norm(moved, axis=1, keepdims=True) ** 2 if", f"{N}limit.py"),
+           "moved / np.linalg.norm(moved, axis=1, keepdims=True) ** 2 if", "numeric/**/test_limit"),
     Mutant("products: every four rows start anew", "kernels/products.h",
-           "rows, 2, fresh && !j", "rows, 2, fresh", f"{K}products.py"),
+           "rows, 2, fresh && !j", "rows, 2, fresh", "kernels/**/test_products"),
     Mutant("online: no weight decay outside w*", "kernels/online.pyx",
-           "e = s.shrink * E[r] + c * u[at]", "e = E[r] + c * u[at]", f"{K}online.py {N}online.py"),
+           "e = s.shrink * E[r] + c * u[at]", "e = E[r] + c * u[at]",
+           "kernels/**/test_online numeric/**/test_online"),
     Mutant("online: look ahead in the wrong direction", "kernels/online.pyx",
-           "add(s, s.rho, g", "add(s, -s.rho, g", f"{K}online.py {N}online.py"),
+           "add(s, s.rho, g", "add(s, -s.rho, g", "kernels/**/test_online numeric/**/test_online"),
     Mutant("online: a wrong sign in the Cholesky factor", "kernels/online.pyx",
            "E[other * p + j] -= E[other * p + i] * E[j * p + i]",
-           "E[other * p + j] += E[other * p + i] * E[j * p + i]", f"{K}online.py {N}online.py"),
+           "E[other * p + j] += E[other * p + i] * E[j * p + i]", "kernels/**/test_online numeric/**/test_online"),
     Mutant("online: 4% off in the chi-square degrees of freedom", "numeric/engines/online.py",
-           "rng.chisquare(freedom - v,", "rng.chisquare(0.96 * (freedom - v),", f"{N}online.py"),
+           "rng.chisquare(freedom - v,", "rng.chisquare(0.96 * (freedom - v),", "numeric/**/test_online"),
     Mutant("lazy: 4% off in the chi-square degrees of freedom", "numeric/engines/lazy.py",
-           "chisquare(free)", "chisquare(0.96 * free)", f"{N}lazy.py"),
+           "chisquare(free)", "chisquare(0.96 * free)", "numeric/**/test_lazy"),
     Mutant("lazy: signals moved towards earlier ones, not away", "numeric/engines/lazy.py",
-           "self._add(-inverse @ c, U", "self._add(inverse @ c, U", f"{N}lazy.py"),
+           "self._add(-inverse @ c, U", "self._add(inverse @ c, U", "numeric/**/test_lazy"),
     Mutant("lazy: no pivots among dependent signals", "numeric/engines/lazy.py",
-           "_CLEAR = 100.0", "_CLEAR = 1e300", f"{N}lazy.py"),
+           "_CLEAR = 100.0", "_CLEAR = 1e300", "numeric/**/test_lazy"),
     Mutant("controls whose mean is 1, not 0", "verify/convergence.py",
-           "normals @ normals.T - n * np.eye(draws)", "normals @ normals.T", "tests/verify/test_convergence.py"),
+           "normals @ normals.T - n * np.eye(draws)", "normals @ normals.T", "verify/**/test_convergence"),
     Mutant("lazy: images corrected with the wrong sign", "numeric/engines/lazy.py",
            "self.C[: self.rows, new].T - self._inner(fresh, U)", "self.C[: self.rows, new].T + self._inner(fresh, U)",
-           f"{N}lazy.py"),
+           "numeric/**/test_lazy"),
     Mutant("label noise by its variance, not its standard deviation", "numeric/labels.py",
-           "y += target.noise_std * rng", "y += target.noise_std**2 * rng", f"{N}lazy.py {N}limit.py"),
+           "y += target.noise_std * rng", "y += target.noise_std**2 * rng",
+           "numeric/**/test_lazy numeric/**/test_limit"),
     Mutant("random start: chi of d for d - k - j", "numeric/start.py",
-           "rng.chisquare(d - k - j)", "rng.chisquare(d)", f"{N}start.py"),
+           "rng.chisquare(d - k - j)", "rng.chisquare(d)", "numeric/**/test_start"),
     Mutant("no weight decay in full-batch descent", "numeric/engines/descent.py",
-           "side.moved(weights, 1 - eta * lam, eta, G)", "side.moved(weights, 1.0, eta, G)", f"{N}dense.py"),
-    Mutant("limit: the new innovation is dropped", "numeric/engines/limit.py",
-           "np.sqrt(alpha) * on_new", "0 * on_new", f"{N}limit.py"),
-    Mutant("limit: gamma orthogonal only among itself", "numeric/engines/limit.py",
-           "(gram - overlaps @ overlaps.T)", "gram", f"{N}limit.py"),
-    Mutant("limit: no weight decay", "numeric/engines/limit.py",
-           "(1 - self.setting.eta * self.setting.weight_decay) * padded", "padded", f"{N}limit.py"),
-    Mutant("limit: regularisation without alpha", "numeric/engines/limit.py",
-           "- self.setting.alpha * slope", "- slope", f"{N}limit.py"),
+           "side.moved(weights, 1 - eta * lam, eta, G)", "side.moved(weights, 1.0, eta, G)", "numeric/**/test_dense"),
+    Mutant("limit: the new innovation is dropped", "numeric/engines/recursion.py",
+           "np.sqrt(alpha) * on_new", "0 * on_new", "numeric/**/test_limit"),
+    Mutant("limit: gamma orthogonal only among itself", "numeric/engines/recursion.py",
+           "(gram - overlaps @ overlaps.T)", "gram", "numeric/**/test_limit"),
+    Mutant("limit: no weight decay", "numeric/engines/recursion.py",
+           "(1 - self.setting.eta * self.setting.weight_decay) * padded", "padded", "numeric/**/test_limit"),
+    Mutant("limit: regularisation without alpha", "numeric/engines/recursion.py",
+           "- self.setting.alpha * slope", "- slope", "numeric/**/test_limit"),
     Mutant("population: covariance Q for Q - M M^T", "numeric/population.py",
-           "semidefinite_cholesky(Q - M @ M.T)", "semidefinite_cholesky(Q)", f"{N}population.py"),
+           "semidefinite_cholesky(Q - M @ M.T)", "semidefinite_cholesky(Q)", "numeric/**/test_population"),
     Mutant("flow: weight decay of Q once for twice", "numeric/engines/flow.py",
-           "(gh + gh.T) - 2 * lam * Q", "(gh + gh.T) - lam * Q", f"{N}flow.py"),
+           "(gh + gh.T) - 2 * lam * Q", "(gh + gh.T) - lam * Q", "numeric/**/test_flow"),
     Mutant("ridge penalty without n", "numeric/readout.py",
-           "(size[:, None] ** 2 + n * penalties)", "(size[:, None] ** 2 + penalties)", f"{N}readout.py"),
+           "(size[:, None] ** 2 + n * penalties)", "(size[:, None] ** 2 + penalties)", "numeric/**/test_readout"),
 )  # fmt: skip
 
 
@@ -176,6 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.exit(
                 f"{mutant.what}: {mutant.right!r} occurs {count} times in {mutant.path}; it must occur once"
             )
+        if missing := [name for name in mutant.tests.split() if not list(ROOT.glob(f"tests/{name}.py"))]:
+            sys.exit(f"{mutant.what}: no tests/{missing[0]}.py")
     with ThreadPoolExecutor(WORKERS) as pool:
         outcomes = list(pool.map(_tried, chosen))
     if not given.only:
@@ -192,13 +196,12 @@ def _tried(mutant: Mutant) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy = Path(folder) / "rebatch"
         shutil.copytree(ROOT, copy, ignore=_LEFT, symlinks=True)
-        if (reference := ROOT.parent / "shared").exists():
-            (Path(folder) / "shared").symlink_to(reference.resolve())
         text = (copy / mutant.path).read_text()
         (copy / mutant.path).write_text(text.replace(mutant.right, mutant.wrong))
         if mutant.path.startswith("kernels/"):
             _rebuild(copy, mutant.path)
-        caught = _failing(copy, mutant.tests.split()) or _failing(copy, ["tests"])
+        first = [str(p) for name in mutant.tests.split() for p in copy.glob(f"tests/{name}.py")]
+        caught = _failing(copy, first) or _failing(copy, ["tests"])
     outcome = Outcome(mutant, caught, time.monotonic() - begin)
     print(
         f"{'caught' if caught else 'SURVIVED'} ({outcome.seconds:.0f} s): {mutant.what}  {caught}", flush=True

@@ -13,10 +13,11 @@ from hypothesis.strategies import SearchStrategy
 
 from ..numeric.setting import Setting
 from ..symbolic.errors import RebatchError
-from ..symbolic.language.parse import ACTIVATION_VARIABLE, coordinate, to_text
+from ..symbolic.language.parse import to_text
+from ..symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, NAMED, Activation
-from ..symbolic.overlap.two_steps import LOSSES
+from ..symbolic.overlap.network import LOSSES
 
 Matrix = tuple[tuple[sp.Rational, ...], ...]
 TargetKind = Literal["polynomial", "even", "odd", "ridge", "bounded", "any"]

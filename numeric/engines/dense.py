@@ -79,7 +79,7 @@ def simulate_dense(
     if precision not in PRECISIONS:
         raise RebatchError(f"precision = {precision!r}; allowed are {', '.join(PRECISIONS)}")
     with thread_pool(threads) as pool:
-        side = _DenseSide(
+        side = DenseSide(
             setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions
         )
         side.pool = pool
@@ -112,7 +112,7 @@ def _checked_data(setting: Setting, X: NDArray[Any] | None, d: int | None) -> tu
     return X[:n], X.shape[1]
 
 
-class _DenseSide:
+class DenseSide:
     """A batch of rows of X; the weights as vectors w_j/sqrt(d) in R^d."""
 
     pool: Any

@@ -20,7 +20,7 @@ from ..population import population
 from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
-from .dense import _DenseSide
+from .dense import DenseSide
 from .descent import DIVERGED, Record, divergence, interruption
 
 
@@ -102,7 +102,7 @@ def _population_flow(setting: Setting, d: int | None, seed: int, tolerance: floa
 
 def _batch_flow(setting: Setting, d: int, seed: int, threads: int | None, tolerance: float) -> Trajectory:
     with thread_pool(threads) as pool:
-        side = _DenseSide(
+        side = DenseSide(
             setting, d, np.random.SeedSequence(seed), thread_count(threads), None, "float64", None
         )
         side.pool = pool

@@ -15,7 +15,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ..errors import RebatchError
-from ..language.target import compiled
+from ..language.compiled import compiled
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from flint import arb, fmpq
 from ..errors import RebatchError, UndefinedFunctionError
 from ..exact.ball import evaluator
 from ..exact.polynomial import is_polynomial
-from ..language.target import compiled
+from ..language.compiled import compiled
 from .tail import T, least
 
 _GRID = 2001

@@ -9,7 +9,7 @@ R^k is a linear substitution in G, so nothing there needs square roots. Other ta
 form once, and all coefficients up to an order are read off it with shared moments and shared integrals.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import combinations_with_replacement
@@ -17,17 +17,15 @@ from math import comb, factorial, prod
 from operator import mul
 
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
 
 from ..errors import RebatchError, TooLargeError
 from ..exact.expectation import Expectation
 from ..exact.known import How
-from ..exact.polynomial import is_polynomial, rational, ring, to_polynomial
-from ..language.parse import hermite
+from ..exact.polynomial import is_polynomial, rational, to_polynomial
+from ..language.symbols import hermite
 from ..language.target import Target
-from .gaussian import DIGITS, Average, expectation, reading, smoothed
-
-MultiIndex = tuple[int, ...]
+from .gaussian import DIGITS, Average, expectation, reading
+from .hermite_form import MultiIndex, hermite_coefficients, hermite_form, hermite_polynomial
 
 MAX_COEFFICIENTS = 20_000
 
@@ -198,37 +196,8 @@ def _coefficients(target: Target, order: int, digits: int) -> list[Expectation]:
     return reading(target.expr, compute)
 
 
-def hermite_polynomial(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
-    """Return He_n(z), by He_{n+1} = z He_n - n He_{n-1}."""
-    before, here = z * 0, z * 0 + 1
-    for m in range(n):
-        before, here = here, z * here - before * m
-    return here
-
-
 def _number(coefficient: Expectation) -> sp.Expr:
     return coefficient.value if coefficient.how is How.EXACT else sp.Float(float(coefficient))
-
-
-def hermite_form(polynomial: fmpq_mpoly) -> fmpq_mpoly:
-    """Return G(x) = E[g(x + z)] = sum_S c_S x^S / S!."""
-    return smoothed(polynomial)
-
-
-def hermite_coefficients(form: fmpq_mpoly) -> dict[MultiIndex, fmpq]:
-    """Return S -> c_S, the nonzero ones, from the Hermite form."""
-    return {tuple(map(int, S)): c * prod(factorial(n) for n in S) for S, c in form.to_dict().items()}
-
-
-def rotated_form(form: fmpq_mpoly, basis: Sequence[Sequence[fmpq]]) -> fmpq_mpoly:
-    """Return t -> G(sum_i t_i b_i): the Hermite tensors contracted with the vectors b_i.
-
-    The basis need not be normalised; the coefficient of t^T / T! is C_n[b^T].
-    """
-    t = ring([f"t{i + 1}" for i in range(len(basis))]).gens()
-    columns = zip(*basis, strict=True)
-    linear = [reduce(lambda a, b: a + b, map(mul, t, column)) for column in columns]
-    return form.compose(*linear)
 
 
 def _factorial(index: MultiIndex) -> int:

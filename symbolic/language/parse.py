@@ -9,45 +9,24 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from ..errors import ParseError
+from .symbols import ACTIVATION_VARIABLE, MAX_COORDINATES, coordinate, hermite
 
 MAX_CHARACTERS = 10_000
 MAX_NESTING = 100
 MAX_EXPONENT = 64
 MAX_HERMITE_ORDER = 64
-MAX_COORDINATES = 12
 _MAX_NUMBER_BITS = 20_000
 _MAX_DECIMAL_EXPONENT = 300
 _MAX_DIGITS = 4_000
 _MAX_ARGUMENTS = 12
 _MAX_TOWER = 3
 _MAX_NODES = 100_000
-
-
-@cache
-def coordinate(i: int) -> sp.Symbol:
-    """Return the latent coordinate z_i, counted from 1, as a real SymPy symbol."""
-    return sp.Symbol(f"z{i}", real=True)
-
-
-ACTIVATION_VARIABLE = sp.Symbol("h", real=True)
-
-
-def hermite(n: int, u: sp.Expr) -> sp.Expr:
-    """Return the probabilists' Hermite polynomial He_n at u, written out in powers of u (theory, 2)."""
-    terms = []
-    coefficient = sp.Integer(1)
-    for j in range(n // 2 + 1):
-        terms.append(coefficient * u ** (n - 2 * j))
-        coefficient = -coefficient * (n - 2 * j) * (n - 2 * j - 1) / (2 * (j + 1))
-    return sp.Add(*terms)
-
-
 _FUNCTIONS: Mapping[str, tuple[int | None, Callable[..., sp.Expr]]] = {
     # name: (number of arguments, None for any number from one; constructor)
     "exp": (1, sp.exp),

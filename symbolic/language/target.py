@@ -12,13 +12,11 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
-from sympy.printing.numpy import SciPyPrinter
 
 from ..errors import RebatchError
-from .parse import MAX_COORDINATES, coordinate, parse, to_text
-
-# The powers that are cheaper as products.
-_SMALL = range(3, 9)
+from .compiled import compiled
+from .parse import parse, to_text
+from .symbols import MAX_COORDINATES, coordinate
 
 
 @dataclass(frozen=True, init=False)
@@ -128,22 +126,3 @@ class Target:
 
     def _repr_latex_(self) -> str:
         return f"${self.latex()}$"
-
-
-def compiled(expr: sp.Expr, arguments: tuple[sp.Symbol, ...]) -> Callable[..., NDArray[np.float64]]:
-    """Return a NumPy function of `arguments` that evaluates an expression which came through our parser.
-
-    Common parts are computed once. A constant comes back as a scalar: broadcast it.
-    """
-    printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
-    return sp.lambdify(arguments, expr, modules=["scipy", "numpy"], printer=printer, cse=True)  # type: ignore[no-any-return]
-
-
-class _Printer(SciPyPrinter):  # type: ignore[misc]
-    """Prints small powers of a symbol as products, which take NumPy a tenth of the time of its power."""
-
-    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
-        base, exponent = expr.args
-        if base.is_Symbol and exponent in _SMALL:
-            return f"({'*'.join([self._print(base)] * int(exponent))})"
-        return str(super()._print_Pow(expr, rational=rational))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..calculus.hermite import MultiIndex
+from ..calculus.hermite_form import MultiIndex
 from ..exact.known import How
 from ..exact.subspace import Subspace, Vector, as_text, in_words
 

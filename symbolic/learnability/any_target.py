@@ -12,11 +12,12 @@ import sympy as sp
 from ..exact.known import How, worst
 from ..exact.real import as_expr
 from ..exact.subspace import Subspace, Vector, in_words, squared_length
-from ..language.parse import coordinate
+from ..language.symbols import coordinate
 from ..language.target import Target
 from ..proofs.level_sets import first_order_on_level_sets
 from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
-from .search import CAP, Search, Stage, UndecidedError
+from .growth import Stage
+from .search import CAP, Search, UndecidedError
 
 # The powers of the label that are tried by default.
 MAX_POWER = 8

@@ -12,13 +12,14 @@ from math import factorial, prod
 
 from flint import fmpq, fmpq_mpoly
 
-from ..calculus.hermite import MultiIndex, hermite_coefficients, hermite_form, rotated_form
+from ..calculus.hermite_form import MultiIndex, hermite_coefficients, hermite_form, rotated_form
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, powers, to_polynomial
 from ..exact.subspace import Subspace, Vector, as_text, dot, in_words
 from ..language.target import Target
 from ..proofs.averages import Factors
-from ..proofs.symmetry import PolynomialFixer, hidden_directions
+from ..proofs.fixers import PolynomialFixer
+from ..proofs.symmetry import hidden_directions
 from . import any_target
 from .answers import (
     NO_DIRECTION,

@@ -19,7 +19,6 @@ directions than D_j(U): the search for them ends one level of |A| after the firs
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement, product
 
@@ -27,10 +26,9 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
-from ..calculus.hermite import MultiIndex
-from ..exact.expectation import Expectation
+from ..calculus.hermite_form import MultiIndex
 from ..exact.known import How, worst
-from ..exact.real import Scalar, as_expr, scalar
+from ..exact.real import Scalar, as_expr
 from ..exact.subspace import (
     Subspace,
     Vector,
@@ -43,96 +41,22 @@ from ..exact.subspace import (
     squared_length,
 )
 from ..language.target import Target
-from ..proofs.averages import VANISHES, Averages, Coefficient, Factors
+from ..proofs.averages import Averages
+from ..proofs.fixers import ExpressionFixer
 from ..proofs.moment_identity import first_order_not_excluded
-from ..proofs.symmetry import ExpressionFixer, Matrix, Symmetry, hidden_directions, moved
-from .answers import moment_in_words
+from ..proofs.symmetry import Matrix, Symmetry, hidden_directions, moved
+from .growth import Growth, Stage, contraction_in_words, direction_of, factors_of
+from .parity import Parity
 
 CAP = 12
-# A direction's ratios are tried as fractions up to this denominator; the averages then decide.
-_MAX_DENOMINATOR = 24
-_RATIO_TOLERANCE = 1e-7
 # Coefficients of one stage after which it is given up; integrals in floating point weigh more.
 _BUDGET = 600
 _NUMERIC_WEIGHT = 25
 _MAX_FLIPPED = 6
 
-Row = tuple[Coefficient, ...]
-
 
 class UndecidedError(Exception):
     """The search ended without an answer; the message says what was searched."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """What symmetry says of contractions with a basis.
-
-    Attributes
-    ----------
-    flips : tuple of (tuple of 0 and 1, sign)
-        Reflections of basis vectors (1: flipped) under which g keeps or changes its sign.
-    first : tuple of int
-        For each basis vector the least positive order that is not excluded by moment identities.
-    """
-
-    flips: tuple[tuple[tuple[int, ...], int], ...]
-    first: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        """The number of basis vectors."""
-        return len(self.first)
-
-    def allows(self, index: Sequence[int], power: int) -> bool:
-        """Whether E[g^power :b^index:] may differ from 0."""
-        return all(n == 0 or n >= first for n, first in zip(index, self.first, strict=True)) and all(
-            sum(f * n for f, n in zip(flip, index, strict=True)) % 2 == (power % 2 if sign < 0 else 0)
-            for flip, sign in self.flips
-        )
-
-    def least(self, rest: Sequence[int], *, labels: bool) -> int:
-        """Return a lower bound of the degree in the basis vectors `rest` of a nonzero contraction, where positive.
-
-        labels: of g itself; else of every F(g), for which only the reflections that fix g count.
-        """
-        known = Parity(tuple((f, s) for f, s in self.flips if labels or s > 0), (1,) * self.size)
-        patterns = (p for p in product((0, 1), repeat=self.size) if known.allows(p, 1))
-
-        def degree(pattern: tuple[int, ...]) -> int:
-            """Return the least degree in `rest` of these parities: odd entries as small as may be, or one even."""
-            odd = sum(self.first[i] | 1 for i in rest if pattern[i])
-            return odd or min(max(2, self.first[i] + self.first[i] % 2) for i in rest)
-
-        return min(map(degree, patterns), default=1)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One growth of U.
-
-    Attributes
-    ----------
-    order : int
-    added : Subspace
-    how : How
-    bound : int
-        The lower bound of the order that holds from there on.
-    gap : str
-        Where the bound is below the order: why lower orders are not excluded.
-    witness : str
-        A contraction that is not 0.
-    witnesses : tuple of str
-        One for every direction that is added.
-    """
-
-    order: int
-    added: Subspace
-    how: How
-    bound: int
-    gap: str
-    witness: str
-    witnesses: tuple[str, ...]
 
 
 class Search:
@@ -174,7 +98,7 @@ class Search:
         for m in range(1, highest + 1):
             row = tuple(self.averages.coefficient(m, ((b, 1),)) for b in basis)
             if not all(c.zero for c in row):
-                found.append(direction_of(self, m, basis, row)[0])
+                found.append(direction_of(self.averages, m, basis, row)[0])
         return Subspace.span(found, self.k)
 
     @property
@@ -275,7 +199,7 @@ class Search:
         gap = f"lower orders vanish up to degree {CAP}, no parity closes the gap"
         spent, lowered, least = 0, [], most
         for order in range(bound, min(highest, most) + 1):
-            found = _Growth(self, known, rest, isotropic=isotropic)
+            found = Growth(self.averages, known, rest, isotropic=isotropic)
             movable = [
                 i for i, b in enumerate(rest) if order > 1 or not isotropic or not self._stays(learned, b)
             ]
@@ -289,13 +213,15 @@ class Search:
                             order == 1 and not any(index[i] for i in movable)
                         ):
                             continue
-                        c = self.averages.coefficient(m, _factors((*known, *rest), (*A, *index)))
+                        c = self.averages.coefficient(m, factors_of((*known, *rest), (*A, *index)))
                         spent += _NUMERIC_WEIGHT if c.value.how is How.NUMERIC else 1
                         tensor[index] = c
                         lowered.append(c.how)
                         if finite and order < least and not c.tells:
                             least = order
-                            average = _in_words(m, _factors((*known, *rest), (*A, *index)), c.value)
+                            average = contraction_in_words(
+                                m, factors_of((*known, *rest), (*A, *index)), c.value
+                            )
                             gap = f"{average} +- {c.value.error:.1g} cannot be told from 0"
                         if spent > _BUDGET:
                             raise UndecidedError(
@@ -351,125 +277,6 @@ class Search:
         return stages, ""
 
 
-class _Growth:
-    """The nonzero contractions of one order j, and the directions D_j(U) that they span."""
-
-    def __init__(
-        self, search: Search, known: tuple[Vector, ...], rest: tuple[Vector, ...], *, isotropic: bool
-    ) -> None:
-        self.search, self.known, self.rest, self.isotropic = search, known, rest, isotropic
-        self.rows: list[tuple[int, MultiIndex, MultiIndex, Row]] = []
-        self.first_level = -1
-        self.witness = ""
-        self.witnesses: list[str] = []
-
-    @property
-    def full(self) -> bool:
-        """Whether every basis vector that is left is reached by itself."""
-        reached = {
-            i
-            for *_, row in self.rows
-            if not self.isotropic or sum(not c.zero for c in row) == 1
-            for i, c in enumerate(row)
-            if not c.zero
-        }
-        return len(reached) == len(self.rest)
-
-    def add(self, power: int, A: MultiIndex, tensor: dict[MultiIndex, Coefficient]) -> None:
-        """Take in the contractions of one power and one multi-index in U: a row per lowered index."""
-        lowered = {
-            (*T[:i], T[i] - 1, *T[i + 1 :])
-            for T, c in tensor.items()
-            if not c.zero
-            for i in range(len(T))
-            if T[i]
-        }
-        for R in sorted(lowered, reverse=True):
-            row = tuple(tensor.get((*R[:i], R[i] + 1, *R[i + 1 :]), VANISHES) for i in range(len(self.rest)))
-            self.rows.append((power, A, R, row))
-        if lowered and not self.witness:
-            T = max((T for T, c in tensor.items() if not c.zero), key=lambda T: (max(T), T))
-            self.witness = _in_words(power, _factors((*self.known, *self.rest), (*A, *T)), tensor[T].value)
-
-    def directions(self) -> tuple[Subspace, How]:
-        """Return D_j(U) as far as the rows show, and how it is known."""
-        k, rest = self.search.k, self.rest
-        space = Subspace.zero(k)
-        hows: list[How] = []
-        for power, A, R, row in self.rows:
-            nonzero = [i for i, c in enumerate(row) if not c.zero]
-            if not self.isotropic:
-                vectors, how = [rest[i] for i in nonzero], worst([row[i].how for i in nonzero])
-            elif all(rest[i] in space for i in nonzero):
-                continue
-            else:
-                vector, how = direction_of(self.search, power, rest, row, _factors(self.known, A), R)
-                vectors = [vector]
-            larger = space + Subspace.span(vectors, k)
-            if larger.dimension > space.dimension:
-                space, hows = larger, [*hows, how, larger.how]
-                self.witnesses.append(self._shown(power, A, R, row))
-        # All that is left is spanned by its basis, whatever the directions by which it was reached.
-        return (Subspace.span(rest, k) if space.dimension == len(rest) else space), worst(hows)
-
-    def _shown(self, power: int, A: MultiIndex, R: MultiIndex, row: Row) -> str:
-        """Return the largest contraction of a row in words."""
-        i = max(range(len(row)), key=lambda i: 0.0 if row[i].zero else abs(float(row[i].value)))
-        T = (*R[:i], R[i] + 1, *R[i + 1 :])
-        return _in_words(power, _factors((*self.known, *self.rest), (*A, *T)), row[i].value)
-
-
-def direction_of(
-    search: Search,
-    power: int,
-    basis: Sequence[Vector],
-    row: Row,
-    known: Factors = (),
-    lowered: MultiIndex | None = None,
-) -> tuple[Vector, How]:
-    """Return sum_i row_i b_i / |b_i|^2 up to scale, rational where simple ratios of entries fit, and how it is known.
-
-    Row_i is E[g^power :u^A t^R (b_i.z):]; a ratio is proved where the difference of two entries is proved to be 0.
-    """
-    entries, how = _in_simple_ratios(search, power, basis, row, known, lowered or (0,) * len(basis))
-    if entries is None:
-        entries = [fmpq(0) if c.zero else scalar(c.value) for c in row]
-        how = worst(c.how for c in row)
-    # Entries are inner products with the basis: back to R^k by sum_i v_i b_i / |b_i|^2.
-    scaled = [(x / dot(b, b), b) for x, b in zip(entries, basis, strict=True)]
-    vector = [sum((x * b[r] for x, b in scaled), fmpq(0)) for r in range(search.k)]
-    return primitive(vector), how
-
-
-def _in_simple_ratios(
-    search: Search, power: int, basis: Sequence[Vector], row: Row, known: Factors, lowered: MultiIndex
-) -> tuple[list[Scalar] | None, How]:
-    """Return rational numbers in the ratios of a row, if fractions with small denominators fit."""
-
-    def factors(i: int) -> Factors:
-        return (*known, *_factors(basis, [n + int(i == j) for j, n in enumerate(lowered)]))
-
-    pivot = max(range(len(row)), key=lambda i: 0.0 if row[i].zero else abs(float(row[i].value)))
-    entries: list[Scalar] = [fmpq(0)] * len(row)
-    hows = [c.how for c in row]
-    entries[pivot] = fmpq(1)
-    for i, c in enumerate(row):
-        if i == pivot or c.zero:
-            continue
-        ratio = float(c.value) / float(row[pivot].value)
-        guess = sp.Rational(ratio).limit_denominator(_MAX_DENOMINATOR)
-        if abs(float(guess) - ratio) > _RATIO_TOLERANCE * abs(ratio):
-            return None, How.UNDECIDED
-        entries[i] = fmpq(int(guess.p), int(guess.q))
-        difference = search.averages.combination(
-            power, [(fmpq(1), factors(i)), (-entries[i], factors(pivot))]
-        )
-        if not difference.zero:
-            return None, How.UNDECIDED
-        hows.append(difference.how)
-    return entries, worst(hows)
-
-
 def _projection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:
     return [[sum((b[i] * b[j] / dot(b, b) for b in vectors), fmpq(0)) for j in range(k)] for i in range(k)]
 
@@ -492,12 +299,3 @@ def _compositions(n: int, degree: int) -> Iterator[MultiIndex]:
     """Yield the multi-indices of n entries and this degree, the first entries first."""
     for chosen in combinations_with_replacement(range(n), degree):
         yield tuple(chosen.count(i) for i in range(n))
-
-
-def _factors(basis: Sequence[Vector], index: Sequence[int]) -> Factors:
-    return tuple((b, n) for b, n in zip(basis, index, strict=True) if n)
-
-
-def _in_words(power: int, factors: Factors, value: Expectation) -> str:
-    number = str(value.value) if value.how is How.EXACT else f"{float(value):.6g}"
-    return moment_in_words(power, factors, number)

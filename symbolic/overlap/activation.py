@@ -20,8 +20,9 @@ from ..calculus.hermite import HermiteSeries, hermite_series
 from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial
-from ..language.parse import ACTIVATION_VARIABLE as H
-from ..language.parse import coordinate, parse_activation, to_text
+from ..language.parse import parse_activation, to_text
+from ..language.symbols import ACTIVATION_VARIABLE as H
+from ..language.symbols import coordinate
 
 Kernel = Literal["relu", "erf", "tanh", "polynomial"]
 KERNELS: tuple[Kernel, ...] = ("relu", "erf", "tanh", "polynomial")

@@ -14,8 +14,9 @@ import sympy as sp
 from ..exact.real import as_expr
 from ..exact.subspace import Vector, as_latex, is_exact
 from ..learnability.verdict import DirectionVerdict, two_step_verdict
-from .series import OverlapSeries, shortened
-from .two_steps import ETA, TwoStepOverlap, matrix_in_latex
+from .eta import ETA, matrix_in_latex, shortened
+from .series import OverlapSeries
+from .two_steps import TwoStepOverlap
 
 Formula = TwoStepOverlap | OverlapSeries
 

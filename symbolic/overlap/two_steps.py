@@ -16,38 +16,37 @@ range. The term eta g^0 is what reuse adds: the sample has already been seen. On
 omega is averaged first, by the heat semigroup in the fields: E F(A + eta omega) = exp(eta^2 C / 2) F at A.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cache, cached_property, reduce
-from numbers import Rational
-from operator import add, mul
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
 from numpy.typing import ArrayLike, NDArray
 from sympy.printing.pycode import pycode
 
-from ..calculus.gaussian import moments, smoothed
 from ..errors import NotPolynomialError, RebatchError
-from ..exact.polynomial import rational, ring, to_polynomial
-from ..language.parse import ACTIVATION_VARIABLE, parse
-from ..language.target import Target, compiled
+from ..language.compiled import compiled
+from ..language.target import Target
 from .activation import Activation
-from .size import Size
-
-Loss = Literal["squared", "correlation"]
-LOSSES: tuple[Loss, ...] = ("squared", "correlation")
-
-Matrix = list[list[fmpq_mpoly]]
+from .eta import (
+    ALPHA,
+    ETA,
+    LAM,
+    _inverse_root,
+    _nested_in_eta,
+    as_text,
+    ascending,
+    by_power,
+    in_latex,
+    matrix_in_latex,
+)
+from .network import LOSSES, Loss, Start, checked_readout, checked_start
+from .ring import StepRing, size_of
 
 # The highest power of eta that is looked at where rows are normalised.
 _HIGHEST = 8
-
-ALPHA, ETA, LAM = sp.symbols("alpha eta lam", positive=True)
 
 
 @dataclass(frozen=True)
@@ -122,10 +121,10 @@ class TwoStepOverlap:
 
         Without reuse the terms with g^0 are absent: the second batch has not been seen. (theory, 4 and 4.1.)
         """
-        start = _Start(self.M0, self.Q0)
-        size = _size(self.target, self.activation, self.readout, self.loss, start, self.normalize)
+        start = Start(self.M0, self.Q0)
+        size = size_of(self.target, self.activation, self.readout, self.loss, start, self.normalize)
         size.refuse_if_too_large(grams=True)
-        problem = _Problem(self.target, self.activation, self.readout, self.loss, start, self.normalize)
+        problem = StepRing(self.target, self.activation, self.readout, self.loss, start, self.normalize)
         Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
         return self._unscaled(_cosines(Q2)) if self.normalize else Q2
 
@@ -312,73 +311,6 @@ class TwoStepOverlap:
         }
 
 
-def as_text(matrix: sp.Matrix) -> list[list[str]]:
-    """Return the entries of a matrix as text, by rows."""
-    return [[str(x) for x in row] for row in matrix.tolist()]
-
-
-def ascending(polynomial: sp.Expr, written: Callable[[sp.Expr], str] = str) -> str:
-    """Return a sum of monomials as text, by ascending powers of eta: the leading term comes first."""
-    terms = [sp.factor_terms(c) * ETA**n for n, c in by_power(polynomial)]
-    return " + ".join(map(written, terms)).replace("+ -", "- ").replace("-  ", "- ") or "0"
-
-
-def matrix_in_latex(matrix: sp.Matrix) -> str:
-    """Return a matrix of sums of monomials in LaTeX, each entry by ascending powers of eta."""
-    rows = (" & ".join(ascending(x, in_latex) for x in matrix.row(j)) for j in range(matrix.rows))
-    return r"\left[\begin{matrix}" + r" \\ ".join(rows) + r"\end{matrix}\right]"
-
-
-def in_latex(x: sp.Expr) -> str:
-    """Return an expression in the parameters, and in moments such as E[h sigma'^2], in LaTeX."""
-    names = {symbol: _moment_in_latex(str(symbol)) for symbol in x.free_symbols if str(symbol)[:2] == "E["}
-    return str(sp.latex(x, symbol_names={LAM: r"\lambda", **names}))
-
-
-def _moment_in_latex(name: str) -> str:
-    """Return E[h^2 sigma'^2 sigma^(4)] in LaTeX; the power of a derivative stands outside a bracket."""
-    text = re.sub(r"sigma\^\((\d+)\)", r"sigma^{(\1)}", name[2:-1])
-    text = re.sub(r"(sigma(?:'+|\^\{\(\d+\)\}))\^(\d+)", r"\\left(\1\\right)^{\2}", text)
-    text = re.sub(r"\^(\d+)", r"^{\1}", re.sub(r"\bz(\d+)", r"z_{\1}", text))
-    return r"\mathbb{E}\left[" + text.replace("sigma", r"\sigma") + r"\right]"
-
-
-def by_power(polynomial: sp.Expr) -> list[tuple[int, sp.Expr]]:
-    """Return the powers of eta that occur in a sum of monomials, ascending, with their coefficients."""
-    found: dict[int, list[sp.Expr]] = {}
-    for monomial in sp.Add.make_args(polynomial):
-        rest, power = monomial.as_independent(ETA, as_Add=False)
-        found.setdefault(int(power.as_base_exp()[1]) if power != 1 else 0, []).append(rest)
-    coefficients = ((n, sp.Add(*found[n])) for n in sorted(found))
-    return [(n, c) for n, c in coefficients if c != 0]
-
-
-def _inverse_root(Q: sp.Expr, order: int) -> sp.Expr:
-    """Return Q^(-1/2) up to a power of eta, for a sum of monomials: (Q_0)^(-1/2) (1 + x)^(-1/2), x = O(eta)."""
-    powers = dict(by_power(Q))
-    if 0 not in powers:
-        raise RebatchError("a row of the start is 0: normalised, it has no power series in eta")
-    x = sp.Add(*(c / powers[0] * ETA**n for n, c in powers.items() if 0 < n <= order))
-    term = total = sp.Integer(1)
-    for i in range(1, order + 1):
-        term = sp.Add(*(c * ETA**n for n, c in by_power(sp.expand(term * x)) if n <= order))
-        total += sp.binomial(sp.Rational(-1, 2), i) * term
-    return total / sp.sqrt(powers[0])
-
-
-def _nested_in_eta(polynomial: sp.Expr) -> sp.Expr:
-    """Return a sum of monomials in Horner form in eta: the coefficients stay as they are."""
-    result, above = sp.Integer(0), 0
-    for n, coefficient in reversed(by_power(polynomial)):
-        result, above = coefficient + ETA ** (above - n) * result, n
-    return result * ETA**above
-
-
-def default_readout(neurons: int) -> tuple[sp.Expr, ...]:
-    """Return a_j = (-1)^j / sqrt(p), j = 0 … p - 1 (theory, 1)."""
-    return tuple((-1) ** j / sp.sqrt(neurons) for j in range(neurons))
-
-
 def two_step_overlap(
     target: Target | str,
     activation: Activation | str,
@@ -436,9 +368,9 @@ def two_step_overlap(
             f"activation {activation} is not a polynomial; the exact formula needs a polynomial in h"
         )
     a = checked_readout(readout, neurons)
-    begin = _checked_start(start, start_Q, len(a), target.k)
-    _size(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
-    problem = _Problem(target, activation, a, loss, begin, normalize)
+    begin = checked_start(start, start_Q, len(a), target.k)
+    size_of(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
+    problem = StepRing(target, activation, a, loss, begin, normalize)
     M1, N1, C = map(problem.matrix, problem.first_step())
     M2, Q1 = problem.matrix(problem.second_step(reuse=reuse)), problem.matrix(problem.first_gram())
     scales: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
@@ -465,335 +397,3 @@ def _scaled(M: sp.Matrix, scales: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> sp.I
 
 def _cosines(Q: sp.Matrix) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(Q.rows, Q.cols, lambda i, j: Q[i, j] / sp.sqrt(Q[i, i]) / sp.sqrt(Q[j, j]))
-
-
-def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: int) -> tuple[sp.Expr, ...]:
-    """Return the second layer as exact numbers, or as the symbols a1 … ap for "symbolic".
-
-    Raises
-    ------
-    RebatchError
-        If there are not p of them, or one is no finite number.
-    """
-    if isinstance(neurons, bool) or not (isinstance(neurons, int | np.integer) and neurons >= 1):
-        raise RebatchError(f"neurons = {neurons!r}; allowed are integers >= 1")
-    if readout is None:
-        return default_readout(neurons)
-    if isinstance(readout, str):
-        if readout != "symbolic":
-            raise RebatchError(f"readout = {readout!r}; allowed are numbers, 'symbolic' or None")
-        return tuple(sp.symbols(f"a1:{neurons + 1}", real=True))
-    allowed = f"allowed are {neurons} finite numbers, one per neuron"
-    try:
-        a = tuple(map(constant, readout))
-    except (TypeError, ValueError, OverflowError):
-        raise RebatchError(f"readout = {readout!r}; {allowed}") from None
-    if len(a) != neurons:
-        raise RebatchError(f"the readout has {len(a)} entries; {allowed}")
-    return a
-
-
-@dataclass(frozen=True)
-class _Start:
-    """M^0 (p x k) and Q^0 (p x p), rational."""
-
-    M: sp.ImmutableMatrix
-    Q: sp.ImmutableMatrix
-
-    @cached_property
-    def rest(self) -> sp.ImmutableMatrix:
-        """S = Q^0 - M^0 M^0^T, the covariance of the part e of h^0 outside z."""
-        return self.Q - self.M * self.M.T
-
-    @property
-    def is_orthonormal(self) -> bool:
-        """Whether M^0 = 0 and Q^0 = I."""
-        return bool(self.M.is_zero_matrix) and sp.eye(self.Q.rows) == self.Q
-
-
-def _checked_start(start: Any, start_Q: Any, p: int, k: int) -> _Start:
-    """Return the start as exact numbers.
-
-    Raises
-    ------
-    RebatchError
-        If an entry is no rational number, a shape does not fit, or no rows have these overlaps.
-    """
-    if start is None and start_Q is not None:
-        raise RebatchError("start_Q is given, but no start; allowed with a given M^0")
-    M = sp.zeros(p, k) if start is None else _rational_matrix("start", start, (p, k))
-    if start_Q is None:
-        Q = (M * M.T).as_mutable()
-        for j in range(p):
-            Q[j, j] = 1
-    else:
-        Q = _rational_matrix("start_Q", start_Q, (p, p))
-    begin = _Start(sp.ImmutableMatrix(M), sp.ImmutableMatrix(Q))
-    if not Q.is_symmetric() or not begin.rest.is_positive_semidefinite:
-        raise RebatchError(
-            f"the start has M^0 = {M.tolist()} and Q^0 = {Q.tolist()}; allowed are Q^0 symmetric with "
-            "Q^0 - M^0 M^0^T positive semidefinite"
-        )
-    return begin
-
-
-def _rational_matrix(name: str, values: Any, shape: tuple[int, int]) -> sp.Matrix:
-    allowed = f"allowed are {shape[0]} rows of {shape[1]} rational numbers"
-    rows = values.tolist() if hasattr(values, "tolist") else values
-    try:
-        matrix = sp.Matrix([[constant(x) for x in row] for row in rows])
-    except (TypeError, ValueError, OverflowError):
-        raise RebatchError(f"{name} = {values!r}; {allowed}") from None
-    if matrix.shape != shape or not all(x.is_Rational for x in matrix):
-        raise RebatchError(f"{name} = {rows}; {allowed}")
-    return matrix
-
-
-def constant(value: Any) -> sp.Expr:
-    """Return a number as it is meant: fractions and expressions exactly, text through the parser, floats as printed.
-
-    Raises
-    ------
-    TypeError, ValueError, OverflowError
-        If it is none.
-
-    Examples
-    --------
-    >>> constant("1/sqrt(2)"), constant(Fraction(1, 3)), constant(0.1)
-    (sqrt(2)/2, 1/3, 1/10)
-    """
-    if isinstance(value, str):
-        value = parse(value)
-        if value.free_symbols:
-            raise ValueError(f"{value} is no number")
-    if isinstance(value, sp.Expr):
-        return value
-    if isinstance(value, Rational):
-        return sp.Rational(int(value.numerator), int(value.denominator))
-    return exact(float(value))
-
-
-def exact(value: float) -> sp.Rational:
-    """Return a float as the decimal number it prints as: 0.1 is 1/10."""
-    return sp.Rational(Fraction(repr(float(value))))
-
-
-def _size(
-    target: Target,
-    activation: Activation,
-    readout: tuple[sp.Expr, ...],
-    loss: Loss,
-    begin: "_Start",
-    normalize: bool,
-) -> Size:
-    """Return what the size of the formula depends on.
-
-    Raises
-    ------
-    NotPolynomialError
-        If the target is not a polynomial.
-    """
-    g = to_polynomial(target.expr, target.coordinates)
-    return Size(
-        k=target.k + (target.noise_std > 0),
-        p=len(readout),
-        target=max(0, int(g.total_degree())),
-        activation=max(0, int(sp.degree(activation.expr, ACTIVATION_VARIABLE))),
-        squared=loss == "squared",
-        scales=len({i for i, _ in _common_scales(readout)[0]}),
-        orthonormal=begin.is_orthonormal,
-        norms=normalize,
-    )
-
-
-def _dot(a: Sequence[fmpq_mpoly], b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
-    return reduce(add, map(mul, a, b))
-
-
-def _form(a: Sequence[fmpq_mpoly], matrix: Matrix, b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
-    """Return a^T A b."""
-    return _dot(a, [_dot(row, b) for row in matrix])
-
-
-class _Problem:
-    """The ring in which one two-step problem is computed.
-
-    Its variables: the latent z (k), the fields h (p) and the label noise xi, over which expectations are taken;
-    then the parameters alpha, eta, lam and the independent readout symbols, which remain.
-    """
-
-    def __init__(
-        self,
-        target: Target,
-        activation: Activation,
-        readout: tuple[sp.Expr, ...],
-        loss: Loss,
-        start: _Start,
-        normalize: bool = False,
-    ) -> None:
-        self.k, self.p, self.loss = target.k, len(readout), loss
-        self.start = start
-        # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
-        ratios, self._scales = _common_scales(readout)
-        self._gaussians = self.k + self.p + 1
-        fields = [f"h{j + 1}" for j in range(self.p)]
-        latent = [str(z) for z in target.coordinates]
-        scales = [f"a{i + 1}" for i in range(len(self._scales))]
-        norms = [f"norm{j + 1}" for j in range(self.p)] if normalize else []
-        self.ring = ring([*fields, *latent, "xi", "alpha", "eta", "lam", *scales, *norms])
-        generators = self.ring.gens()
-        self.h = generators[: self.p]
-        self.z = generators[self.p : self.p + self.k]
-        self.alpha, self.eta, self.lam = generators[self._gaussians : self._gaussians + 3]
-        symbols = generators[self._gaussians + 3 :]
-        # 1 / |w^1_j|, put in as a symbol: the second step is a polynomial in it.
-        self.norm = symbols[len(scales) :] if normalize else [self.ring.constant(1)] * self.p
-        self.a = [symbols[i] * ratio for i, ratio in ratios]
-        g = to_polynomial(target.expr, target.coordinates).compose(*self.z, ctx=self.ring)
-        noise = exact(target.noise_std)
-        self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
-        self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
-        self.zero = self.ring.constant(0)
-        self.M0, self.S, self.S_inverse = (
-            [[self._constant(x) for x in matrix.row(j)] for j in range(self.p)]
-            for matrix in (start.M, start.rest, start.rest.pinv())
-        )
-        # As functions of the fields, and of z, e and the noise: there the generators h stand for e.
-        self.signal = self.signals()
-        self.h0 = [_dot(M, self.z) + e for M, e in zip(self.M0, self.h, strict=True)]
-        self.g0 = [g.compose(*self.h0, *generators[self.p :]) for g in self.signal]
-        self._values: list[sp.Expr] = [ALPHA, ETA, LAM, *self._scales]
-        if normalize:
-            self._values += sp.symbols(f"s1:{self.p + 1}", positive=True)
-
-    def _constant(self, x: sp.Rational) -> fmpq_mpoly:
-        return self.ring.constant(fmpq(int(x.p), int(x.q)))
-
-    def signals(self) -> list[fmpq_mpoly]:
-        """Return g_j = a_j sigma'(h_j) r as polynomials in the fields, the latent z and the noise."""
-        sigma_prime = self._sigma.derivative(0)
-        r = self.y
-        if self.loss == "squared":
-            for a, h in zip(self.a, self.h, strict=True):
-                r = r - a * self._sigma.compose(h, ctx=self.ring)
-        return [a * sigma_prime.compose(h, ctx=self.ring) * r for a, h in zip(self.a, self.h, strict=True)]
-
-    def expectation(self, polynomial: fmpq_mpoly) -> fmpq_mpoly:
-        """Return E[.] over e, latent and noise, as a polynomial in the parameters."""
-        if not self.start.is_orthonormal:
-            generators = self.ring.gens()
-            polynomial = smoothed(polynomial, self.S).compose(*[self.zero] * self.p, *generators[self.p :])
-        average = moments(polynomial, self._gaussians)
-        padding = (0,) * self._gaussians
-        return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
-
-    @cache  # noqa: B019 - a problem lives as long as its call
-    def first_step(self) -> tuple[Matrix, Matrix, Matrix]:
-        """Return M^1 (p x k), N^1 (p x p) and the covariance alpha E[g^0 g^0^T] of omega (p x p)."""
-        g = self.g0
-        step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
-        M1 = [
-            [decay * M + step * self.expectation(gj * z) for M, z in zip(row, self.z, strict=True)]
-            for row, gj in zip(self.M0, g, strict=True)
-        ]
-        ge = [[self.expectation(gi * e) for e in self.h] for gi in g]
-        N1 = [
-            [decay * int(i == j) + step * _dot(ge[i], self.S_inverse[j]) for j in range(self.p)]
-            for i in range(self.p)
-        ]
-        C = [[self.alpha * self.expectation(gi * gj) for gj in g] for gi in g]
-        return M1, N1, C
-
-    def first_gram(self) -> Matrix:
-        """Return Q^1 (p x p)."""
-        M1, N1, C = self.first_step()
-        return [
-            [_dot(M1[i], M1[j]) + _form(N1[i], self.S, N1[j]) + self.eta**2 * C[i][j] for j in range(self.p)]
-            for i in range(self.p)
-        ]
-
-    def second_step(self, *, reuse: bool) -> Matrix:
-        """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k)."""
-        M1, _, _ = self.first_step()
-        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
-        step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
-        return [
-            [
-                decay * self.norm[j] * M1[j][r] + step * self.expectation(g1[j] * self.z[r])
-                for r in range(self.k)
-            ]
-            for j in range(self.p)
-        ]
-
-    def averaged(self, f: fmpq_mpoly, *, reuse: bool) -> fmpq_mpoly:
-        """Return E[f(h^1) | z, e, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
-        M1, N1, C = self.first_step()
-        s = self.norm
-        noise = [[self.eta**2 * s[i] * s[j] * C[i][j] for j in range(self.p)] for i in range(self.p)]
-        fields = []
-        for j in range(self.p):
-            A = _dot(M1[j], self.z) + _dot(N1[j], self.h)
-            fields.append(s[j] * (A + self.eta * self.g0[j] if reuse else A))
-        return smoothed(f, noise).compose(*fields, *self.ring.gens()[self.p :])
-
-    def second_gram(self, *, reuse: bool, diagonal: bool = False) -> Matrix:
-        """Return Q^2 (p x p), or its diagonal alone; the formula stands at :attr:`TwoStepOverlap.Q2`."""
-        p, s, everyone = self.p, self.norm, range(self.p)
-        C = self.first_step()[2]
-        Q1 = self.first_gram()
-        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
-        gz = [[self.expectation(g * z) for z in self.z] for g in g1]
-        ge = [[self.expectation(g * e) for e in self.h] for g in g1]
-        D = [
-            [
-                self.eta * s[j] * self.expectation(self.averaged(self.signal[i].derivative(j), reuse=reuse))
-                for j in everyone
-            ]
-            for i in everyone
-        ]
-        seen = [[self.expectation(a * b) * int(reuse) for b in g1] for a in self.g0]
-        gf = [[self.expectation(self.averaged(g * h, reuse=reuse)) for h in self.h] for g in self.signal]
-        decay = 1 - self.eta * self.lam
-        result = [[self.zero] * p for _ in everyone]
-        for i in everyone:
-            for j in (i,) if diagonal else range(i + 1):
-                gradients = _dot(gz[i], gz[j]) + _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
-                gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
-                squares = self.expectation(self.averaged(self.signal[i] * self.signal[j], reuse=reuse))
-                result[i][j] = result[j][i] = (
-                    decay**2 * s[i] * s[j] * Q1[i][j]
-                    + decay * self.eta * self.alpha * (gf[i][j] + gf[j][i])
-                    + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
-                )
-        return result
-
-    def matrix(self, entries: Matrix) -> sp.ImmutableMatrix:
-        """Return a matrix of polynomials in the parameters in SymPy, the readout put in."""
-        return sp.ImmutableMatrix([[self.to_expr(x) for x in row] for row in entries])
-
-    def to_expr(self, polynomial: fmpq_mpoly) -> sp.Expr:
-        """Return a polynomial in the parameters as a SymPy expression, the readout put in."""
-        power = cache(lambda i, n: self._values[i] ** n)
-        return sp.Add(
-            *(
-                sp.Mul(
-                    rational(c), *(power(i, int(n)) for i, n in enumerate(exponents[self._gaussians :]) if n)
-                )
-                for exponents, c in polynomial.to_dict().items()
-            )
-        )
-
-
-def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]], list[sp.Expr]]:
-    """Write each a_j as (rational) * scales[i]; return the pairs (i, rational) and the scales."""
-    scales: list[sp.Expr] = [sp.Integer(1)]
-    pairs = []
-    for a in readout:
-        ratios = [sp.radsimp(a / scale) for scale in scales]
-        shared = next((i for i, ratio in enumerate(ratios) if ratio.is_Rational), None)
-        if shared is None:
-            shared = len(scales)
-            scales.append(a)
-            ratios.append(sp.Integer(1))
-        pairs.append((shared, fmpq(int(ratios[shared].p), int(ratios[shared].q))))
-    return pairs, scales

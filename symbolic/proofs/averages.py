@@ -16,7 +16,7 @@ from flint import fmpq
 
 from ..calculus.algebra import Element, OutOfSlotsError
 from ..calculus.gaussian import Average, reading
-from ..calculus.hermite import MultiIndex, hermite_polynomial
+from ..calculus.hermite_form import MultiIndex, hermite_polynomial
 from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.known import How

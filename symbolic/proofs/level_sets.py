@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ..calculus.zeros import signs
 from ..errors import RebatchError
-from ..language.parse import coordinate
-from ..language.target import compiled
+from ..language.compiled import compiled
+from ..language.symbols import coordinate
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from operator import mul
 
 import sympy as sp
 
-from ..language.parse import hermite
+from ..language.symbols import hermite
 
 Bump = tuple[sp.Expr, sp.Expr]
 

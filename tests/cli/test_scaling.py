@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from rebatch.cli.main import main
+from rebatch.verify.protocol import Protocol
 from rebatch.verify.reuse_samples import _Study
-from rebatch.verify.scaling import Protocol
 
 SMALL = ("--dimensions", "64,128,256,512", "--replicas", "48")
 

@@ -24,8 +24,8 @@ from rebatch import (
     two_step_verdict,
 )
 from rebatch.symbolic.exact.subspace import as_floats
-from rebatch.symbolic.language.parse import ACTIVATION_VARIABLE, coordinate
-from rebatch.symbolic.overlap.two_steps.two_steps import ALPHA, ETA
+from rebatch.symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
+from rebatch.symbolic.overlap.two_steps import ALPHA, ETA
 from rebatch.verify.strategies import activations, polynomials, rotations, targets, transformed
 
 LEVEL = 1e-9

@@ -8,7 +8,8 @@ from scipy.stats import binom
 from rebatch import RebatchError, TooLargeError, scaling
 from rebatch.verify import scaling as module
 from rebatch.verify.power_law import power_law, sample_median
-from rebatch.verify.scaling import Protocol, judged, protocol
+from rebatch.verify.protocol import Protocol, protocol
+from rebatch.verify.scaling import judged
 
 D = [64, 128, 256, 512]
 

@@ -5,7 +5,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from rebatch import Activation, RebatchError, Setting, Target
-from rebatch.symbolic.language.parse import coordinate
+from rebatch.symbolic.language.symbols import coordinate
 from rebatch.verify import strategies
 
 Z1, Z2 = coordinate(1), coordinate(2)

@@ -40,7 +40,7 @@ def test_the_look_ahead_counts(engine):
 @pytest.mark.parametrize(
     ("engine", "patched", "name"),
     [
-        ("dense", dense._DenseSide, "gradient"),
+        ("dense", dense.DenseSide, "gradient"),
         ("lazy", lazy._LazySide, "gradient"),
         ("flow", flow, "solve_ivp"),
     ],
@@ -87,7 +87,7 @@ def test_ctrl_c_keeps_the_finished_steps_of_all_replicas(monkeypatch):
 
 @pytest.mark.parametrize("engine", ["dense", "lazy"])
 def test_ctrl_c_before_the_first_step_is_passed_on(engine, monkeypatch):
-    side = {"dense": dense._DenseSide, "lazy": lazy._LazySide}[engine]
+    side = {"dense": dense.DenseSide, "lazy": lazy._LazySide}[engine]
 
     def interrupted(self, weights):
         raise KeyboardInterrupt

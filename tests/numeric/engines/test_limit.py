@@ -7,7 +7,8 @@ from scipy.special import erf
 from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
 from rebatch.numeric.engines import limit
 from rebatch.numeric.engines.descent import StoppedEarly
-from rebatch.numeric.engines.limit import orthonormalise, simulate_limit
+from rebatch.numeric.engines.limit import simulate_limit
+from rebatch.numeric.engines.recursion import orthonormalise
 from rebatch.numeric.integration import SobolSamples, gauss_hermite
 from rebatch.symbolic.errors import TooLargeError
 
@@ -515,7 +516,7 @@ def test_ctrl_c_keeps_what_is_finished(at, runs, steps, says, monkeypatch):
 def test_ctrl_c_between_grids_keeps_the_last_one(monkeypatch):
     setting = Setting(target="tanh(z1)", activation="erf", alpha=2, eta=0.5, steps=2)
     calls = []
-    original = limit._Run.trajectory
+    original = limit.Run.trajectory
 
     def interrupted(self):
         calls.append(1)
@@ -523,7 +524,7 @@ def test_ctrl_c_between_grids_keeps_the_last_one(monkeypatch):
             raise KeyboardInterrupt
         return original(self)
 
-    monkeypatch.setattr(limit._Run, "trajectory", interrupted)
+    monkeypatch.setattr(limit.Run, "trajectory", interrupted)
     with pytest.warns(StoppedEarly, match="after 1 of"):
         run = simulate(setting, "limit", seed=0)
     assert run.interrupted

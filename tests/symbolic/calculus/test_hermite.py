@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from rebatch import hermite_series
 from rebatch.symbolic.calculus.gaussian import polynomial_expectation
-from rebatch.symbolic.calculus.hermite import hermite_form, rotated_form
+from rebatch.symbolic.calculus.hermite_form import hermite_form, rotated_form
 from rebatch.symbolic.exact.polynomial import rational, to_polynomial
 from rebatch.verify.strategies import polynomial_targets, rotations, transformed
 

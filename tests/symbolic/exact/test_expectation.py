@@ -15,8 +15,10 @@ from rebatch.symbolic.calculus.gaussian import expectation
 from rebatch.symbolic.errors import DivergentError, UndefinedFunctionError
 from rebatch.symbolic.exact.ball import constant_ball, is_zero_constant
 from rebatch.symbolic.exact.known import How
-from rebatch.symbolic.language.parse import coordinate, hermite, parse
-from rebatch.tests.symbolic.conftest import REFERENCE
+from rebatch.symbolic.language.parse import parse
+from rebatch.symbolic.language.symbols import coordinate, hermite
+
+from ...conftest import REFERENCE
 
 z1, z2 = coordinate(1), coordinate(2)
 

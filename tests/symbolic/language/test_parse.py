@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebatch.symbolic.errors import ParseError
-from rebatch.symbolic.language.parse import coordinate, hermite, parse, parse_activation, to_text
+from rebatch.symbolic.language.parse import parse, parse_activation, to_text
+from rebatch.symbolic.language.symbols import coordinate, hermite
 
 z1, z2 = coordinate(1), coordinate(2)
 

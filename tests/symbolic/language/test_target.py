@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from rebatch import RebatchError, Target
-from rebatch.symbolic.language.parse import coordinate
+from rebatch.symbolic.language.symbols import coordinate
 
 
 def test_a_target_evaluates_arrays_row_by_row():

@@ -18,7 +18,7 @@ from rebatch import (
     two_step_verdict,
 )
 from rebatch.symbolic.language.parse import parse
-from rebatch.symbolic.learnability.verdict import any_target, exponents
+from rebatch.symbolic.learnability import any_target, exponents
 from rebatch.verify.strategies import polynomial_targets, rotations, signed_permutations, transformed
 
 SEVERAL = [

@@ -2,7 +2,7 @@ import pytest
 import sympy as sp
 
 from rebatch import Activation, RebatchError, Setting
-from rebatch.symbolic.language.parse import ACTIVATION_VARIABLE as h
+from rebatch.symbolic.language.symbols import ACTIVATION_VARIABLE as h
 
 
 @pytest.mark.parametrize("name", ["erf", "tanh", "linear", "quadratic", "cubic", "h + h^2/2"])

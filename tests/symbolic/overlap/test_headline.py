@@ -3,8 +3,8 @@ import sympy as sp
 from hypothesis import given, settings
 
 from rebatch import overlap_series, two_step_overlap
-from rebatch.symbolic.overlap.two_steps.headline import headlines
-from rebatch.symbolic.overlap.two_steps.two_steps import ALPHA, ETA, LAM
+from rebatch.symbolic.overlap.headline import headlines
+from rebatch.symbolic.overlap.two_steps import ALPHA, ETA, LAM
 from rebatch.verify.strategies import polynomial_targets
 
 RICH = "h + h^2/2 + h^3/6"

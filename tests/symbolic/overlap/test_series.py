@@ -16,9 +16,9 @@ from rebatch import (
     two_step_overlap,
     two_step_verdict,
 )
-from rebatch.symbolic.language.parse import coordinate
-from rebatch.symbolic.overlap.two_steps.headline import headlines
-from rebatch.symbolic.overlap.two_steps.two_steps import ALPHA, ETA, LAM, by_power
+from rebatch.symbolic.language.symbols import coordinate
+from rebatch.symbolic.overlap.headline import headlines
+from rebatch.symbolic.overlap.two_steps import ALPHA, ETA, LAM, by_power
 from rebatch.verify.strategies import polynomial_targets
 
 RICH = "h + h^2/2 + h^3/6"

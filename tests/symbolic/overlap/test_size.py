@@ -3,7 +3,7 @@
 import pytest
 
 from rebatch import Activation, Target, TooLargeError, two_step_overlap
-from rebatch.symbolic.overlap.two_steps.two_steps import _checked_start, _Problem, _size, checked_readout
+from rebatch.symbolic.overlap.two_steps import StepRing, checked_readout, checked_start, size_of
 
 RICH = "h + h^2/2 + h^3/6"
 CASES = [
@@ -25,11 +25,11 @@ def test_the_estimate_is_a_bound_within_two_orders_of_magnitude(
     target, activation, neurons, readout, loss, start, normalize, grams
 ):
     target, activation = Target(target), Activation(activation)
-    a, begin = checked_readout(readout, neurons), _checked_start(start, None, neurons, target.k)
-    problem = _Problem(target, activation, a, loss, begin, normalize)
+    a, begin = checked_readout(readout, neurons), checked_start(start, None, neurons, target.k)
+    problem = StepRing(target, activation, a, loss, begin, normalize)
     first, last = problem.signal[0], problem.signal[-1]
     terms = len(problem.averaged(first * last if grams else last, reuse=True))
-    bound = _size(target, activation, a, loss, begin, normalize).terms(grams=grams)
+    bound = size_of(target, activation, a, loss, begin, normalize).terms(grams=grams)
     assert terms <= bound <= 100 * terms
 
 

@@ -16,8 +16,8 @@ from rebatch import (
     two_step_overlap,
     two_step_verdict,
 )
-from rebatch.symbolic.language.target import compiled
-from rebatch.symbolic.overlap.two_steps.two_steps import ALPHA, ETA, LAM
+from rebatch.symbolic.language.compiled import compiled
+from rebatch.symbolic.overlap.two_steps import ALPHA, ETA, LAM
 from rebatch.verify.strategies import polynomial_targets
 
 RICH = "h + h^2/2 + h^3/6"

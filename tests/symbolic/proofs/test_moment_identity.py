@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from scipy.special import eval_hermitenorm
 
 from rebatch import How, analyze, generative_exponent, generative_leap
-from rebatch.symbolic.language.parse import coordinate, parse
+from rebatch.symbolic.language.parse import parse
+from rebatch.symbolic.language.symbols import coordinate
 from rebatch.symbolic.proofs.moment_identity import first_order_not_excluded, vanishes_in_all_powers
 
 positive = st.builds(sp.Rational, st.integers(1, 6), st.integers(1, 3))

@@ -1,0 +1,225 @@
+"""Where theory meets numbers: `converge`, `verify` and `scaling`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from ...symbolic.errors import RebatchError
+from ..options import (
+    ActivationText,
+    Alpha,
+    AsJson,
+    Eta,
+    Loss,
+    Neurons,
+    NoiseStd,
+    OnePass,
+    TargetOrName,
+    integers_from,
+    text_of,
+)
+from ..terminal import console, print_json, progress_bar
+
+
+def converge(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Link function.")] = "z1",
+    activation: ActivationText = "h",
+    alpha: Alpha = 2.0,
+    eta: Eta = 0.5,
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 2,
+    neurons: Neurons = 1,
+    loss: Loss = "squared",
+    one_pass: OnePass = False,
+    dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
+        "30,100,300,1000,10000,100000,1000000"
+    ),
+    runs: Annotated[
+        str | None,
+        typer.Option(
+            help="Runs at every dimension, or at each, with commas between; by default 300 to 1000."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
+    figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path(
+        "rebatch-convergence.png"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """How runs at dimension d come close to the limit: deviation like 1/d, spread like 1/sqrt(d)."""
+    from ...numeric.setting import Setting
+    from ...verify.convergence import convergence
+    from ..figures import convergence_figure, require_format, save
+
+    require_format(figure)
+    sizes = integers_from("--dimensions", dimensions)
+    setting = Setting(
+        target=target,
+        activation=activation,
+        neurons=neurons,
+        alpha=alpha,
+        eta=eta,
+        steps=steps,
+        loss=loss,
+        reuse=not one_pass,
+    )
+    counts = None if runs is None else integers_from("--runs", runs)
+    if counts is not None:
+        counts = counts * len(sizes) if len(counts) == 1 else counts
+        if len(counts) != len(sizes):
+            raise RebatchError(
+                f"--runs {runs!r} for {len(sizes)} dimensions; allowed are one number, or one for each dimension"
+            )
+    result = convergence(
+        setting,
+        sizes,
+        counts,
+        seed=seed,
+        progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
+    )
+    written = save(convergence_figure(result), figure)
+    if as_json:
+        print_json({**result.to_json(), "figure": str(written)})
+        return
+    console.print(f"{setting}", highlight=False, markup=False)
+    console.print(f"deviation of the mean: d^({result.deviation_slope}); theory -1", highlight=False)
+    controls = ", ".join(map(str, result.controls))
+    console.print(f"control variates:      {controls}; 20 runs are needed for each", highlight=False)
+    console.print(f"spread of the runs:    d^({result.spread_slope}); theory -1/2", highlight=False)
+    console.print(f"figure: {written}", highlight=False)
+
+
+def verify(
+    target: TargetOrName,
+    dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = "2000,16000,128000",
+    runs: Annotated[int, typer.Option(min=6, help="Runs at each d, on one batch and on fresh ones.")] = 24,
+    alpha: Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")] = 2.0,
+    max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
+    false_alarm: Annotated[
+        float, typer.Option(help="Probability of contradicting a true theory, all tests together.")
+    ] = 1e-6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first run.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Draw |M v| against d, verdicts and runs.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put every two-step verdict on a target to an experiment; exit code 1 if theory and numbers disagree."""
+    from ...verify.learnability import learnability
+    from ..tables import learnability_table
+
+    if figure is not None:
+        from ..figures import learnability_figure, require_format, save
+
+        require_format(figure)
+    result = learnability(
+        text_of(target),
+        dimensions=integers_from("--dimensions", dimensions),
+        runs=runs,
+        alpha=alpha,
+        seed=seed,
+        max_order=max_order,
+        false_alarm=false_alarm,
+        progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
+    )
+    written = save(learnability_figure(result), figure) if figure is not None and result.checks else None
+    if as_json:
+        print_json({**result.to_json(), "figure": None if written is None else str(written)})
+    else:
+        console.print(f"[bold]g(z) = {escape(result.target.text)}[/]", highlight=False)
+        for experiment in result.experiments():
+            console.print(f"experiment: {experiment}", highlight=False, markup=False)
+        if result.checks:
+            console.print(learnability_table(result))
+            console.print(
+                "M v: overlap after two steps, predicted, and measured at the largest d; slope: of log |M v| against "
+                "log d, 0 for an overlap, -1/2 for noise.",
+                style="dim",
+                highlight=False,
+            )
+        console.print(result.statement, highlight=False, markup=False)
+        if written is not None:
+            console.print(f"figure: {written}", highlight=False)
+    if result.agrees is False:
+        raise typer.Exit(1)
+
+
+def scaling(
+    target: TargetOrName,
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            "--activation", "-s", help="By default He(n, h)/n! at information exponent n; --reuse: tanh."
+        ),
+    ] = None,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Measure the samples that a reused batch needs instead.")
+    ] = False,
+    dimensions: Annotated[
+        str | None, typer.Option(help="Values of d, with commas between; by default what takes minutes.")
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option(help="Runs at each dimension; 192 by default, 32 with --reuse.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="--reuse: the overlap to reach is the limit's at n = alpha d.")
+    ] = 4.0,
+    eta: Annotated[float | None, typer.Option(help="--reuse: step size.")] = None,
+    steps: Annotated[int, typer.Option(help="--reuse: steps on the batch.")] = 2,
+    noise_std: NoiseStd = 0.0,
+    false_alarm: Annotated[float, typer.Option(help="Chance that a true law is called inconsistent.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
+    figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how learning time grows with d, and hold it against the information exponent.
+
+    Weak-recovery time of online descent, by default; with --reuse, the samples that a reused batch needs. The exit
+    code is 1 where theory and numbers disagree.
+    """
+    from ...symbolic.language.target import Target
+    from ...verify.reuse_samples import ReuseScaling, reuse_scaling
+    from ...verify.scaling import Scaling
+    from ...verify.scaling import scaling as measure
+    from ..figures import require_format, reuse_figure, save, scaling_figure
+    from ..tables import outcome_in_colour, reuse_table, scaling_table
+
+    if figure is not None:
+        require_format(figure)
+    if not reuse and (alpha, eta, steps) != (4.0, None, 2):
+        raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
+    learned = Target(text_of(target), noise_std=noise_std)
+    options: dict[str, Any] = {
+        "seed": seed,
+        "false_alarm": false_alarm,
+        "dimensions": None if dimensions is None else integers_from("--dimensions", dimensions),
+    }
+    result: ReuseScaling | Scaling
+    if reuse:
+        result = samples = reuse_scaling(
+            learned,
+            activation or "tanh",
+            alpha=alpha,
+            eta=eta,
+            steps=steps,
+            runs=32 if replicas is None else replicas,
+            **options,
+        )
+        table, drawn = reuse_table(samples), reuse_figure(samples) if figure else None
+    else:
+        result = times = measure(
+            learned, activation, replicas=192 if replicas is None else replicas, **options
+        )
+        table, drawn = scaling_table(times), scaling_figure(times) if figure else None
+    written = save(drawn, figure) if drawn is not None and figure is not None else None
+    if as_json:
+        print_json({**result.to_json(), "figure": None if written is None else str(written)})
+    else:
+        console.print(result.heading(), highlight=False, markup=False)
+        console.print(table)
+        console.print(outcome_in_colour(result.outcome, result.statement()), highlight=False)
+        if result.interrupted:
+            console.print("interrupted: the dimensions finished before", highlight=False)
+        if written is not None:
+            console.print(f"figure: {written}", highlight=False)
+    if result.outcome == "inconsistent":
+        raise typer.Exit(1)

@@ -1,0 +1,214 @@
+"""What theory says of a target: `analyze`, `catalog` and `overlap`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from ...symbolic.errors import RebatchError
+from ..options import (
+    AsJson,
+    AsLatex,
+    Loss,
+    Neurons,
+    NoiseStd,
+    OnePass,
+    Readout,
+    TargetOrName,
+    TargetText,
+    WeightDecay,
+    readout_from,
+    start_from,
+    text_of,
+)
+from ..terminal import console, print_json, progress_bar
+
+
+def analyze(
+    target: TargetOrName,
+    max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
+    as_json: AsJson = False,
+    as_latex: AsLatex = False,
+) -> None:
+    """What each algorithm can learn of a target and how many samples it needs, each line with its proof."""
+    from ...symbolic.learnability.analysis import analyze as analyze_target
+    from ..tables import directions_table, exponents_table, proofs_table, samples_table
+
+    text = text_of(target)
+    analysis = analyze_target(text, max_order=max_order)
+    if as_json:
+        print_json(analysis.to_json())
+        return
+    if as_latex:
+        print(analysis.latex())
+        return
+    plural = "direction" if analysis.dimension == 1 else "directions"
+    console.print(f"[bold]g(z) = {escape(text)}[/], {analysis.dimension} {plural}", highlight=False)
+    tables = (directions_table, exponents_table, proofs_table, samples_table)
+    for table in tables if analysis.two_step else (exponents_table,):
+        console.print(table(analysis))
+
+
+def catalog(as_json: AsJson = False) -> None:
+    """The named targets of the literature with their exponents."""
+    from ...symbolic.language.catalog import catalog as entries
+    from ...symbolic.learnability.analysis import analyze as analyze_target
+    from ..tables import catalog_table
+
+    rows = [
+        (entry, analyze_target(entry.target))
+        for entry in progress_bar(entries(), "analyzing", show=not as_json)
+    ]
+    if as_json:
+        print_json(
+            [
+                {"name": entry.name, "paper": entry.paper, "note": entry.note, **analysis.to_json()}
+                for entry, analysis in rows
+            ]
+        )
+        return
+    console.print(catalog_table(rows))
+
+
+def overlap(
+    target: TargetText,
+    activation: Annotated[
+        str | None,
+        typer.Option("--activation", "-s", help="A name, or an expression in h; left out: any activation."),
+    ] = None,
+    neurons: Neurons = 1,
+    alpha: Annotated[
+        float | None, typer.Option(help="Samples per dimension; with --eta, print numbers.")
+    ] = None,
+    eta: Annotated[float | None, typer.Option(help="Step size; with --alpha, print numbers.")] = None,
+    weight_decay: WeightDecay = 0.0,
+    loss: Loss = "squared",
+    noise_std: NoiseStd = 0.0,
+    readout: Readout = None,
+    one_pass: OnePass = False,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Rows back to norm sqrt(d) each step.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(help='M at the start, "1/3,0" or a row per neuron, "0.1,0;0,0.2"; 0 by default.'),
+    ] = None,
+    series: Annotated[
+        int | None,
+        typer.Option(
+            help="Expand M^2 to this power of eta; by default, unless sigma is a polynomial, to the greatest m of a "
+            "witness."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    as_latex: AsLatex = False,
+    as_python: Annotated[bool, typer.Option("--python", help="Print a NumPy function.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw M^2 against eta, with and without reuse, up to twice --eta.")
+    ] = None,
+    map_figure: Annotated[
+        Path | None, typer.Option("--map", help="Draw M^2 over (alpha, eta), up to twice --alpha and --eta.")
+    ] = None,
+    runs: Annotated[int, typer.Option(help="Simulated runs behind each point in --figure; 0: none.")] = 0,
+    d: Annotated[int, typer.Option("--d", "-d", help="Their input dimension.")] = 100_000,
+) -> None:
+    """The overlap after one and two steps: exact formulas, series in the step size, numbers.
+
+    A polynomial activation has an exact formula; another one a series in eta, or numbers with --alpha and --eta;
+    without an activation the series is universal, in moments of sigma and its derivatives.
+    """
+    from ...symbolic.language.target import Target
+    from ..formulas import for_terminal
+    from ..overlap import Answer, formulas_of, numbers_of
+    from ..tables import headline_table, overlaps_table
+
+    if as_json + as_latex + as_python > 1:
+        raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
+    if (alpha is None) != (eta is None):
+        raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
+    for path in (figure, map_figure):
+        if path is not None:
+            from ..figures import require_format
+
+            require_format(path)
+            if alpha is None:
+                raise RebatchError("a figure is drawn around --alpha and --eta; give both")
+    if activation is None:
+        _require_open_activation(
+            {"--alpha and --eta": alpha, "--python": as_python, "--normalize": normalize, "--start": start}
+        )
+    learned = Target(target, noise_std=noise_std)
+    options: dict[str, Any] = {"neurons": neurons, "readout": readout_from(readout), "loss": loss}
+    begin = start_from(start)
+    reused, fresh = formulas_of(
+        learned,
+        activation,
+        series,
+        numeric=alpha is not None,
+        normalize=normalize,
+        begin=begin,
+        options=options,
+    )
+    answer = Answer(reused, fresh, one_pass, None)
+    if activation is not None and alpha is not None and eta is not None:
+        from ...numeric.setting import Setting
+        from .. import study
+
+        experiment = Setting(
+            target=learned,
+            activation=activation,
+            alpha=alpha,
+            eta=eta,
+            steps=2,
+            weight_decay=weight_decay,
+            normalize=normalize,
+            reuse=not one_pass,
+            **options,
+            **begin,
+        )
+        if figure is not None or map_figure is not None:
+            predictions = study.predictions_of(experiment, options["readout"])
+        if figure is not None:
+            _draw_curves(predictions, experiment, figure, runs, d, show=not as_json)
+        if map_figure is not None:
+            study.draw_map(predictions[not one_pass], experiment, map_figure)
+        answer = Answer(reused, fresh, one_pass, numbers_of(experiment, answer.exact))
+    if as_json:
+        print_json(answer.to_json())
+        return
+    if as_python or as_latex:
+        print(answer.to_python() if as_python else answer.latex())
+        return
+    for line in answer.formula_lines():
+        print(line)
+    if answer.rows:
+        console.print(headline_table(answer.rows))
+    for line in (*answer.notes(), *answer.gain_lines()):
+        print(line)
+    if answer.numbers is not None:
+        title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
+        console.print(for_terminal(title), highlight=False)
+        console.print(overlaps_table(answer.numbers.M, answer.numbers.errors))
+        if answer.numbers.meaning:
+            print(f"±: {answer.numbers.meaning}")
+
+
+def _require_open_activation(given: dict[str, Any]) -> None:
+    """Refuse options that an activation left open has no answer to."""
+    if needing := [option for option, value in given.items() if value is not None and value is not False]:
+        raise RebatchError(
+            f"{', '.join(needing)}: give an activation too, -s; without one the formula is universal, in moments "
+            "such as E[sigma' sigma'']"
+        )
+
+
+def _draw_curves(predictions: Any, experiment: Any, path: Path, runs: int, d: int, *, show: bool) -> None:
+    """Draw M^2 against eta up to twice the experiment's, with points from runs where they are asked for."""
+    from .. import study
+
+    points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
+    held = study.held_against_runs(
+        predictions, experiment, points, runs, d, lambda jobs: progress_bar(jobs, "simulating", show=show)
+    )
+    study.draw_curves(predictions, experiment, 2 * experiment.eta, held, path)

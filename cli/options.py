@@ -1,0 +1,103 @@
+"""The options that several commands share, and how their texts are read."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ..symbolic.errors import RebatchError
+
+TargetText = Annotated[str, typer.Argument(metavar="TARGET", help='Link function, such as "z1 + He(3, z2)".')]
+
+
+TargetOrName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help='Link function, such as "z1 + He(3, z2)", or @name of the catalog.'
+    ),
+]
+
+
+ActivationText = Annotated[str, typer.Option("--activation", "-s", help="A name, or a polynomial in h.")]
+
+
+Neurons = Annotated[int, typer.Option("--neurons", "-p", help="Number of neurons.")]
+
+
+Alpha = Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")]
+
+
+Eta = Annotated[float, typer.Option(help="Step size.")]
+
+
+WeightDecay = Annotated[float, typer.Option(help="Weight decay lam.")]
+
+
+Loss = Annotated[Literal["squared", "correlation"], typer.Option(help="What a step descends.")]
+
+
+NoiseStd = Annotated[float, typer.Option(help="Standard deviation of the label noise.")]
+
+
+OnePass = Annotated[bool, typer.Option("--one-pass", help="A fresh batch at every step.")]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+AsLatex = Annotated[bool, typer.Option("--latex", help="Print LaTeX.")]
+
+
+Readout = Annotated[
+    str | None, typer.Option(help="Second layer, p numbers with commas between; default (-1)^j / sqrt(p).")
+]
+
+
+def text_of(target: str) -> str:
+    """Return the target's text, of one of the catalog where it is given by @name."""
+    if not target.startswith("@"):
+        return target
+    from ..symbolic.language.catalog import named
+
+    return named(target).text
+
+
+def integers_from(option: str, text: str) -> list[int]:
+    """Return the integers of a list with commas."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise RebatchError(f"{option} {text!r}; allowed are integers with commas between") from None
+
+
+def readout_from(text: str | None) -> list[Any] | None:
+    """Return the second layer, numbers with commas, exactly as written."""
+    if text is None:
+        return None
+    try:
+        return [number_from(part) for part in text.split(",")]
+    except (ValueError, OverflowError):
+        raise RebatchError(
+            f"--readout {text!r}; allowed are numbers with commas between, 0.5,-0.5 or 1/sqrt(2),0"
+        ) from None
+
+
+def start_from(text: str | None, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the start as an argument, if one is given: numbers, or one of the names."""
+    if text is None:
+        return {}
+    if text in names:
+        return {"start": text}
+    try:
+        return {"start": [[number_from(x) for x in row.split(",")] for row in text.split(";")]}
+    except (ValueError, OverflowError):
+        raise RebatchError(
+            f"--start {text!r}; allowed are {''.join(f'{name}, ' for name in names)}numbers with commas between, "
+            "a row per neuron with ; between: 1/3,0;0,0.2"
+        ) from None
+
+
+def number_from(text: str) -> Any:
+    """Return a number as it is written, 1/3 or sqrt(2)/2 exactly."""
+    from ..symbolic.overlap.network import constant
+
+    return constant(text)

@@ -1,0 +1,240 @@
+"""The polynomial ring in which two steps of a polynomial network are taken (theory, 5.1)."""
+
+from collections.abc import Sequence
+from functools import cache, reduce
+from operator import add, mul
+
+import sympy as sp
+from flint import fmpq, fmpq_mpoly
+
+from ..calculus.gaussian import moments, smoothed
+from ..exact.polynomial import rational, ring, to_polynomial
+from ..language.symbols import ACTIVATION_VARIABLE
+from ..language.target import Target
+from .activation import Activation
+from .eta import ALPHA, ETA, LAM
+from .network import Loss, Start, exact
+from .size import Size
+
+Matrix = list[list[fmpq_mpoly]]
+
+
+def size_of(
+    target: Target,
+    activation: Activation,
+    readout: tuple[sp.Expr, ...],
+    loss: Loss,
+    begin: "Start",
+    normalize: bool,
+) -> Size:
+    """Return what the size of the formula depends on.
+
+    Raises
+    ------
+    NotPolynomialError
+        If the target is not a polynomial.
+    """
+    g = to_polynomial(target.expr, target.coordinates)
+    return Size(
+        k=target.k + (target.noise_std > 0),
+        p=len(readout),
+        target=max(0, int(g.total_degree())),
+        activation=max(0, int(sp.degree(activation.expr, ACTIVATION_VARIABLE))),
+        squared=loss == "squared",
+        scales=len({i for i, _ in _common_scales(readout)[0]}),
+        orthonormal=begin.is_orthonormal,
+        norms=normalize,
+    )
+
+
+def _dot(a: Sequence[fmpq_mpoly], b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
+    return reduce(add, map(mul, a, b))
+
+
+def _form(a: Sequence[fmpq_mpoly], matrix: Matrix, b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
+    """Return a^T A b."""
+    return _dot(a, [_dot(row, b) for row in matrix])
+
+
+class StepRing:
+    """The ring in which one two-step problem is computed.
+
+    Its variables: the latent z (k), the fields h (p) and the label noise xi, over which expectations are taken;
+    then the parameters alpha, eta, lam and the independent readout symbols, which remain.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        activation: Activation,
+        readout: tuple[sp.Expr, ...],
+        loss: Loss,
+        start: Start,
+        normalize: bool = False,
+    ) -> None:
+        self.k, self.p, self.loss = target.k, len(readout), loss
+        self.start = start
+        # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
+        ratios, self._scales = _common_scales(readout)
+        self._gaussians = self.k + self.p + 1
+        fields = [f"h{j + 1}" for j in range(self.p)]
+        latent = [str(z) for z in target.coordinates]
+        scales = [f"a{i + 1}" for i in range(len(self._scales))]
+        norms = [f"norm{j + 1}" for j in range(self.p)] if normalize else []
+        self.ring = ring([*fields, *latent, "xi", "alpha", "eta", "lam", *scales, *norms])
+        generators = self.ring.gens()
+        self.h = generators[: self.p]
+        self.z = generators[self.p : self.p + self.k]
+        self.alpha, self.eta, self.lam = generators[self._gaussians : self._gaussians + 3]
+        symbols = generators[self._gaussians + 3 :]
+        # 1 / |w^1_j|, put in as a symbol: the second step is a polynomial in it.
+        self.norm = symbols[len(scales) :] if normalize else [self.ring.constant(1)] * self.p
+        self.a = [symbols[i] * ratio for i, ratio in ratios]
+        g = to_polynomial(target.expr, target.coordinates).compose(*self.z, ctx=self.ring)
+        noise = exact(target.noise_std)
+        self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
+        self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
+        self.zero = self.ring.constant(0)
+        self.M0, self.S, self.S_inverse = (
+            [[self._constant(x) for x in matrix.row(j)] for j in range(self.p)]
+            for matrix in (start.M, start.rest, start.rest.pinv())
+        )
+        # As functions of the fields, and of z, e and the noise: there the generators h stand for e.
+        self.signal = self.signals()
+        self.h0 = [_dot(M, self.z) + e for M, e in zip(self.M0, self.h, strict=True)]
+        self.g0 = [g.compose(*self.h0, *generators[self.p :]) for g in self.signal]
+        self._values: list[sp.Expr] = [ALPHA, ETA, LAM, *self._scales]
+        if normalize:
+            self._values += sp.symbols(f"s1:{self.p + 1}", positive=True)
+
+    def _constant(self, x: sp.Rational) -> fmpq_mpoly:
+        return self.ring.constant(fmpq(int(x.p), int(x.q)))
+
+    def signals(self) -> list[fmpq_mpoly]:
+        """Return g_j = a_j sigma'(h_j) r as polynomials in the fields, the latent z and the noise."""
+        sigma_prime = self._sigma.derivative(0)
+        r = self.y
+        if self.loss == "squared":
+            for a, h in zip(self.a, self.h, strict=True):
+                r = r - a * self._sigma.compose(h, ctx=self.ring)
+        return [a * sigma_prime.compose(h, ctx=self.ring) * r for a, h in zip(self.a, self.h, strict=True)]
+
+    def expectation(self, polynomial: fmpq_mpoly) -> fmpq_mpoly:
+        """Return E[.] over e, latent and noise, as a polynomial in the parameters."""
+        if not self.start.is_orthonormal:
+            generators = self.ring.gens()
+            polynomial = smoothed(polynomial, self.S).compose(*[self.zero] * self.p, *generators[self.p :])
+        average = moments(polynomial, self._gaussians)
+        padding = (0,) * self._gaussians
+        return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
+
+    @cache  # noqa: B019 - a problem lives as long as its call
+    def first_step(self) -> tuple[Matrix, Matrix, Matrix]:
+        """Return M^1 (p x k), N^1 (p x p) and the covariance alpha E[g^0 g^0^T] of omega (p x p)."""
+        g = self.g0
+        step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
+        M1 = [
+            [decay * M + step * self.expectation(gj * z) for M, z in zip(row, self.z, strict=True)]
+            for row, gj in zip(self.M0, g, strict=True)
+        ]
+        ge = [[self.expectation(gi * e) for e in self.h] for gi in g]
+        N1 = [
+            [decay * int(i == j) + step * _dot(ge[i], self.S_inverse[j]) for j in range(self.p)]
+            for i in range(self.p)
+        ]
+        C = [[self.alpha * self.expectation(gi * gj) for gj in g] for gi in g]
+        return M1, N1, C
+
+    def first_gram(self) -> Matrix:
+        """Return Q^1 (p x p)."""
+        M1, N1, C = self.first_step()
+        return [
+            [_dot(M1[i], M1[j]) + _form(N1[i], self.S, N1[j]) + self.eta**2 * C[i][j] for j in range(self.p)]
+            for i in range(self.p)
+        ]
+
+    def second_step(self, *, reuse: bool) -> Matrix:
+        """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k)."""
+        M1, _, _ = self.first_step()
+        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
+        step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
+        return [
+            [
+                decay * self.norm[j] * M1[j][r] + step * self.expectation(g1[j] * self.z[r])
+                for r in range(self.k)
+            ]
+            for j in range(self.p)
+        ]
+
+    def averaged(self, f: fmpq_mpoly, *, reuse: bool) -> fmpq_mpoly:
+        """Return E[f(h^1) | z, e, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
+        M1, N1, C = self.first_step()
+        s = self.norm
+        noise = [[self.eta**2 * s[i] * s[j] * C[i][j] for j in range(self.p)] for i in range(self.p)]
+        fields = []
+        for j in range(self.p):
+            A = _dot(M1[j], self.z) + _dot(N1[j], self.h)
+            fields.append(s[j] * (A + self.eta * self.g0[j] if reuse else A))
+        return smoothed(f, noise).compose(*fields, *self.ring.gens()[self.p :])
+
+    def second_gram(self, *, reuse: bool, diagonal: bool = False) -> Matrix:
+        """Return Q^2 (p x p), or its diagonal alone; the formula stands at :attr:`TwoStepOverlap.Q2`."""
+        p, s, everyone = self.p, self.norm, range(self.p)
+        C = self.first_step()[2]
+        Q1 = self.first_gram()
+        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
+        gz = [[self.expectation(g * z) for z in self.z] for g in g1]
+        ge = [[self.expectation(g * e) for e in self.h] for g in g1]
+        D = [
+            [
+                self.eta * s[j] * self.expectation(self.averaged(self.signal[i].derivative(j), reuse=reuse))
+                for j in everyone
+            ]
+            for i in everyone
+        ]
+        seen = [[self.expectation(a * b) * int(reuse) for b in g1] for a in self.g0]
+        gf = [[self.expectation(self.averaged(g * h, reuse=reuse)) for h in self.h] for g in self.signal]
+        decay = 1 - self.eta * self.lam
+        result = [[self.zero] * p for _ in everyone]
+        for i in everyone:
+            for j in (i,) if diagonal else range(i + 1):
+                gradients = _dot(gz[i], gz[j]) + _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
+                gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
+                squares = self.expectation(self.averaged(self.signal[i] * self.signal[j], reuse=reuse))
+                result[i][j] = result[j][i] = (
+                    decay**2 * s[i] * s[j] * Q1[i][j]
+                    + decay * self.eta * self.alpha * (gf[i][j] + gf[j][i])
+                    + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
+                )
+        return result
+
+    def matrix(self, entries: Matrix) -> sp.ImmutableMatrix:
+        """Return a matrix of polynomials in the parameters in SymPy, the readout put in."""
+        return sp.ImmutableMatrix([[self.to_expr(x) for x in row] for row in entries])
+
+    def to_expr(self, polynomial: fmpq_mpoly) -> sp.Expr:
+        """Return a polynomial in the parameters as a SymPy expression, the readout put in."""
+        power = cache(lambda i, n: self._values[i] ** n)
+        return sp.Add(
+            *(
+                sp.Mul(
+                    rational(c), *(power(i, int(n)) for i, n in enumerate(exponents[self._gaussians :]) if n)
+                )
+                for exponents, c in polynomial.to_dict().items()
+            )
+        )
+
+
+def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]], list[sp.Expr]]:
+    """Write each a_j as (rational) * scales[i]; return the pairs (i, rational) and the scales."""
+    scales: list[sp.Expr] = [sp.Integer(1)]
+    pairs = []
+    for a in readout:
+        ratios = [sp.radsimp(a / scale) for scale in scales]
+        shared = next((i for i, ratio in enumerate(ratios) if ratio.is_Rational), None)
+        if shared is None:
+            shared = len(scales)
+            scales.append(a)
+            ratios.append(sp.Integer(1))
+        pairs.append((shared, fmpq(int(ratios[shared].p), int(ratios[shared].q))))
+    return pairs, scales

@@ -1,0 +1,135 @@
+"""Which orthogonal maps fix a target: exactly for polynomials, by proved identities for the others."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import combinations, permutations, product
+
+import numpy as np
+import sympy as sp
+from flint import fmpq, fmpq_mpoly
+from numpy.typing import NDArray
+
+from ..exact.subspace import Subspace, Vector, as_floats, is_exact
+from .averages import Averages
+from .permutations import (
+    _signed_permutation,
+    _single_flips,
+    signed_permutation_symmetries,
+    swaps,
+)
+from .rotations import rotation, rotation_symmetry, scaled_to, turn_in_words
+from .symmetry import Matrix, Symmetry, exact_matrix, moved
+
+MAX_EXPRESSION_COORDINATES_SEARCHED = 5
+# A rotation by 2 pi / m has a power of prime order, which moves the same plane.
+MAX_TURN = 13
+_FINGERPRINT_POINTS = 8
+# Far above rounding: a map that fixes the target must pass, the normal form decides on those that pass.
+_FINGERPRINT_TOLERANCE = 1e-7
+
+
+class PolynomialFixer:
+    """Decides on a polynomial by expanding both sides."""
+
+    def __init__(self, g: fmpq_mpoly) -> None:
+        self.g, self.k = g, int(g.context().nvars())
+
+    def fixes(self, matrix: Matrix) -> bool:
+        """Whether g(R z) = g(z)."""
+        return fixes(self.g, matrix)
+
+    def signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        """Return signed permutations that fix g; complete up to `MAX_COORDINATES_SEARCHED` coordinates."""
+        return signed_permutation_symmetries(self.g)
+
+    def rotation(self, plane: Subspace) -> Symmetry | None:
+        """Return the rotation of a plane by the least angle that fixes g."""
+        return rotation_symmetry(self.g, plane)
+
+    def mirrors(self) -> list[Vector]:
+        """Return no direction: those that are asked about are tried anyway."""
+        return []
+
+
+class ExpressionFixer:
+    """Decides on any target: points in floating point sort out most maps, the normal form proves the others."""
+
+    def __init__(self, averages: Averages) -> None:
+        self.averages, self.k = averages, averages.target.k
+        # Any points will do: they only spare exact work.
+        self.points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
+        self._values = averages.target(self.points)
+
+    def fixes(self, matrix: Matrix, sign: int = 1) -> bool:
+        """Whether g(R z) = sign g(z) is proved."""
+        R = np.array([as_floats(row) for row in matrix])
+        if not self._agrees(self.points @ R.T, sign) or not all(map(is_exact, matrix)):
+            return False
+        difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
+        # Arguments of functions are compared as they are written: a second time written out.
+        return self.averages.is_identity(difference) or self.averages.is_identity(sp.expand(difference))
+
+    def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
+        with np.errstate(all="ignore"):
+            difference = np.abs(self.averages.target(points) - sign * self._values)
+        return bool(np.all(difference <= _FINGERPRINT_TOLERANCE * (1 + np.abs(self._values))))
+
+    def signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        """Return signed permutations of the coordinates that fix g.
+
+        Complete up to `MAX_EXPRESSION_COORDINATES_SEARCHED` coordinates that occur; beyond, swaps and single flips.
+        """
+        return self._signed_permutations
+
+    @cached_property
+    def _signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        used = self.averages.used
+        complete = len(used) <= MAX_EXPRESSION_COORDINATES_SEARCHED
+        found: list[Symmetry] = []
+        hidden = Subspace.zero(self.k)
+        for order in permutations(range(len(used))) if complete else swaps(len(used)):
+            for signs in product((1, -1), repeat=len(used)) if complete else _single_flips(len(used)):
+                images = [(m, 1) for m in range(self.k)]
+                for m, (image, sign) in enumerate(zip(order, signs, strict=True)):
+                    images[used[m]] = (used[image], sign)
+                where, flips = zip(*images, strict=True)
+                if not self._agrees(self.points[:, where] * np.array(flips), 1):
+                    continue
+                symmetry = _signed_permutation(images)
+                larger = hidden + Subspace.span(symmetry.moved, self.k)
+                matrix = [[fmpq(sign * int(j == image)) for j in range(self.k)] for image, sign in images]
+                if larger != hidden and self.fixes(matrix):
+                    found.append(symmetry)
+                    hidden = larger
+        return tuple(found), complete
+
+    def rotation(self, plane: Subspace) -> Symmetry | None:
+        """Return a rotation of a plane by 2 pi / m that fixes g, of those m that are tried."""
+        for m in (*sp.primerange(3, MAX_TURN + 1), 4):
+            turn = rotation(plane, m)
+            if turn is not None and self.fixes(turn):
+                return Symmetry(
+                    exact_matrix(turn), plane.orthogonal_basis(), turn_in_words(plane, f"2 pi / {m}")
+                )
+        return None
+
+    def mirrors(self) -> list[Vector]:
+        """Return the linear forms u of the target, and u - u' and u + u' scaled to one length, which swap two."""
+        forms = self.averages.directions
+        found = [*forms]
+        for u, v in combinations(forms, 2):
+            if (w := scaled_to(v, u)) is not None:
+                found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
+        return [v for v in found if any(v)]
+
+
+def fixes(g: fmpq_mpoly, matrix: Sequence[Sequence[fmpq]]) -> bool:
+    """Whether g(R z) = g(z), by expanding both sides."""
+    generators = g.context().gens()
+    images = []
+    for row in matrix:
+        image = g.context().constant(0)
+        for x, z in zip(row, generators, strict=True):
+            image = image + x * z
+        images.append(image)
+    return bool(g.compose(*images) == g)

@@ -1,0 +1,90 @@
+"""Rotations of a plane that fix a polynomial, by its harmonics (theory, 3.4)."""
+
+from math import gcd
+
+import sympy as sp
+from flint import fmpq, fmpq_mpoly
+
+from ..exact.expectation import Expectation
+from ..exact.polynomial import ring
+from ..exact.real import Scalar, scalar
+from ..exact.subspace import Subspace, Vector, dot, in_words, is_rational, squared_length
+from .symmetry import Symmetry, exact_matrix
+
+
+def rotation_symmetry(g: fmpq_mpoly, plane: Subspace) -> Symmetry | None:
+    """Return the rotation of a plane by the least angle 2 pi / m that fixes g, m >= 2, else None.
+
+    The plane's orthogonal basis is scaled to one length first, which over the rationals needs |b1| / |b2| rational;
+    otherwise there is no answer by this means.
+    """
+    b1, b2 = plane.orthogonal_basis()
+    b2 = scaled_to(b2, b1) or ()
+    if not b2 or not is_rational(b2):
+        return None
+    angles = _angular_orders(g, b1, b2, plane)
+    m = gcd(*angles) if angles else 0
+    if m == 1:
+        return None
+    # A radial target is fixed by every rotation; a quarter turn is rational.
+    turn = rotation(plane, m or 4)
+    assert turn is not None
+    angle = "every angle" if m == 0 else f"2 pi / {m}"
+    return Symmetry(exact_matrix(turn), plane.orthogonal_basis(), turn_in_words(plane, angle))
+
+
+def scaled_to(v: Vector, u: Vector) -> Vector | None:
+    """Return v scaled to the length of u; None if one of them is not known exactly."""
+    wanted, present = squared_length(u), squared_length(v)
+    if wanted is None or present is None:
+        return None
+    ratio = scalar(Expectation.exact(sp.sqrt(wanted / present)))
+    return tuple(ratio * x for x in v)
+
+
+def rotation(plane: Subspace, m: int) -> list[list[Scalar]] | None:
+    """Return the matrix of the rotation of a plane by 2 pi / m; None if the plane is not known exactly."""
+    b1, other = plane.orthogonal_basis()
+    b2, size = scaled_to(other, b1), dot(b1, b1)
+    if b2 is None:
+        return None
+    c, s = (scalar(Expectation.exact(f(2 * sp.pi / m))) for f in (sp.cos, sp.sin))
+    k = range(plane.ambient)
+    return [
+        [
+            ((c - 1) * (b1[i] * b1[j] + b2[i] * b2[j]) + s * (b2[i] * b1[j] - b1[i] * b2[j])) / size
+            + int(i == j)
+            for j in k
+        ]
+        for i in k
+    ]
+
+
+def turn_in_words(plane: Subspace, angle: str) -> str:
+    """Return what a rotation does, in words."""
+    return f"rotates the plane of {', '.join(map(in_words, plane.orthogonal_basis()))} by {angle}"
+
+
+def _angular_orders(g: fmpq_mpoly, b1: Vector, b2: Vector, plane: Subspace) -> set[int]:
+    """Return |a - b| over the terms w^a conj(w)^b, w = t1 + i t2, of g in coordinates along the plane.
+
+    t1 = (w + v) / 2 and t2 = (w - v) / 2i for v = conj(w). The powers of i are carried in a ring with i^2 = -1.
+    """
+    rest = plane.complement().orthogonal_basis()
+    context = ring(["w", "v", "i", *(f"t{m}" for m in range(len(rest)))])
+    w, v, i, *others = context.gens()
+    t1, t2 = (w + v) * fmpq(1, 2), (v - w) * i * fmpq(1, 2)
+    coordinates = []
+    for r in range(plane.ambient):
+        z = t1 * b1[r] + t2 * b2[r]
+        for b, t in zip(rest, others, strict=True):
+            z = z + t * b[r]
+        coordinates.append(z)
+    expanded = g.compose(*coordinates, ctx=context)
+    total: dict[tuple[int, ...], list[fmpq]] = {}
+    for exponents, coefficient in expanded.to_dict().items():
+        power = int(exponents[2])
+        key = (int(exponents[0]), int(exponents[1]), *map(int, exponents[3:]))
+        parts = total.setdefault(key, [fmpq(0), fmpq(0)])
+        parts[power % 2] += coefficient * (-1) ** (power // 2)
+    return {abs(key[0] - key[1]) for key, parts in total.items() if any(parts) and key[0] != key[1]}
