@@ -10,8 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...kernels.gradient import fields as compute_fields
-from ...kernels.gradient import gradient
 from ...kernels.signals import KINDS, signals
 from ...symbolic.errors import RebatchError
 from ..labels import labels
@@ -22,6 +20,8 @@ from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
 from .descent import descend
+from .rows import RowBlocks, Rows, as_rows, gradient
+from .rows import fields as compute_fields
 
 Precision = Literal["float64", "float32"]
 PRECISIONS = ("float64", "float32")
@@ -37,7 +37,7 @@ def simulate_dense(
     seed: int,
     threads: int | None = None,
     precision: Precision = "float64",
-    X: NDArray[Any] | None = None,
+    X: Any = None,
     directions: ArrayLike | None = None,
     fields: bool = False,
 ) -> Trajectory:
@@ -54,9 +54,11 @@ def simulate_dense(
         By default one per core.
     precision : {"float64", "float32"}
         Of the drawn X and of products with it; ignored where `X` is given, which has its own.
-    X : ndarray or memory map, shape (n, d), float32 or float64, optional
+    X : ndarray, memory map, dask.array.Array or zarr.Array, shape (n, d), float32 or float64, optional
         The user's own samples, one per row, at least alpha d of them (further rows are not used); every row
         contiguous. Only with ``reuse=True``. Entries are taken as they are: theory speaks of N(0, 1).
+        An array of Dask or Zarr (extra `cluster`) is read by blocks of rows, on the scheduler that Dask has at hand,
+        and may be larger than memory: each step sums the blocks' gradients.
     directions : array_like, shape (k, d), optional
         The rows of W*, orthogonal, of norm sqrt(d); by default uniformly random.
     fields : bool
@@ -75,7 +77,7 @@ def simulate_dense(
     ----------
     theory, 6.1. Time: one read of the batch per step, or 4 p n d flops where p is large.
     """
-    X, d = _checked_data(setting, X, d)
+    X, d = _checked_data(setting, as_rows(X), d)
     if precision not in PRECISIONS:
         raise RebatchError(f"precision = {precision!r}; allowed are {', '.join(PRECISIONS)}")
     with thread_pool(threads) as pool:
@@ -88,17 +90,22 @@ def simulate_dense(
     return record.trajectory(engine="dense", d=d, seed=int(seed), precision=str(side.dtype), variables=kept)
 
 
-def _checked_data(setting: Setting, X: NDArray[Any] | None, d: int | None) -> tuple[NDArray[Any] | None, int]:
+def _checked_data(setting: Setting, X: Any, d: int | None) -> tuple[Rows | None, int]:
     """Return X, or None, and d, after checking them against each other and the setting."""
     if X is None:
         if d is None:
             raise RebatchError("d is missing; allowed are integers >= k + p, or data X of shape (n, d)")
         setting.samples(d)
         return None, int(d)
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.name not in PRECISIONS or not X.dtype.isnative:
-        given = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
+    if (
+        not isinstance(X, np.ndarray | RowBlocks)
+        or X.ndim != 2
+        or X.dtype.name not in PRECISIONS
+        or not X.dtype.isnative
+    ):
+        given = f"{X.dtype} of shape {X.shape}" if hasattr(X, "shape") else type(X).__name__
         raise RebatchError(f"X is {given}; allowed are arrays of shape (n, d), float32 or float64")
-    if X.strides[1] != X.itemsize:
+    if isinstance(X, np.ndarray) and X.strides[1] != X.itemsize:
         raise RebatchError(
             "the rows of X are not contiguous; allowed is C order (np.ascontiguousarray copies)"
         )
@@ -123,7 +130,7 @@ class DenseSide:
         d: int,
         seed: np.random.SeedSequence,
         threads: int,
-        X: NDArray[Any] | None,
+        X: Rows | None,
         precision: Precision,
         directions: ArrayLike | None,
     ) -> None:
