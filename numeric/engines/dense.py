@@ -172,9 +172,8 @@ class DenseSide:
         return weights
 
     def _draw_data(self) -> None:
-        if self.X is None:
-            self.X = np.empty((self.n, self.d), dtype=self.dtype)
-        X = self.X
+        X = self.X if isinstance(self.X, np.ndarray) else np.empty((self.n, self.d), dtype=self.dtype)
+        self.X = X
         (child,) = self.seed.spawn(1)
         starts = range(0, self.n, _ROWS_PER_STREAM)
 

@@ -127,13 +127,18 @@ def _fields_of_block(block: NDArray[Any], rows: NDArray[np.intp], W: NDArray[Any
 
 
 def _gradient_of_block(
-    block: NDArray[Any], rows: NDArray[np.intp], y: NDArray[np.float64], W: NDArray[Any], *network: Any
+    block: NDArray[Any],
+    rows: NDArray[np.intp],
+    y: NDArray[np.float64],
+    W: NDArray[Any],
+    a: NDArray[np.float64],
+    kind: int,
+    coefficients: NDArray[np.float64],
+    correlation: bool,
 ) -> tuple[NDArray[np.float64], float]:
     """Return the block's share of the gradient, and of the loss."""
     out = np.empty(W.shape)
     parts = aligned((1, *W.shape), W.dtype)
-    labels = np.ascontiguousarray(y)
-    loss = dense_gradient(
-        np.ascontiguousarray(block), rows.astype(np.intp), labels, W, *network, parts, out, 1
-    )
+    block, rows, y = np.ascontiguousarray(block), rows.astype(np.intp), np.ascontiguousarray(y)
+    loss = dense_gradient(block, rows, y, W, a, kind, coefficients, correlation, parts, out, 1)
     return out, loss
