@@ -1,0 +1,83 @@
+"""Many trajectories as one labelled dataset: an axis for each parameter that varies among them."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..symbolic.errors import RebatchError
+from ..symbolic.overlap.network import default_readout
+from .trajectory import Trajectory
+
+# What the data carry along every axis of their own, whichever parameters vary.
+_VARIABLES = ("M", "Q", "training_loss", "test_loss")
+
+
+def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
+    """Return the overlaps and losses of several runs in one dataset.
+
+    What differs among the runs (parameters of the setting, engine, d, seed) becomes an axis each where the runs are
+    all combinations of its values, else a label of the one axis ``run``. Runs of different lengths or sizes share the
+    longest; what a run has not is NaN.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        At least one.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``M`` (…, step, neuron, direction), ``Q`` (…, step, neuron, other), ``training_loss`` (…, step), and
+        ``stopped`` (…), why a run ended early.
+
+    Raises
+    ------
+    RebatchError
+        If there is no run.
+
+    Examples
+    --------
+    >>> from rebatch import Setting, simulate
+    >>> setting = Setting(target="z1", activation="erf", alpha=2, eta=0.5, steps=3)
+    >>> dict(gathered([simulate(setting, d=d, seed=s) for d in (50, 90) for s in (0, 1)]).M.sizes)
+    {'d': 2, 'seed': 2, 'step': 4, 'neuron': 1, 'direction': 1}
+    """
+    if not runs:
+        raise RebatchError("no runs; allowed is at least one trajectory")
+    labels = [_labels(run) for run in runs]
+    names = sorted(set().union(*labels))
+    varying = [n for n in names if len({_key(label.get(n)) for label in labels}) > 1] or ["seed"]
+    pieces = [
+        run.data[[v for v in _VARIABLES if v in run.data]]
+        .assign(stopped=run.stopped)
+        .drop_attrs()
+        .assign_coords(other=run.data["neuron"].values)
+        for run in runs
+    ]
+    data = xr.concat(pieces, "run", data_vars="all", join="outer", fill_value=np.nan)
+    data = data.assign_coords({name: ("run", [label[name] for label in labels]) for name in varying})
+    if prod(len({_key(label.get(n)) for label in labels}) for n in varying) == len(runs):
+        data = (
+            data.set_index(run=varying).unstack("run") if len(varying) > 1 else data.swap_dims(run=varying[0])
+        )
+        data = data.transpose(*varying, ...)
+    return data
+
+
+def _labels(run: Trajectory) -> dict[str, Any]:
+    """Return all that defines a run, as numbers and texts."""
+    setting = run.setting
+    given = {**setting.to_dict(), **{n: run.data.attrs.get(n) for n in ("engine", "d", "seed")}}
+    # The usual second layer follows from the number of neurons, as the number of coordinates from the target.
+    if np.allclose(setting.readout, np.array(default_readout(setting.neurons), dtype=float)):
+        given["readout"] = "default"
+    del given["k"]
+    return {n: v if isinstance(v, int | float | str | np.generic) else str(v) for n, v in given.items()}
+
+
+def _key(value: Any) -> tuple[str, Any]:
+    """Return a label for comparison: 1, True and 1.0 are one number, and a text is never a number."""
+    return ("text" if isinstance(value, str) else "number", value)
