@@ -15,6 +15,8 @@ import sympy as sp
 from flint import acb, arb, ctx, fmpq, fmpz_poly
 
 from ..exact.ball import Evaluator, constant_ball, evaluator
+from ..exact.effort import Memory
+from ..exact.integral import integral
 from .tail import Majorant, T, UnboundedError, majorant
 from .zeros import signs
 
@@ -51,7 +53,7 @@ class LineIntegral:
         self._exponent = evaluator(growth + sp.I * phase - LINE**2 / 2, [LINE])
         self._parity = _parity(F, growth) if a is None and b is None and phase == 0 else 0
         self._majorants: dict[int, Majorant] = {}
-        self._known: dict[int, tuple[int, acb]] = {}
+        self._known: Memory[acb] = Memory()
 
     def value(self, n: int, digits: int) -> acb:
         """Return the ball of the n-th entry, to a relative accuracy of 10^-digits where it is not 0.
@@ -68,10 +70,7 @@ class LineIntegral:
             # Odd, and 0 if it exists at all.
             self._reach(1, n, arb(1))
             return acb(0)
-        known = self._known.get(n)
-        if known is None or known[0] < digits:
-            known = self._known[n] = (digits, self._value(n, digits))
-        return known[1]
+        return self._known.get((n, digits), lambda: self._value(n, digits))
 
     def _value(self, n: int, digits: int) -> acb:
         bits = int(digits * 3.33) + 8
@@ -98,7 +97,7 @@ class LineIntegral:
             He = fmpz_poly(list(coefficients))
             norm = 1 / (2 * arb.pi()).sqrt()
 
-            def integral(F: sp.Expr, a: arb, b: arb) -> acb:
+            def over(F: sp.Expr, a: arb, b: arb) -> acb:
                 evaluate, width = self._evaluator(F), b - a
 
                 def f(x: acb, analytic: bool) -> acb:
@@ -106,15 +105,17 @@ class LineIntegral:
                     weight = self._exponent((t,), False).exp() * He(t) * norm * width
                     return evaluate((t,), analytic) * weight
 
+                # The weight and the callback take as long as some ten operations.
+                units = (10 + sum(1 for _ in sp.preorder_traversal(F))) * (1 + working // 256)
                 if F.has(sp.sign):
                     return f(acb(arb(fmpq(1, 2), 0.5)), False)
-                return acb.integral(
-                    f, 0, 1, abs_tol=tolerance / 4, rel_tol=arb(2) ** -working, eval_limit=_MAX_EVALUATIONS
+                return integral(
+                    f, tolerance / 4, arb(2) ** -working, evaluations=_MAX_EVALUATIONS, units=units
                 )
 
             total = acb(0)
             for a, b, left_out in self._pieces(n, tolerance):
-                total += sum((integral(*cell) for cell in _between_zeros(self.F, a, b)), acb(0))
+                total += sum((over(*cell) for cell in _between_zeros(self.F, a, b)), acb(0))
                 total += acb(arb(0, left_out.upper()), arb(0, left_out.upper() if self.phase != 0 else 0))
             return total if self.phase != 0 else acb(total.real)
 

@@ -1,0 +1,144 @@
+"""How much work an answer may cost: counted, not timed, so that the same text gets the same answer everywhere.
+
+    with effort(2_000_000) as work:     # a limit for all that is computed inside
+        ...                             # spend(units) counts; beyond the limit it raises EffortSpentError
+    work.spent                          # what it took
+
+One unit is about a microsecond of an ordinary machine. Whatever may not end counts: evaluations on balls, products
+of polynomials, boxes, points. Limits nest: work inside counts for every limit around it. Once a limit is reached, all
+that is asked within it fails at once, so that a caller who catches the error for one question soon has an answer to
+all of them ("undecided: effort spent"). Without a limit around it nothing is refused.
+
+What is remembered from earlier questions must not make a later answer depend on them: a :class:`Memory` charges a
+limit for what it remembers as for what it computes, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from ..errors import RebatchError
+
+# About 20 s of an ordinary machine.
+DEFAULT_EFFORT = 20_000_000
+
+T = TypeVar("T")
+
+
+class EffortSpentError(RebatchError):
+    """The effort that was allowed is spent; what is not decided until then stays undecided."""
+
+
+@dataclass
+class Work:
+    """A limit, and what has been spent of it.
+
+    Attributes
+    ----------
+    limit : int or None
+        None: it only counts.
+    spent : int
+    """
+
+    limit: int | None
+    spent: int = 0
+    around: Work | None = None
+    paid: set[Any] = field(default_factory=set)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more is computed within this limit, or within one around it."""
+        return any(work.limit is not None and work.spent > work.limit for work in self.chain())
+
+    def chain(self) -> Iterator[Work]:
+        """Yield this limit and those around it."""
+        work: Work | None = self
+        while work is not None:
+            yield work
+            work = work.around
+
+
+_work: ContextVar[Work | None] = ContextVar("work", default=None)
+
+
+@contextmanager
+def effort(limit: int | None) -> Iterator[Work]:
+    """Limit the work of the block, or only count it.
+
+    Parameters
+    ----------
+    limit : int or None
+        Units, >= 0. None: no limit of its own; those around it hold.
+
+    Raises
+    ------
+    RebatchError
+        If the limit is not an integer >= 0.
+
+    Examples
+    --------
+    >>> with effort(100) as work:
+    ...     spend(30)
+    >>> work.spent
+    30
+    """
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise RebatchError(f"effort = {limit!r}; allowed are integers >= 0")
+    work = Work(limit, around=_work.get())
+    token = _work.set(work)
+    try:
+        yield work
+    finally:
+        _work.reset(token)
+
+
+def spend(units: int = 1) -> None:
+    """Count work against the limits of the moment, if there are any.
+
+    Raises
+    ------
+    EffortSpentError
+        If that is more than one of them allows.
+    """
+    _charge(_limits(), units)
+
+
+def _limits() -> list[Work]:
+    work = _work.get()
+    return [] if work is None else list(work.chain())
+
+
+def _charge(limits: list[Work], units: int) -> None:
+    for work in limits:
+        work.spent += units
+    for work in limits:
+        if work.limit is not None and work.spent > work.limit:
+            raise EffortSpentError(f"effort spent: an answer would take over {work.limit:,} units of work")
+
+
+class Memory(Generic[T]):
+    """Results that are computed once; under each limit they are paid for once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[T, int]] = {}
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the result of that key, computed now if it is new; what fails is not remembered.
+
+        Raises
+        ------
+        EffortSpentError
+        """
+        if key in self._known:
+            _charge([work for work in _limits() if (self, key) not in work.paid], self._known[key][1])
+        else:
+            with effort(None) as work:
+                value = compute()
+            self._known[key] = value, work.spent
+        for work in _limits():
+            work.paid.add((self, key))
+        return self._known[key][0]
