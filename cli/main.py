@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from ..symbolic.errors import RebatchError
-from .commands import checks, runs, theory
+from .commands import checks, runs, sweeps, theory
 
 app = typer.Typer(
     add_completion=False,
@@ -21,6 +21,7 @@ for command in (
     theory.overlap,
     runs.simulate,
     runs.demo,
+    sweeps.sweep,
     checks.converge,
     checks.verify,
     checks.scaling,

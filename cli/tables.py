@@ -13,6 +13,8 @@ from ..symbolic.learnability.analysis import FATES, Analysis
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
+    import xarray as xr
+
     from ..numeric.trajectory import Trajectory
     from ..symbolic.overlap.headline import Headline
     from ..verify.agreement import Agreement
@@ -112,6 +114,32 @@ def overlaps_table(M: np.ndarray, errors: np.ndarray | None = None) -> Table:
             f"{x:.6g}" if e is None else _with_error(x, e) for x, e in zip(M[step, j], error, strict=True)
         ]
         table.add_row(str(step), str(j + 1), *cells)
+    return table
+
+
+def sweep_table(data: "xr.Dataset") -> Table:
+    """Return the last overlaps of a sweep, a row for each combination of its parameters, over seeds."""
+    from ..numeric.gathered import last_overlaps, parameters_of  # noqa: PLC0415 - only this table needs them
+
+    size = last_overlaps(data)
+    names = [n for n in parameters_of(data) if n != "seed"]
+    table = _table(*names, "runs", *(f"|M {name}|" for name in data.direction.values))
+    groups: dict[tuple[str, ...], list[np.ndarray]] = {}
+    (points,) = (
+        size.stack(point=[d for d in size.dims if d != "direction"]).transpose("point", "direction"),
+    )
+    for i in range(points.sizes["point"]):
+        one = points.isel(point=i)
+        if np.isfinite(one.values.astype(float)).all():
+            groups.setdefault(tuple(one[n].item() for n in names), []).append(one.values)
+    for labels, found in sorted(groups.items()):
+        runs = np.stack(found)
+        errors = runs.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else [None] * runs.shape[1]
+        cells = (
+            f"{m:.6g}" if e is None else _with_error(m, e)
+            for m, e in zip(runs.mean(axis=0), errors, strict=True)
+        )
+        table.add_row(*map(str, labels), str(len(runs)), *cells)
     return table
 
 

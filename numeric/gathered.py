@@ -13,6 +13,8 @@ from .trajectory import Trajectory
 
 # What the data carry along every axis of their own, whichever parameters vary.
 _VARIABLES = ("M", "Q", "training_loss", "test_loss")
+# The axes of one trajectory.
+_OWN_AXES = {"step", "neuron", "other", "direction", "replica"}
 
 
 def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
@@ -47,7 +49,7 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
     """
     if not runs:
         raise RebatchError("no runs; allowed is at least one trajectory")
-    labels = [_labels(run) for run in runs]
+    labels = [labels_of(run) for run in runs]
     names = sorted(set().union(*labels))
     varying = [n for n in names if len({_key(label.get(n)) for label in labels}) > 1] or ["seed"]
     pieces = [
@@ -67,8 +69,23 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
     return data
 
 
-def _labels(run: Trajectory) -> dict[str, Any]:
-    """Return all that defines a run, as numbers and texts."""
+def parameters_of(data: xr.Dataset) -> list[str]:
+    """Return the names of what varies in a gathered dataset."""
+    if "run" in data.dims:
+        return [str(name) for name, c in data.coords.items() if c.dims == ("run",) and name != "run"]
+    return [str(name) for name in data.M.dims if name not in _OWN_AXES]
+
+
+def last_overlaps(data: xr.Dataset) -> xr.DataArray:
+    """Return the size of the last overlap that a run has with each direction, sqrt(sum_j M_jr^2), over replicas."""
+    size = np.sqrt((data.M**2).sum("neuron", min_count=1))
+    order = xr.DataArray(np.arange(size.sizes["step"]), dims="step")
+    size = size.isel(step=order.where(size.notnull(), 0).max("step").astype(int))
+    return size.mean("replica") if "replica" in size.dims else size
+
+
+def labels_of(run: Trajectory) -> dict[str, Any]:
+    """Return all that defines a run, by name, as numbers and texts."""
     setting = run.setting
     given = {**setting.to_dict(), **{n: run.data.attrs.get(n) for n in ("engine", "d", "seed")}}
     # The usual second layer follows from the number of neurons, as the number of coordinates from the target.

@@ -15,8 +15,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import xarray as xr
+
 from ..symbolic.errors import RebatchError
 from .engines.descent import StoppedEarly, silent_stops
+from .gathered import gathered
 from .machine.progress import progress
 from .setting import Setting
 from .simulate import ENGINES, Engine, simulate
@@ -40,6 +43,18 @@ class Client(Protocol):
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
         """Call the function there."""
+
+
+class Runs(list[Trajectory]):
+    """The trajectories of a sweep, in the order of its settings, dimensions and seeds."""
+
+    @property
+    def data(self) -> xr.Dataset:
+        """All runs in one dataset, an axis for each parameter that varies among them.
+
+        See :func:`~rebatch.numeric.gathered.gathered`.
+        """
+        return gathered(self)
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ def sweep(
     threads: int | None = None,
     client: Client | None = None,
     **options: Any,
-) -> list[Trajectory]:
+) -> "Runs":
     """Run every setting at every dimension with every seed, and return the trajectories in this order.
 
     Parameters
@@ -103,7 +118,8 @@ def sweep(
 
     Returns
     -------
-    list of Trajectory
+    Runs
+        The trajectories, a list, and all of them as one dataset, ``.data``.
         After Ctrl-C those that are finished; the sweep called again runs the rest.
 
     Raises
@@ -124,7 +140,7 @@ def sweep(
     ...     len(sweep(setting, d=[100, 200], seeds=3, folder=folder))
     6
     """
-    runs = _runs([settings] if isinstance(settings, Setting) else list(settings), engine, d, seeds, options)
+    runs = _runs(settings, engine, d, seeds, options)
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -147,7 +163,20 @@ def sweep(
         runs, asked = [run for run in runs if (place / run.name).exists()], len(runs)
         message = f"interrupted: {asked - len(runs)} of {asked} runs are missing; the same call continues"
         warnings.warn(message, StoppedEarly, stacklevel=2)
-    return [Trajectory.load(place / run.name) for run in runs]
+    return Runs(Trajectory.load(place / run.name) for run in runs)
+
+
+def finished(
+    settings: Setting | Sequence[Setting],
+    engine: Engine,
+    *,
+    d: int | Sequence[int] | None,
+    seeds: int | Sequence[int],
+    folder: str | os.PathLike[str],
+    options: dict[str, Any],
+) -> int:
+    """Return how many runs of a sweep are in its folder; the arguments are those of :func:`sweep`."""
+    return sum((Path(folder) / run.name).exists() for run in _runs(settings, engine, d, seeds, options))
 
 
 def _stops(runs: list[_Run], folder: str, threads: int | None, client: Client | None) -> Iterator[str]:
@@ -166,13 +195,14 @@ def _stops(runs: list[_Run], folder: str, threads: int | None, client: Client | 
 
 
 def _runs(
-    settings: list[Setting],
+    settings: Setting | Sequence[Setting],
     engine: Engine,
     d: int | Sequence[int] | None,
     seeds: int | Sequence[int],
     options: dict[str, Any],
 ) -> list[_Run]:
     """Return the runs that are asked for, each once, in the order of the answer."""
+    settings = [settings] if isinstance(settings, Setting) else list(settings)
     if engine not in ENGINES:
         raise RebatchError(f"engine = {engine!r}; allowed are {', '.join(ENGINES)}")
     if not settings or not all(isinstance(setting, Setting) for setting in settings):

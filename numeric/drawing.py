@@ -1,0 +1,104 @@
+"""What the dynamics did, drawn: axes in, axes out (Matplotlib)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from ..symbolic.errors import RebatchError
+from .gathered import last_overlaps, parameters_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours can be told apart by colour-blind readers and in grey print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def draw_sweep(data: xr.Dataset, x: str | None = None, y: str | None = None) -> "Figure":
+    """Return the last overlaps of a sweep, a panel per direction: against x, or as a heat map over x and y.
+
+    A curve for each combination of what else varies but the seed; points are means over the runs behind them, with
+    two standard errors. A heat map shows means over all that is on neither axis.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        As :func:`~rebatch.numeric.gathered.gathered` returns it.
+    x, y : str, optional
+        Parameters that vary; x by default the first of them that is a number and no seed.
+
+    Raises
+    ------
+    RebatchError
+        If a name is no parameter that varies, or none does, or there would be more curves than colours.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - numbers are had without it, and it loads slowly
+
+    size, varying = last_overlaps(data), parameters_of(data)
+    x = x or next((n for n in varying if n != "seed" and data[n].dtype.kind in "if"), None)
+    for option, name in (("x", x), ("y", y)):
+        if name is not None and name not in varying:
+            raise RebatchError(f"{option} = {name!r} does not vary here; allowed are {', '.join(varying)}")
+    if x is None:
+        raise RebatchError("no parameter varies but the seed; allowed is a sweep over at least one number")
+    k = data.sizes["direction"]
+    figure = Figure(figsize=(1 + 3.6 * k, 3.3), layout="constrained")
+    panels = figure.subplots(1, k, squeeze=False, sharey=y is None)[0]
+    for panel, name in zip(panels, data.direction.values, strict=True):
+        here = size.sel(direction=name)
+        if y is None:
+            _curves(panel, here, x, [n for n in varying if n not in (x, "seed")])
+            panel.set(xlabel=x, title=f"direction {name}")
+        else:
+            _heat_map(figure, panel, here, x, y)
+            panel.set(xlabel=x, ylabel=y, title=f"direction {name}")
+    if y is None:
+        panels[0].set_ylabel("last overlap, norm over neurons")
+        if panels[0].get_legend_handles_labels()[0]:
+            panels[0].legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _points(values: xr.DataArray, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return for every value its place, shape (runs, len(names)), and the values, those that are missing left out."""
+    broadcast = xr.broadcast(values, *(values[n] for n in names))
+    found, *places = (array.values.ravel() for array in broadcast)
+    kept = np.isfinite(found.astype(float))
+    # Numbers and texts side by side stay what they are.
+    return np.stack([p[kept].astype(object) for p in places], axis=1), found[kept]
+
+
+def _curves(panel: "Axes", values: xr.DataArray, x: str, others: list[str]) -> None:
+    places, found = _points(values, [x, *others])
+    keys = sorted({tuple(row[1:]) for row in places})
+    if len(keys) > len(COLOURS):
+        raise RebatchError(
+            f"{len(keys)} curves, one for each of {', '.join(others)}; allowed are {len(COLOURS)}: give y too"
+        )
+    for colour, key in zip(COLOURS, keys, strict=False):
+        mine = [all(row[1:] == key) for row in places]
+        at, here = places[mine, 0], found[mine]
+        where = np.unique(at)
+        groups = [here[at == w] for w in where]
+        errors = [2 * g.std(ddof=1) / np.sqrt(len(g)) if len(g) > 1 else 0.0 for g in groups]
+        label = ", ".join(f"{n} = {v}" for n, v in zip(others, key, strict=True))
+        means = [g.mean() for g in groups]
+        panel.errorbar(
+            where, means, errors, fmt="o-", color=colour, markersize=4, capsize=3, label=label or None
+        )
+    panel.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+
+
+def _heat_map(figure: "Figure", panel: "Axes", values: xr.DataArray, x: str, y: str) -> None:
+    places, found = _points(values, [x, y])
+    columns, rows = np.unique(places[:, 0]), np.unique(places[:, 1])
+    grid = np.full((len(rows), len(columns)), np.nan)
+    for i, j in np.ndindex(grid.shape):
+        here = (places[:, 0] == columns[j]) & (places[:, 1] == rows[i])
+        grid[i, j] = found[here].mean() if here.any() else np.nan
+    image = panel.imshow(grid, origin="lower", aspect="auto", cmap="cividis")
+    panel.set_xticks(range(len(columns)), [f"{c:g}" if isinstance(c, float) else str(c) for c in columns])
+    panel.set_yticks(range(len(rows)), [f"{r:g}" if isinstance(r, float) else str(r) for r in rows])
+    figure.colorbar(image, ax=panel, label="last overlap, norm over neurons")
