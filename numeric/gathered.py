@@ -78,7 +78,7 @@ def parameters_of(data: xr.Dataset) -> list[str]:
 
 def last_overlaps(data: xr.Dataset) -> xr.DataArray:
     """Return the size of the last overlap that a run has with each direction, sqrt(sum_j M_jr^2), over replicas."""
-    size = np.sqrt((data.M**2).sum("neuron", min_count=1))
+    size: xr.DataArray = (data.M**2).sum("neuron", min_count=1) ** 0.5
     order = xr.DataArray(np.arange(size.sizes["step"]), dims="step")
     size = size.isel(step=order.where(size.notnull(), 0).max("step").astype(int))
     return size.mean("replica") if "replica" in size.dims else size
@@ -92,7 +92,14 @@ def labels_of(run: Trajectory) -> dict[str, Any]:
     if np.allclose(setting.readout, np.array(default_readout(setting.neurons), dtype=float)):
         given["readout"] = "default"
     del given["k"]
-    return {n: v if isinstance(v, int | float | str | np.generic) else str(v) for n, v in given.items()}
+    return {n: _plain(v) for n, v in given.items()}
+
+
+def _plain(value: Any) -> int | float | str:
+    """Return a value as a number of Python or a text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, int | float | str) else str(value)
 
 
 def _key(value: Any) -> tuple[str, Any]:

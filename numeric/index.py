@@ -59,7 +59,7 @@ class Folder:
 
 def _last_overlaps(run: Trajectory) -> dict[str, float]:
     """Return the size of the last overlap with each direction, over replicas where there are several."""
-    last = np.sqrt((run.M.isel(step=-1) ** 2).sum("neuron"))
+    last = (run.M.isel(step=-1) ** 2).sum("neuron") ** 0.5
     if "replica" in last.dims:
         last = last.mean("replica")
     return {str(name): float(size) for name, size in zip(last.direction.values, last.values, strict=True)}

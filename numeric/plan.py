@@ -133,7 +133,7 @@ class _Reader:
             if given is not None:
                 raise self._error("", "d", f"d = {given!r}, but the limit has no dimension; leave it out")
             return None
-        sizes = given if isinstance(given, list) else [given]
+        sizes: list[Any] = given if isinstance(given, list) else [given]
         if not sizes or not all(_is_integer(x) and x > 0 for x in sizes) or len(set(sizes)) < len(sizes):
             what = "d is missing" if given is None else f"d = {given!r}"
             raise self._error(
