@@ -1,4 +1,4 @@
-"""What the dynamics did, drawn: axes in, axes out (Matplotlib)."""
+"""A sweep, drawn: its last overlaps against one of its parameters, or over two (Matplotlib)."""
 
 from typing import TYPE_CHECKING
 
@@ -6,14 +6,12 @@ import numpy as np
 import xarray as xr
 
 from ..symbolic.errors import RebatchError
+from .curves import COLOURS
 from .gathered import last_overlaps, parameters_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito's colours can be told apart by colour-blind readers and in grey print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def draw_sweep(data: xr.Dataset, x: str | None = None, y: str | None = None) -> "Figure":

@@ -2,12 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..symbolic.errors import RebatchError
 from .population import population
 from .setting import Setting
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # How the reason begins why an interrupted run stopped.
 INTERRUPTED = "interrupted"
@@ -195,6 +198,17 @@ class Trajectory:
         if missing := {"M", "Q", "training_loss"} - set(data.data_vars):
             raise RebatchError(f"{path} is not a trajectory: it lacks {', '.join(sorted(missing))}")
         return cls(data)
+
+    def plot(
+        self, runs: "Sequence[Trajectory]" = (), axes: "Sequence[Axes] | None" = None
+    ) -> "np.ndarray[Any, Any]":
+        """Draw the overlaps against the step, a panel per direction, and return the axes.
+
+        See :func:`~rebatch.numeric.curves.draw_trajectory`: `runs` are drawn as points over the curves.
+        """
+        from .curves import draw_trajectory  # noqa: PLC0415 - numbers are had without a figure
+
+        return draw_trajectory(self.data, [run.data for run in runs], axes)
 
     def __str__(self) -> str:
         return f"Trajectory of {self.setting}\n{self.data}"
