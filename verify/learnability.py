@@ -34,8 +34,9 @@ from ..symbolic.errors import RebatchError
 from ..symbolic.exact.known import How
 from ..symbolic.exact.subspace import Vector, as_floats, as_text, dot, in_words
 from ..symbolic.language.target import Target
+from ..symbolic.learnability.direction_verdict import DirectionVerdict
 from ..symbolic.learnability.exponents import isotropic_leap
-from ..symbolic.learnability.verdict import MAX_WITNESS_ORDER, DirectionVerdict, two_step_verdict
+from ..symbolic.learnability.verdict import MAX_WITNESS_ORDER, two_step_verdict
 from .agreement import heavy_share
 from .convergence import Slope
 from .design import STEPS, chosen_experiments

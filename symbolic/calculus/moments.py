@@ -51,9 +51,7 @@ def smoothed(
         Its entries must not contain the shifted variables. The identity on all variables by default.
     """
     if covariance is None:
-        for i in range(polynomial.context().nvars()):
-            polynomial = _exponential(polynomial, [(i, i, 1)])
-        return polynomial
+        return smoothed_along(polynomial, [fmpq(1)] * polynomial.context().nvars())
     size = len(covariance)
     pairs = [(i, j, covariance[i][j]) for i in range(size) for j in range(size) if covariance[i][j] != 0]
     return _exponential(polynomial, pairs)
@@ -74,15 +72,25 @@ def _exponential(polynomial: fmpq_mpoly, pairs: Sequence[tuple[int, int, fmpq_mp
         total = total + term
 
 
-def first_moments(polynomial: fmpq_mpoly, k: int) -> list[fmpq]:
-    """Return E[g(z) z_i] for i = 1 … k."""
-    odd_products = _double_factorials(max(polynomial.degrees(), default=0) + 1)
+def smoothed_along(polynomial: fmpq_mpoly, variances: Sequence[fmpq]) -> fmpq_mpoly:
+    """Return x -> E[g(x + w)], w_i ~ N(0, v_i) independent."""
+    for i, variance in enumerate(variances):
+        polynomial = _exponential(polynomial, [(i, i, variance)])
+    return polynomial
+
+
+def first_moments(polynomial: fmpq_mpoly, k: int, variances: Sequence[fmpq] | None = None) -> list[fmpq]:
+    """Return E[g(w) w_i] for i = 1 … k, w_i ~ N(0, v_i) independent, v_i = 1 by default."""
+    degree = max(polynomial.degrees(), default=0) + 1
+    odd_products = _double_factorials(degree)
+    even_moments = [[p * v**j for j, p in enumerate(odd_products)] for v in variances or [fmpq(1)] * k]
     result = [fmpq(0)] * k
     for exponents, coefficient in polynomial.to_dict().items():
         odd = [i for i, exponent in enumerate(exponents) if exponent % 2]
         if len(odd) == 1:
-            for exponent in exponents:
-                coefficient *= odd_products[(exponent + 1) // 2]  # noqa: PLW2901
+            for moments_of_w, exponent in zip(even_moments, exponents, strict=True):
+                if exponent:
+                    coefficient *= moments_of_w[(exponent + 1) // 2]  # noqa: PLW2901
             result[odd[0]] += coefficient
     return result
 

@@ -3,7 +3,7 @@
 The exact part of rebatch computes in these rings; SymPy only reads and prints.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import comb, prod
 
@@ -46,25 +46,22 @@ def to_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> fmpq_mpoly:
         raise NotPolynomialError(
             f"{part} is not a polynomial with rational coefficients; only polynomials are supported here"
         )
-    terms, degrees = _size(expr)
+    terms, degrees = size(expr)
     refuse_beyond(
         terms, f"degree up to {max(degrees.values(), default=0)} in each of {len(degrees)} variables"
     )
     context = ring([str(symbol) for symbol in symbols])
-    return _expand(expr, dict(zip(symbols, context.gens(), strict=True)), context)
+    return expanded(expr, dict(zip(symbols, context.gens(), strict=True)), context)
 
 
-def powers(polynomial: fmpq_mpoly, highest: int, max_terms: int) -> Iterator[fmpq_mpoly]:
-    """Yield y, y^2, … up to y^highest, or to the last whose terms are surely at most `max_terms`; y always."""
+def allowed_powers(polynomial: fmpq_mpoly, highest: int, max_terms: int) -> int:
+    """Return how many of y, y^2, …, y^highest surely have at most so many terms; the first always counts."""
     degrees, total = [int(d) for d in polynomial.degrees()], max(0, int(polynomial.total_degree()))
-    power = polynomial
-    yield power
+    occurring = sum(d > 0 for d in degrees)
     for m in range(2, highest + 1):
-        occurring = sum(d > 0 for d in degrees)
         if min(prod(m * d + 1 for d in degrees), comb(m * total + occurring, occurring)) > max_terms:
-            return
-        power = power * polynomial
-        yield power
+            return m - 1
+    return highest
 
 
 def _offender(expr: sp.Expr, symbols: frozenset[sp.Symbol]) -> sp.Expr | None:
@@ -89,7 +86,7 @@ def refuse_beyond(terms: int, what: str) -> None:
         raise TooLargeError(f"{what}: up to {terms:,} terms; at most {MAX_TERMS:,} are allowed")
 
 
-def _size(expr: sp.Expr) -> tuple[int, dict[sp.Symbol, int]]:
+def size(expr: sp.Expr) -> tuple[int, dict[sp.Symbol, int]]:
     """Return upper bounds of the number of terms and of the degree in each variable, without expanding.
 
     Sums add terms, products multiply them, an n-th power of t terms has comb(n + t - 1, n); and no polynomial has
@@ -101,10 +98,10 @@ def _size(expr: sp.Expr) -> tuple[int, dict[sp.Symbol, int]]:
         return 1, {}
     if expr.is_Pow:
         n = int(expr.exp)
-        inner, degrees = _size(expr.base)
+        inner, degrees = size(expr.base)
         terms, degrees = comb(n + inner - 1, n), {z: n * d for z, d in degrees.items()}
     else:
-        parts = [_size(part) for part in expr.args]
+        parts = [size(part) for part in expr.args]
         symbols = {z for _, degrees in parts for z in degrees}
         together = max if expr.is_Add else sum
         degrees = {z: together([d.get(z, 0) for _, d in parts]) for z in symbols}
@@ -112,14 +109,15 @@ def _size(expr: sp.Expr) -> tuple[int, dict[sp.Symbol, int]]:
     return min(terms, prod(d + 1 for d in degrees.values())), degrees
 
 
-def _expand(expr: sp.Expr, generators: dict[sp.Symbol, fmpq_mpoly], context: fmpq_mpoly_ctx) -> fmpq_mpoly:
+def expanded(expr: sp.Expr, generators: dict[sp.Symbol, fmpq_mpoly], context: fmpq_mpoly_ctx) -> fmpq_mpoly:
+    """Return a polynomial expression with ring elements in place of its symbols."""
     if expr.is_Rational:
         return context.constant(fmpq(int(expr.p), int(expr.q)))
     if expr.is_Symbol:
         return generators[expr]
     if expr.is_Pow:
-        return _expand(expr.base, generators, context) ** int(expr.exp)
-    parts = [_expand(part, generators, context) for part in expr.args]
+        return expanded(expr.base, generators, context) ** int(expr.exp)
+    parts = [expanded(part, generators, context) for part in expr.args]
     total = parts[0]
     for part in parts[1:]:
         total = total + part if expr.is_Add else total * part

@@ -8,6 +8,7 @@ from typing import Any
 from ..exact.subspace import as_latex, in_words
 from ..language.target import Target
 from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .direction_verdict import DirectionVerdict
 from .exponents import (
     generative_exponent,
     generative_leap,
@@ -18,7 +19,7 @@ from .exponents import (
     reuse_staircase,
 )
 from .samples import SampleComplexity, sample_complexities
-from .verdict import MAX_WITNESS_ORDER, DirectionVerdict, two_step_verdict
+from .verdict import MAX_WITNESS_ORDER, two_step_verdict
 
 _AT_MOST = r"\le"
 
@@ -133,6 +134,8 @@ class Analysis:
             lines.append(f"two steps, {words:10} {verdict.verdict:10} {verdict.how}: {verdict.reason()}")
         for number, witness in enumerate(self.reuse_staircase.witnesses, start=1):
             lines.append(f"reuse, round {number}: {witness} ({self.reuse_staircase.how})")
+        if self.reuse_staircase.capped:
+            lines.append(f"reuse: powers beyond y^{self.reuse_staircase.max_power} were too large to try")
         for need in self.samples.values():
             lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) [{need.reference}]")
         return "\n".join(lines)

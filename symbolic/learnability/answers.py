@@ -1,7 +1,7 @@
 """The answers about a target: exponents with their warrant, their witness and the subspaces behind them.
 
-Theory, 3.1-3.3, 3.5 and 3.6. How they are found is written in `exponents.py` for polynomials, in `search.py` for
-every other target.
+Theory, 3.1-3.3, 3.5 and 3.6. How they are found is written in `polynomial.py` and, for every other target, in
+`searched.py`.
 """
 
 import re
@@ -13,6 +13,8 @@ from ..calculus.hermite_form import MultiIndex
 from ..exact.known import How
 from ..exact.subspace import Subspace, Vector, as_text, in_words
 
+# The powers of the label that are tried by default.
+MAX_POWER = 8
 NO_DIRECTION = "the target is constant: it has no direction to learn"
 
 
@@ -120,12 +122,15 @@ class ReuseStaircase:
         How it is known that what was reached is reached.
     witnesses : tuple of str
         For each U_t the moments E[y^m p(z_U) v.z] that show what it adds, U = U_{t-1}.
+    capped : bool
+        Whether higher powers, which are too large to write out, might reach more.
     """
 
     spaces: tuple[Subspace, ...]
     max_power: int
     how: How = How.EXACT
     witnesses: tuple[str, ...] = ()
+    capped: bool = False
 
     @property
     def dimensions(self) -> tuple[int, ...]:
@@ -133,13 +138,14 @@ class ReuseStaircase:
         return tuple(space.dimension for space in self.spaces)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the dimensions, how they are known, the highest power used and the witnesses."""
-        return {
+        """Return the dimensions, how they are known, the highest power used and the witnesses; "capped" where so."""
+        known: dict[str, Any] = {
             "dimensions": list(self.dimensions),
             "how": str(self.how),
             "max_power": self.max_power,
             "witnesses": list(self.witnesses),
         }
+        return {**known, "capped": True} if self.capped else known
 
 
 def order_reached(sequence: Sequence[tuple[int, tuple[Vector, ...]]], direction: Vector) -> int | None:

@@ -13,7 +13,8 @@ import sympy as sp
 
 from ..exact.real import as_expr
 from ..exact.subspace import Vector, as_latex, is_exact
-from ..learnability.verdict import DirectionVerdict, two_step_verdict
+from ..learnability.direction_verdict import DirectionVerdict
+from ..learnability.verdict import two_step_verdict
 from .eta import ETA, matrix_in_latex, shortened
 from .series import OverlapSeries
 from .two_steps import TwoStepOverlap

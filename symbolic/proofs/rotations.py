@@ -1,18 +1,21 @@
 """Rotations of a plane that fix a polynomial, by its harmonics (theory, 3.4)."""
 
+from functools import reduce
 from math import gcd
+from operator import add
 
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
+from flint import fmpq
 
 from ..exact.expectation import Expectation
+from ..exact.frame import Framed
 from ..exact.polynomial import ring
 from ..exact.real import Scalar, scalar
 from ..exact.subspace import Subspace, Vector, dot, in_words, is_rational, squared_length
 from .symmetry import Symmetry, exact_matrix
 
 
-def rotation_symmetry(g: fmpq_mpoly, plane: Subspace) -> Symmetry | None:
+def rotation_symmetry(g: Framed, plane: Subspace) -> Symmetry | None:
     """Return the rotation of a plane by the least angle 2 pi / m that fixes g, m >= 2, else None.
 
     The plane's orthogonal basis is scaled to one length first, which over the rationals needs |b1| / |b2| rational;
@@ -65,22 +68,22 @@ def turn_in_words(plane: Subspace, angle: str) -> str:
     return f"rotates the plane of {', '.join(map(in_words, plane.orthogonal_basis()))} by {angle}"
 
 
-def _angular_orders(g: fmpq_mpoly, b1: Vector, b2: Vector, plane: Subspace) -> set[int]:
+def _angular_orders(g: Framed, b1: Vector, b2: Vector, plane: Subspace) -> set[int]:
     """Return |a - b| over the terms w^a conj(w)^b, w = t1 + i t2, of g in coordinates along the plane.
 
     t1 = (w + v) / 2 and t2 = (w - v) / 2i for v = conj(w). The powers of i are carried in a ring with i^2 = -1.
     """
-    rest = plane.complement().orthogonal_basis()
+    rest = plane.within(g.space).orthogonal_basis()
     context = ring(["w", "v", "i", *(f"t{m}" for m in range(len(rest)))])
     w, v, i, *others = context.gens()
     t1, t2 = (w + v) * fmpq(1, 2), (v - w) * i * fmpq(1, 2)
-    coordinates = []
-    for r in range(plane.ambient):
-        z = t1 * b1[r] + t2 * b2[r]
-        for b, t in zip(rest, others, strict=True):
-            z = z + t * b[r]
-        coordinates.append(z)
-    expanded = g.compose(*coordinates, ctx=context)
+    # z = t1 b1 + t2 b2 + the rest, along the basis of g.
+    vectors = [*zip((t1, t2), map(g.coordinates, (b1, b2)), strict=True)]
+    vectors += [*zip(others, map(g.coordinates, rest), strict=True)]
+    images = [
+        reduce(add, (t * along[r] for t, along in vectors), context.constant(0)) for r in range(len(g.basis))
+    ]
+    expanded = g.polynomial.compose(*images, ctx=context)
     total: dict[tuple[int, ...], list[fmpq]] = {}
     for exponents, coefficient in expanded.to_dict().items():
         power = int(exponents[2])

@@ -1,13 +1,10 @@
 import sympy as sp
-from flint import fmpq
 from hypothesis import given
-from hypothesis import strategies as st
 
 from rebatch import hermite_series
 from rebatch.symbolic.calculus.gaussian import polynomial_expectation
-from rebatch.symbolic.calculus.hermite_form import hermite_form, rotated_form
 from rebatch.symbolic.exact.polynomial import rational, to_polynomial
-from rebatch.verify.strategies import polynomial_targets, rotations, transformed
+from rebatch.verify.strategies import polynomial_targets
 
 
 @given(polynomial_targets())
@@ -19,20 +16,6 @@ def test_the_coefficients_rebuild_the_polynomial(target):
 def test_parseval(target):
     g = to_polynomial(target.expr, target.coordinates)
     assert hermite_series(target).squared_norm() == rational(polynomial_expectation(g * g))
-
-
-@given(st.data(), polynomial_targets(max_coordinates=3))
-def test_rotating_the_form_is_rotating_the_target(data, target):
-    R = data.draw(rotations(target.k))
-    form = hermite_form(to_polynomial(target.expr, target.coordinates))
-    turned = transformed(target, R)
-    columns = [[_fmpq(R[i][j]) for i in range(target.k)] for j in range(target.k)]
-    expected = hermite_form(to_polynomial(turned.expr, turned.coordinates))
-    assert rotated_form(form, columns).to_dict() == expected.to_dict()
-
-
-def _fmpq(x):
-    return fmpq(int(x.p), int(x.q))
 
 
 def test_known_coefficients_of_a_cube_times_a_line():

@@ -6,6 +6,7 @@ from flint import fmpq
 from hypothesis import given
 
 from rebatch import Target
+from rebatch.symbolic.exact.frame import framed
 from rebatch.symbolic.exact.polynomial import to_polynomial
 from rebatch.symbolic.exact.subspace import Subspace
 from rebatch.symbolic.proofs.fixers import PolynomialFixer
@@ -18,6 +19,11 @@ from rebatch.verify.strategies import polynomial_targets
 def polynomial(text):
     target = Target(text)
     return to_polynomial(target.expr, target.coordinates)
+
+
+def along(text):
+    target = Target(text)
+    return framed(target.expr, target.coordinates)
 
 
 def hidden(symmetries, k):
@@ -50,7 +56,7 @@ def test_twelve_coordinates_are_searched_without_trying_every_map():
 
 
 def test_a_reflection_along_an_oblique_direction_is_found():
-    g = polynomial("3*z1 - 4*z2 + (4*z1 + 3*z2)^2")
+    g = along("3*z1 - 4*z2 + (4*z1 + 3*z2)^2")
     (v,) = Subspace.span([_vector(4, 3)], 2).orthogonal_basis()
     assert reflection_symmetry(PolynomialFixer(g), v).moved == (v,)
     assert reflection_symmetry(PolynomialFixer(g), _vector(3, -4)) is None
@@ -68,7 +74,7 @@ def test_a_reflection_along_an_oblique_direction_is_found():
 def test_rotations_of_a_plane_are_read_off_its_harmonics(text, kind):
     target = Target(text)
     plane = Subspace.span([_vector(1, 0), _vector(0, 1)], 2)
-    symmetry = rotation_symmetry(polynomial(text), plane)
+    symmetry = rotation_symmetry(along(text), plane)
     assert kind in symmetry.kind
     R = sp.Matrix(symmetry.matrix)
     images = dict(zip(target.coordinates, R * sp.Matrix(target.coordinates), strict=True))
@@ -78,8 +84,8 @@ def test_rotations_of_a_plane_are_read_off_its_harmonics(text, kind):
 
 def test_a_plane_without_rotations_has_none():
     plane = Subspace.span([_vector(1, 0), _vector(0, 1)], 2)
-    assert rotation_symmetry(polynomial("z1 + z2^2"), plane) is None
-    assert inversion_symmetry(PolynomialFixer(polynomial("z1 + z2^2")), plane) is None
+    assert rotation_symmetry(along("z1 + z2^2"), plane) is None
+    assert inversion_symmetry(PolynomialFixer(along("z1 + z2^2")), plane) is None
 
 
 def _vector(*entries):

@@ -18,7 +18,8 @@ from rebatch import (
     two_step_verdict,
 )
 from rebatch.symbolic.language.parse import parse
-from rebatch.symbolic.learnability import any_target, exponents
+from rebatch.symbolic.learnability.polynomial import PolynomialReading
+from rebatch.symbolic.learnability.searched import SearchedReading
 from rebatch.verify.strategies import polynomial_targets, rotations, signed_permutations, transformed
 
 SEVERAL = [
@@ -66,13 +67,14 @@ def test_reference_verdicts(other_reference):
 @given(polynomial_targets(max_coordinates=3, max_degree=3, max_terms=3))
 @settings(max_examples=40)
 def test_the_search_never_contradicts_the_exact_answers_of_polynomials(target):
+    read, search = PolynomialReading(target), SearchedReading(target)
     for name in ("information_exponent", "leap", "isotropic_leap"):
-        exact, searched = getattr(exponents, name)(target), getattr(any_target, name)(target)
+        exact, searched = getattr(read, name)(), getattr(search, name)()
         assert searched.how is How.UNDECIDED or (searched.value, searched.infinite) == (
             exact.value,
             exact.infinite,
         )
-    exact, searched = generative_leap(target, 4), any_target.generative_leap(target, 4)
+    exact, searched = read.generative_leap(4), search.generative_leap(4)
     if not exact.infinite:
         # A polynomial of one direction is decided by a theorem that the search does not use.
         assert searched.lower <= (exact.value or exact.upper)
@@ -85,7 +87,7 @@ def test_the_search_never_contradicts_the_exact_answers_of_polynomials(target):
 @settings(max_examples=30)
 def test_the_search_finds_the_information_exponent_of_polynomials(target):
     exact = information_exponent(target)
-    assert any_target.information_exponent(target).value == exact.value
+    assert SearchedReading(target).information_exponent().value == exact.value
 
 
 def test_what_integrals_in_floating_point_show_is_never_called_proved(other_reference):

@@ -1,0 +1,89 @@
+"""The two-step verdict on one direction: learned, hidden or undecided, with its proof (theory, 3.4)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flint import fmpq
+
+from ..exact.expectation import Expectation
+from ..exact.known import How
+from ..exact.subspace import Vector, as_text
+from ..proofs.symmetry import Symmetry
+
+Witness = tuple[fmpq | Expectation, ...]
+Verdict = Literal["learned", "hidden", "undecided"]
+
+_SHORT = 24
+
+
+@dataclass(frozen=True)
+class DirectionVerdict:
+    """The two-step verdict on one direction.
+
+    Attributes
+    ----------
+    direction : vector
+        An integer vector in R^k, unnormalised.
+    verdict : {"learned", "hidden", "undecided"}
+    how : How
+    order : int or None
+        Learned: the least m at which E[y^m z] leaves the span of the lower ones. Undecided: the highest m searched.
+    witness : vector of rationals or of Expectation, or None
+        Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
+        lower mu_j.
+    at_most : bool
+        Whether a lower m is not excluded: a moment of it cannot be told from 0.
+    certificate : tuple of Symmetry or None
+        Hidden: symmetries R of the target whose images of I - R together contain the direction.
+    """
+
+    direction: Vector
+    verdict: Verdict
+    how: How
+    order: int | None = None
+    witness: Witness | None = None
+    certificate: tuple[Symmetry, ...] | None = None
+    at_most: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields, numbers as exact text."""
+        return {
+            "direction": as_text(self.direction),
+            "verdict": self.verdict,
+            "how": str(self.how),
+            "order": self.order,
+            "at_most": self.at_most,
+            "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
+            "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
+        }
+
+    @property
+    def summary(self) -> str:
+        """The verdict, and the m of its witness."""
+        return (
+            f"{self.verdict} (m {'<=' if self.at_most else '='} {self.order})"
+            if self.witness
+            else self.verdict
+        )
+
+    def reason(self) -> str:
+        """Return the proof, or what was searched, in one line."""
+        if self.witness is not None:
+            power = "y" if self.order == 1 else f"y^{self.order}"
+            return f"E[{power} z] = ({', '.join(map(_in_short, self.witness))})"
+        if self.certificate is not None:
+            return "; ".join(map(str, self.certificate))
+        if self.verdict == "learned":
+            return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
+        return f"no witness E[y^m z] for m <= {self.order}, no symmetry among those tried"
+
+
+def _in_full(x: fmpq | Expectation) -> str:
+    return str(x) if isinstance(x, Expectation) else as_text([x])[0]
+
+
+def _in_short(x: fmpq | Expectation) -> str:
+    """Return an exact number as it is where it is short, else six digits."""
+    if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
+        return f"{float(x):.6g}"
+    return _in_full(x)

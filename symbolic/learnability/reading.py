@@ -1,0 +1,87 @@
+"""One reading of a target, to which every question about its learnability goes.
+
+A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`). The reading keeps what has been
+worked out - Hermite forms, powers, rotated forms, symmetries, subspaces - and the questions of `exponents.py` and
+`verdict.py` share it.
+"""
+
+from functools import lru_cache
+from typing import Protocol
+
+import sympy as sp
+
+from ..exact.polynomial import is_polynomial
+from ..exact.subspace import Subspace
+from ..language.target import Target
+from ..proofs.symmetry import Symmetry
+from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .direction_verdict import DirectionVerdict
+from .polynomial import PolynomialReading
+from .searched import SearchedReading
+
+
+class Reading(Protocol):
+    """What is asked of a target that was read; each answer is as the public function of its name says."""
+
+    target: Target
+    k: int
+
+    @property
+    def relevant(self) -> Subspace:
+        """V(g), or a subspace that contains it."""
+        ...
+
+    def information_exponent(self) -> Exponent:
+        """Return the least order of a nonzero Hermite tensor."""
+        ...
+
+    def leap(self) -> Exponent:
+        """Return the leap in the given coordinates."""
+        ...
+
+    def isotropic_leap(self) -> IsotropicLeap:
+        """Return the coordinate-free leap."""
+        ...
+
+    def generative_exponent(self) -> Exponent:
+        """Return the first order at which labels tell something."""
+        ...
+
+    def generative_leap(self, max_order: int) -> GenerativeLeap:
+        """Return the generative leap, with powers of the label up to an order."""
+        ...
+
+    def reuse_staircase(self, max_order: int) -> ReuseStaircase:
+        """Return the subspaces that more and more steps on one batch reach."""
+        ...
+
+    def witnesses(self, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
+        """Return the directions that moments E[y^m z] reach, each at its least m, and the last m searched."""
+        ...
+
+    def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
+        """Return symmetries that hide directions, looked for where nothing was reached."""
+        ...
+
+    def is_decided_by_theorem(self, left: Subspace) -> bool:
+        """Whether what has neither witness nor symmetry is learned by a theorem."""
+        ...
+
+
+def read(target: Target | str) -> Reading:
+    """Return the reading of a target; the last few are kept, with all that they found."""
+    target = Target(target)
+    return _read(target.expr, target.k)
+
+
+def forget() -> None:
+    """Drop the readings that are kept, as before the first question."""
+    _read.cache_clear()
+
+
+@lru_cache(maxsize=8)
+def _read(expr: sp.Expr, k: int) -> Reading:
+    target = Target(expr, k=k)
+    if is_polynomial(expr, target.coordinates):
+        return PolynomialReading(target)
+    return SearchedReading(target)

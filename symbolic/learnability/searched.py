@@ -1,0 +1,253 @@
+"""Exponents of targets that are not polynomials: what `search.py` finds, with both bounds where they do not meet.
+
+Theory, 3.1-3.3, 3.5 and 3.6. A label with two values c and c' makes every F(y) equal to a + b y, so that there the
+generative side is the label side.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+
+from ..exact.known import How, worst
+from ..exact.real import as_expr, how_known
+from ..exact.subspace import Subspace, Vector, axis, in_words, orthogonalised, primitive, squared_length
+from ..language.symbols import coordinate
+from ..language.target import Target
+from ..proofs.level_sets import first_order_on_level_sets
+from ..proofs.symmetry import Symmetry, hidden_directions
+from .answers import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .direction_verdict import DirectionVerdict
+from .growth import Stage, direction_of
+from .search import CAP, Search, UndecidedError
+
+
+class SearchedReading:
+    """One target that is no polynomial: its search, with all that it found."""
+
+    def __init__(self, target: Target) -> None:
+        self.target, self.k = target, target.k
+        self.search = Search(target)
+
+    @property
+    def relevant(self) -> Subspace:
+        """The span of the linear forms that occur in the target, which contains V(g)."""
+        return self.search.relevant
+
+    def information_exponent(self) -> Exponent:
+        """Return IE, the order of the first growth of {0} in the given coordinates."""
+        if not self.search.relevant.dimension:
+            return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+        try:
+            stage = self.search.grow(Subspace.zero(self.k), isotropic=False)
+        except UndecidedError as error:
+            return Exponent(None, How.UNDECIDED, witness=str(error))
+        return _first(stage)
+
+    def leap(self) -> Exponent:
+        """Return the coordinate leap."""
+        if not self.search.relevant.dimension:
+            return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+        stages, reason = self.search.leap(isotropic=False)
+        lower, upper, how = _bounds(stages, reason)
+        if lower == upper:
+            return Exponent(upper, how, witness="; ".join(f"{s.witness} (+{s.order})" for s in stages))
+        return Exponent(None, How.UNDECIDED, witness=_interval(lower, upper, reason, stages))
+
+    def isotropic_leap(self) -> IsotropicLeap:
+        """Return the isotropic leap."""
+        if not self.search.relevant.dimension:
+            return IsotropicLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+        stages, reason = self.search.leap()
+        lower, upper, how = _bounds(stages, reason)
+        sequence = _sequence(stages)
+        if lower == upper:
+            return IsotropicLeap(upper, how, witness=_steps(stages), sequence=sequence)
+        return IsotropicLeap(
+            None, How.UNDECIDED, witness=_interval(lower, upper, reason, stages), sequence=sequence
+        )
+
+    def generative_exponent(self) -> Exponent:
+        """Return the generative exponent: the order of the first stage of the generative leap."""
+        if self.search.relevant.dimension <= 1:
+            known = self.generative_leap(MAX_POWER)
+            return Exponent(known.value, known.how, known.infinite, known.witness)
+        if self._two_values is not None:
+            return self.information_exponent()
+        try:
+            first = self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1))
+        except UndecidedError as error:
+            return Exponent(None, How.UNDECIDED, witness=str(error))
+        return _first(first)
+
+    def generative_leap(self, max_order: int) -> GenerativeLeap:
+        """Return the generative leap; with one direction that no witness reaches, by level sets."""
+        if not self.search.relevant.dimension:
+            return GenerativeLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+        if (values := self._two_values) is not None:
+            known = self.isotropic_leap()
+            stages = self.search.leap()[0] if known.value is None else ()
+            lower = known.value or _bounds(list(stages), "open")[0]
+            reason = f"y is {values[0]} or {values[1]}, so F(y) = a + b y: the isotropic leap"
+            return GenerativeLeap(known.value, known.how, False, reason, lower, known.value, known.sequence)
+        if self.search.relevant.dimension == 1:
+            return self._along_one_direction(max_order)
+        stages, reason = self.search.leap(range(1, max_order + 1))
+        _, upper, how = _bounds(stages, reason)
+        lower = max([1, *(stage.bound for stage in stages)])
+        if self.search.hidden.dimension:
+            # A symmetry that moves a direction fixes every E[F(y) z], hence all that order 1 ever reaches.
+            lower = max(lower, 2)
+        if lower == upper:
+            return GenerativeLeap(upper, how, False, _steps(stages), lower, upper, _sequence(stages))
+        witness = _interval(lower, upper, reason, stages)
+        return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages))
+
+    def _along_one_direction(self, max_order: int) -> GenerativeLeap:
+        """Return the generative exponent: by a witness if it meets the bound by symmetry, else by level sets."""
+        direction = self.search.relevant.rows[0]
+        basis = self.search.relevant.orthogonal_basis()
+        lower = self.search.parity((direction,)).least((0,), labels=False)
+        for m in range(1, max_order + 1):
+            label = "y" if m == 1 else f"y^{m}"
+            found = self.search.averages.coefficient(m, ((direction, lower),))
+            if not found.zero:
+                text = f"E[{label} He{lower}] = {float(found.value):.6g} is not 0"
+                if lower > 1:
+                    text += ", and g is even"
+                if lower > 2:
+                    text += f"; E[y^m He_l] = 0 for every m and l < {lower}"
+                return GenerativeLeap(lower, found.how, False, text, lower, lower, ((lower, basis),))
+        of_labels = self.information_exponent()
+        upper, searched = of_labels.value, f"no E[y^m He{lower}] with m <= {max_order} is known not to vanish"
+        order = first_order_on_level_sets(_along(self.target, self.search), min(upper or CAP, CAP))
+        if order is not None and order >= lower:
+            text = f"E[He_l | y] vanishes on level sets for l < {order}, not for l = {order}; {searched}"
+            return GenerativeLeap(order, How.NUMERIC, False, text, order, order, ((order, basis),))
+        if lower == upper:
+            return GenerativeLeap(
+                upper, of_labels.how, False, of_labels.witness, lower, upper, ((lower, basis),)
+            )
+        sequence = () if upper is None else ((upper, basis),)
+        return GenerativeLeap(None, How.UNDECIDED, False, searched, lower, upper, sequence)
+
+    def reuse_staircase(self, max_order: int) -> ReuseStaircase:
+        """Return the subspaces of the growths of order 1, all powers of the label together."""
+        if not self.search.relevant.dimension:
+            return ReuseStaircase((), 0)
+        powers = range(1, max_order + 1)
+        spaces: list[Subspace] = []
+        hows, witnesses = [], []
+        learned = Subspace.zero(self.k)
+        while learned != self.search.fixed:
+            try:
+                stage = self.search.grow(learned, powers, highest=1)
+            except UndecidedError:
+                break
+            if (learned + stage.added).dimension == learned.dimension:
+                break
+            learned = learned + stage.added
+            spaces.append(learned)
+            hows.append(stage.how)
+            witnesses.append("; ".join(stage.witnesses))
+        return ReuseStaircase(tuple(spaces), len(powers), worst(hows), tuple(witnesses))
+
+    def witnesses(self, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
+        """Return the directions that moments E[y^m z] reach, at their least m, and the last m searched."""
+        search = self.search
+        axes = [axis(i, self.k) for i in range(self.k)]
+        basis = search.fixed.orthogonal_basis()
+        found: list[DirectionVerdict] = []
+        # How it is known that lower moments add nothing: the order of a verdict rests on it.
+        lower: list[How] = []
+        coarse = False
+        if not basis:
+            return (), max_order
+        m = 0
+        for m in range(1, max_order + 1):
+            entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+            before = worst(lower)
+            at_most, coarse = coarse, coarse or not all(c.tells for c in entries)
+            lower += [c.how for c in entries if c.zero]
+            if all(c.zero for c in entries):
+                continue
+            direction, how = direction_of(search.averages, m, basis, entries)
+            new = orthogonalised(direction, (verdict.direction for verdict in found))
+            if any(new):
+                mu = tuple(search.averages.coefficient(m, ((e, 1),)).value for e in axes)
+                if len(found) == len(basis) - 1:
+                    # Up to a factor the last one is what the others leave, and shorter to write.
+                    others = Subspace.span((verdict.direction for verdict in found), self.k)
+                    (new,) = others.within(search.fixed).orthogonal_basis()
+                known = worst([how, before, *map(how_known, new), *(verdict.how for verdict in found)])
+                found.append(
+                    DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu, at_most=at_most)
+                )
+            elif how is not How.EXACT:
+                lower.append(How.NUMERIC)  # in the span of those before, as far as can be told
+            if len(found) == len(basis):
+                break
+        return tuple(found), m
+
+    def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
+        """Return the symmetries of the search, and more where something is neither reached nor hidden."""
+        found = self.search.certified[0]
+        if (reached + self.search.hidden).dimension < self.relevant.dimension:
+            found = (*found, *hidden_directions(self.search.fixer, self.relevant, reached)[0])
+        return found
+
+    def is_decided_by_theorem(self, left: Subspace) -> bool:
+        """Whether what has neither witness nor symmetry is learned: no theorem says so of every function."""
+        return False
+
+    @cached_property
+    def _two_values(self) -> tuple[sp.Rational, sp.Rational] | None:
+        """Return the two rational values of the label, if it has no others; proved in the normal form."""
+        points = np.random.default_rng(1).standard_normal((64, self.search.k))
+        values = np.unique(np.round(self.search.target(points), 9))
+        if len(values) != 2:
+            return None
+        a, b = (sp.Rational(str(v)).limit_denominator(1000) for v in values)
+        g = self.search.target.expr
+        return (a, b) if self.search.averages.is_identity((g - a) * (g - b)) else None
+
+
+def _along(target: Target, search: Search) -> sp.Expr:
+    """Return the function t -> g(t b / |b|) of the one direction b, in the coordinate z1."""
+    (b,) = search.relevant.orthogonal_basis()
+    size = sp.sqrt(squared_length(b))
+    t = sp.Dummy(real=True)
+    images = {z: as_expr(x) * t / size for z, x in zip(target.coordinates, b, strict=True)}
+    return target.expr.xreplace(images).xreplace({t: coordinate(1)})
+
+
+def _bounds(stages: list[Stage], reason: str) -> tuple[int, int | None, How]:
+    """Return lower and upper bound of a leap from its stages, and how the upper one is known."""
+    lower = max([1, *(stage.bound for stage in stages)])
+    upper = None if reason else max(stage.order for stage in stages)
+    return lower, upper, worst([stage.how for stage in stages])
+
+
+def _first(stage: Stage) -> Exponent:
+    """Return the order of a stage as an exponent, if it meets its bound."""
+    if stage.bound == stage.order:
+        return Exponent(stage.order, stage.how, witness=stage.witness)
+    witness = f"between {stage.bound} and {stage.order} ({stage.witness}): {stage.gap}"
+    return Exponent(None, How.UNDECIDED, witness=witness)
+
+
+def _interval(lower: int, upper: int | None, reason: str, stages: list[Stage]) -> str:
+    if upper is None:
+        return f"at least {lower}; {reason}"
+    return f"between {lower} and {upper}: {next(s.gap for s in stages if s.order == upper)}"
+
+
+def _sequence(stages: list[Stage]) -> tuple[tuple[int, tuple[Vector, ...]], ...]:
+    return tuple((stage.order, stage.added.orthogonal_basis()) for stage in stages)
+
+
+def _steps(stages: list[Stage]) -> str:
+    return ", then ".join(
+        f"{', '.join(map(in_words, stage.added.orthogonal_basis()))} (order {stage.order})"
+        for stage in stages
+    )
