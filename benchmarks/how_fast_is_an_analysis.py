@@ -1,4 +1,4 @@
-"""How fast is a complete analysis: every target of the catalog, larger ones, and ridge polynomials in hidden directions?
+"""How fast is a complete analysis: the catalog, larger targets, and ridge polynomials in hidden directions?
 
 Each target is analyzed three times; answers are dropped in between, tables of one-dimensional integrals are kept. The
 first time and the median are printed, in seconds of processor time.
