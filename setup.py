@@ -17,6 +17,7 @@ ROOMS = (
     "verify",
     "cli",
     "cli.commands",
+    "cli.report",
 )
 
 # -march=native would make a wheel that fails on another machine: opt in for a local build.
@@ -39,7 +40,11 @@ setup(
     script_name="setup.py",  # or this file would land in the wheel
     package_dir={"rebatch": "."},
     packages=["rebatch", *(f"rebatch.{room}" for room in ROOMS)],
-    package_data={"rebatch": ["py.typed"], "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"]},
+    package_data={
+        "rebatch": ["py.typed"],
+        "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"],
+        "rebatch.cli.report": ["*.j2"],
+    },
     exclude_package_data={"": ["*.c"]},
     ext_modules=cythonize(
         kernels,

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from ..symbolic.errors import RebatchError
-from .commands import checks, runs, sweeps, theory
+from .commands import checks, report, runs, sweeps, theory
 
 app = typer.Typer(
     add_completion=False,
@@ -22,6 +22,7 @@ for command in (
     runs.simulate,
     runs.demo,
     sweeps.sweep,
+    report.report,
     checks.converge,
     checks.verify,
     checks.scaling,

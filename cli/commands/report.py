@@ -1,0 +1,43 @@
+"""Everything about one target on one page: `report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..options import AsJson, TargetOrName, text_of
+from ..terminal import console, print_json, progress_bar
+
+
+def report(
+    target: TargetOrName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the page is written.")] = Path(
+        "report.html"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the trajectory on one batch.")] = 8,
+    runs: Annotated[int, typer.Option(min=6, help="Runs behind each simulated number.")] = 12,
+    d: Annotated[int, typer.Option("--d", "-d", help="Their dimension beside the trajectory.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
+    theory_only: Annotated[bool, typer.Option("--theory-only", help="Leave the simulations out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write one self-contained page on a target: proofs, formulas, experiments, figures, the commands to repeat."""
+    from ...symbolic.language.target import Target
+    from ..report import sections as parts
+    from ..report.page import page, write
+
+    given = Target(text_of(target))
+    wanted = [lambda: parts.what_theory_says(given), lambda: parts.formula_section(given)]
+    if not theory_only:
+        wanted += [
+            lambda: parts.experiment_section(given, runs, seed),
+            lambda: parts.trajectory_section(given, steps, runs, d, seed),
+        ]
+    sections = [part() for part in progress_bar(wanted, "writing", show=not as_json)]
+    written = write(page(given, sections), out)
+    if as_json:
+        print_json(
+            {"report": str(written), "sections": [s.title for s in sections], "bytes": written.stat().st_size}
+        )
+        return
+    console.print(f"report: {written}", highlight=False)
