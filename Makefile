@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd kernels/*.h)
 
-.PHONY: demo test test-deep mutants lint bench clean
+.PHONY: demo test test-deep asan mutants lint bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
@@ -14,6 +14,15 @@ test: lint
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto -m deep
+
+# The kernels and the engines over them with AddressSanitizer, in a build of its own.
+asan: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" "Cython>=3.1"
+	rm -rf build/asan
+	REBATCH_SANITIZE=1 $(BIN)/python setup.py -q build --build-lib build/asan --build-temp build/asan/objects
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	PYTHONPATH=build/asan $(BIN)/python -m pytest -q -p no:cacheprovider -m "not deep" \
+	tests/kernels tests/numeric/engines
 
 # Kernels are built in place for each mutant, with what the build needs beside the tests.
 mutants: $(INSTALLED)

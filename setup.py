@@ -1,11 +1,15 @@
 """What needs code: the folder mapping and the compiled kernels. All else is in pyproject.toml."""
 
 import os
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
 
 ROOMS = (
     "symbolic",
@@ -21,7 +25,37 @@ ROOMS = (
 )
 
 # -march=native would make a wheel that fails on another machine: opt in for a local build.
-COMPILE = ["-O3", "-fopenmp", *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
+COMPILE = ["-O3", *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
+THREADS = ["-fopenmp"]
+# `make asan`: every read and write of the kernels is held against the memory that was asked for.
+SANITIZE = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"] if os.environ.get("REBATCH_SANITIZE") else []
+
+
+class BuildKernels(build_ext):
+    """Build with threads where the compiler has OpenMP, else without them: the results are the same."""
+
+    def build_extensions(self):
+        flags = [*SANITIZE, *(THREADS if self.has_openmp() else ())]
+        for extension in self.extensions:
+            extension.extra_compile_args += flags
+            extension.extra_link_args += flags
+        super().build_extensions()
+
+    def has_openmp(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "openmp.c")
+            source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=THREADS)
+                self.compiler.link_executable(objects, str(Path(folder, "openmp")), extra_postargs=THREADS)
+            except (CompileError, LinkError):
+                print(
+                    "rebatch: this compiler has no OpenMP (-fopenmp), so the kernels use one thread; "
+                    "with gcc, or clang and libomp, they use all",
+                    file=sys.stderr,
+                )
+                return False
+        return True
 
 kernels = [
     Extension(
@@ -30,8 +64,7 @@ kernels = [
         include_dirs=[numpy.get_include(), "kernels"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=[str(header) for header in Path("kernels").glob("*.h")],
-        extra_compile_args=COMPILE,
-        extra_link_args=["-fopenmp"],
+        extra_compile_args=[*COMPILE],
     )
     for source in sorted(Path("kernels").glob("*.pyx"))
 ]
@@ -46,6 +79,7 @@ setup(
         "rebatch.cli.report": ["*.j2"],
     },
     exclude_package_data={"": ["*.c"]},
+    cmdclass={"build_ext": BuildKernels},
     ext_modules=cythonize(
         kernels,
         include_path=["kernels"],  # the root is not named rebatch here: kernels cimport each other by file

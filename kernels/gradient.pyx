@@ -12,6 +12,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from activations cimport Kind, value_then_slope
+from entry cimport aligned, at_least, equal, network
 
 cdef extern from "rowblock.h" nogil:
     const int TILE
@@ -90,6 +91,28 @@ cdef double part_gradient(const floating* X, Py_ssize_t stride, const Py_ssize_t
     return loss
 
 
+cdef Py_ssize_t checked_rows(const floating[:, :] X, const Py_ssize_t[::1] order, const floating[:, ::1] W) except? -1:
+    """Return how many numbers lie between the rows of X, after checking that all rows that are asked for exist.
+
+    A field of a packed structured array has rows at any number of bytes: those that numbers do not divide are refused.
+    """
+    cdef Py_ssize_t i, size = sizeof(floating), n = X.shape[0]
+    at_least("the number of columns of X", X.shape[1], 1)
+    equal("the number of columns of W", W.shape[1], X.shape[1])
+    at_least("the number of rows of W", W.shape[0], 1)
+    if X.shape[1] > 1 and X.strides[1] != size:
+        raise ValueError("the columns of X are not contiguous")
+    if n > 1 and X.strides[0] % size:
+        raise ValueError(f"the rows of X are {X.strides[0]} bytes apart; allowed are multiples of {size}")
+    aligned("X", &X[0, 0], size)
+    aligned("W", &W[0, 0], size)
+    aligned("order", &order[0], sizeof(Py_ssize_t))
+    for i in range(order.shape[0]):
+        if not 0 <= order[i] < n:
+            raise ValueError(f"order[{i}] is {order[i]}; allowed are the rows 0 to {n - 1} of X")
+    return X.strides[0] // size if n > 1 else 0
+
+
 def gradient(const floating[:, :] X, const Py_ssize_t[::1] order, const double[::1] y, const floating[:, ::1] W,
              const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
              floating[:, :, ::1] parts, double[:, ::1] out, int threads):
@@ -113,14 +136,24 @@ def gradient(const floating[:, :] X, const Py_ssize_t[::1] order, const double[:
     """
     cdef Py_ssize_t p = W.shape[0], d = W.shape[1], m = order.shape[0], count = parts.shape[0]
     cdef Py_ssize_t q, c, first, size
-    cdef Py_ssize_t stride = X.strides[0] // <Py_ssize_t> sizeof(floating)
+    cdef Py_ssize_t stride = checked_rows(X, order, W)
     cdef Network net
     cdef double loss = 0.0, total
     cdef double* losses
     cdef double* h
     cdef floating* g
-    if X.strides[1] != sizeof(floating) and d > 1:
-        raise ValueError("the columns of X are not contiguous")
+    network(p, a.shape[0], kind, threads)
+    equal("the length of y", y.shape[0], X.shape[0])
+    at_least("the number of parts", count, 1)
+    equal("dimension 1 of parts", parts.shape[1], p)
+    equal("dimension 2 of parts", parts.shape[2], d)
+    equal("the number of rows of out", out.shape[0], p)
+    equal("the number of columns of out", out.shape[1], d)
+    aligned("y", &y[0], sizeof(double))
+    aligned("a", &a[0], sizeof(double))
+    aligned("coefficients", &coefficients[0], sizeof(double))
+    aligned("parts", &parts[0, 0, 0], sizeof(floating))
+    aligned("out", &out[0, 0], sizeof(double))
     losses = <double*> malloc(count * (1 + ROWS * p) * sizeof(double))
     g = <floating*> malloc(count * ROWS * p * sizeof(floating))
     if losses == NULL or g == NULL:
@@ -156,11 +189,13 @@ def fields(const floating[:, :] X, const Py_ssize_t[::1] order, const floating[:
            int threads):
     """Write h_j = <w_j, x_v>/sqrt(d) of the rows in `order` into `out`, shape (m, p); one read of the rows."""
     cdef Py_ssize_t p = W.shape[0], d = W.shape[1], m = order.shape[0], count = (m + 255) // 256, q, first
-    cdef Py_ssize_t stride = X.strides[0] // <Py_ssize_t> sizeof(floating)
+    cdef Py_ssize_t stride = checked_rows(X, order, W)
     cdef Network net
     cdef double* h
-    if X.strides[1] != sizeof(floating) and d > 1:
-        raise ValueError("the columns of X are not contiguous")
+    equal("the number of rows of out", out.shape[0], m)
+    equal("the number of columns of out", out.shape[1], p)
+    at_least("threads", threads, 1)
+    aligned("out", &out[0, 0], sizeof(double))
     h = <double*> malloc(count * ROWS * p * sizeof(double))
     if h == NULL:
         raise MemoryError

@@ -9,6 +9,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from activations cimport Kind, value, value_then_slope
+from entry cimport aligned, equal, network, within
 from thin cimport combine_d, inner_d
 
 cdef enum:
@@ -33,6 +34,22 @@ cdef inline double losses(const double* y, const double* weights, double* f, Py_
         f[i] = y[i] if correlation else y[i] - output
         loss += weights[i] * (-f[i] * output if correlation else 0.5 * f[i] * f[i])
     return loss
+
+
+cdef int checked(const double[:, ::1] basis, int m, const double[:, ::1] C, const double[::1] y,
+                 const double[::1] weights, const double[::1] a, int kind, const double[::1] coefficients) except -1:
+    """Check what :func:`respond` and :func:`expected_loss` have in common."""
+    network(C.shape[0], a.shape[0], kind, 1)
+    within("m", m, 1, basis.shape[0])
+    equal("the number of columns of C", C.shape[1], m)
+    equal("the number of columns of basis", basis.shape[1], y.shape[0])
+    equal("the length of weights", weights.shape[0], y.shape[0])
+    aligned("basis", &basis[0, 0], sizeof(double))
+    aligned("C", &C[0, 0], sizeof(double))
+    aligned("y", &y[0], sizeof(double))
+    aligned("weights", &weights[0], sizeof(double))
+    aligned("a", &a[0], sizeof(double))
+    return aligned("coefficients", &coefficients[0], sizeof(double))
 
 
 def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const double[:, ::1] C,
@@ -67,6 +84,16 @@ def respond(const double[:, ::1] basis, double[:, ::1] gamma, int m, int r, cons
     cdef const double* c = &coefficients[0] if terms else NULL
     cdef double residual[CHUNK]
     cdef double loss = 0.0
+    checked(basis, m, C, y, weights, a, kind, coefficients)
+    within("r", r, 0, gamma.shape[0] - p)
+    equal("the number of columns of gamma", gamma.shape[1], n)
+    equal("the number of rows of with_basis", with_basis.shape[0], p)
+    equal("the number of columns of with_basis", with_basis.shape[1], m)
+    equal("the number of rows of with_gamma", with_gamma.shape[0], p)
+    equal("the number of columns of with_gamma", with_gamma.shape[1], others)
+    aligned("gamma", &gamma[0, 0], sizeof(double))
+    aligned("with_basis", &with_basis[0, 0], sizeof(double))
+    aligned("with_gamma", &with_gamma[0, 0], sizeof(double))
     cdef double* g = &gamma[r, 0]
     cdef double* weighted = room(p * (n + max(<Py_ssize_t> m, others)))
     cdef double* part = weighted + p * n
@@ -107,6 +134,7 @@ def expected_loss(const double[:, ::1] basis, int m, const double[:, ::1] C, con
     cdef const double* c = &coefficients[0] if terms else NULL
     cdef double f[CHUNK]
     cdef double loss = 0.0
+    checked(basis, m, C, y, weights, a, kind, coefficients)
     cdef double* h = room(p * n)
     with nogil:
         for chunk in range((n + CHUNK - 1) // CHUNK):
@@ -140,8 +168,15 @@ def innovate(double[:, ::1] basis, double[:, ::1] gamma, int m, int r, const dou
     """
     cdef Py_ssize_t q = A.shape[0], inner = A.shape[1], n = gamma.shape[1]
     cdef Py_ssize_t chunk, first, last, i, j
+    aligned("A", &A[0, 0], sizeof(double))
     if q == 0:
         return
+    within("the number of columns of A", inner, 1, gamma.shape[0])
+    within("m", m, 0, basis.shape[0] - q)
+    within("r", r, 0, gamma.shape[0] - q)
+    equal("the number of columns of basis", basis.shape[1], n)
+    aligned("basis", &basis[0, 0], sizeof(double))
+    aligned("gamma", &gamma[0, 0], sizeof(double))
     cdef double* new = room(q * n)
     with nogil:
         for chunk in range((n + CHUNK - 1) // CHUNK):

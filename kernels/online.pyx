@@ -10,6 +10,7 @@ from libc.math cimport NAN, fabs, sqrt
 from libc.string cimport memset
 
 from activations cimport Kind, slope, value, value_then_slope
+from entry cimport aligned, at_least, equal, network, within
 
 cdef enum:
     RUNNING = -1
@@ -244,6 +245,13 @@ cdef void scalar_chain(const Chain* s, const double* z, const double* u, const d
         row += kept
 
 
+cdef int checked_sizes(str what, const Py_ssize_t* given, tuple wanted) except -1:
+    cdef Py_ssize_t i
+    for i in range(len(wanted)):
+        equal(f"dimension {i} of {what}", given[i], wanted[i])
+    return 0
+
+
 def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const double[:, :, :, ::1] A,
           const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
           double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
@@ -277,6 +285,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     scratch : (R, at least p (k + 3 p + 3 b) + b p)
     """
     cdef Py_ssize_t r, t, _q, step, row, p = M.shape[1], k = M.shape[2], b = y.shape[2], B = y.shape[0]
+    cdef Py_ssize_t R = M.shape[0], kept
     cdef Py_ssize_t q = along.shape[0]
     cdef Chain s
     cdef double loss, length
@@ -287,6 +296,37 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     cdef double* g
     cdef double* S
     cdef double* ahead
+    network(p, a.shape[0], kind, 1)
+    at_least("k", k, 1)
+    at_least("b", b, 1)
+    at_least("repeats", repeats, 1)
+    at_least("every", every, 1)
+    at_least("first", first, 0)
+    # Every batch has a step, and the last one at most `repeats`.
+    within("last", last, first + (B - 1) * repeats + 1 if B else first, first + B * repeats)
+    checked_sizes("z", z.shape, (B, R, b, k))
+    checked_sizes("u", u.shape, (B, R, b, p))
+    checked_sizes("A", A.shape, (B, R, b, b))
+    checked_sizes("y", y.shape, (B, R, b))
+    checked_sizes("E", E.shape, (R, p, p))
+    checked_sizes("hit", hit.shape, (R,))
+    equal("the number of columns of along", along.shape[1], k)
+    # As many steps as are kept: those from first to last - 1 that `every` divides.
+    kept = (last + every - 1) // every - (first + every - 1) // every
+    checked_sizes("kept_M", kept_M.shape, (R, kept, p, k))
+    checked_sizes("kept_Q", kept_Q.shape, (R, kept, p, p))
+    checked_sizes("kept_loss", kept_loss.shape, (R, kept))
+    equal("dimension 0 of scratch", scratch.shape[0], R)
+    at_least("dimension 1 of scratch", scratch.shape[1], p * (k + 3 * p + 3 * b) + b * p)
+    for name, first_number in (
+        ("z", <size_t> &z[0, 0, 0, 0]), ("u", <size_t> &u[0, 0, 0, 0]), ("A", <size_t> &A[0, 0, 0, 0]),
+        ("y", <size_t> &y[0, 0, 0]), ("a", <size_t> &a[0]), ("coefficients", <size_t> &coefficients[0]),
+        ("along", <size_t> &along[0, 0]), ("M", <size_t> &M[0, 0, 0]), ("E", <size_t> &E[0, 0, 0]),
+        ("hit", <size_t> &hit[0]), ("kept_M", <size_t> &kept_M[0, 0, 0, 0]),
+        ("kept_Q", <size_t> &kept_Q[0, 0, 0, 0]), ("kept_loss", <size_t> &kept_loss[0, 0]),
+        ("scratch", <size_t> &scratch[0, 0]),
+    ):
+        aligned(name, <const void*> <size_t> first_number, sizeof(double))
     s.kind, s.p, s.k, s.b, s.terms = <Kind> kind, p, k, b, coefficients.shape[0]
     s.a = &a[0]
     s.c = &coefficients[0] if s.terms else NULL
@@ -294,12 +334,12 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     s.shrink, s.eta, s.rho = shrink, eta, rho
     if p == k == b == repeats == 1 and rho == 0.0:
         with nogil:
-            scalar_chain(&s, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], M.shape[0], B, first, stop,
+            scalar_chain(&s, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first, stop,
                          &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1], &kept_M[0, 0, 0, 0],
                          &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
         return
     with nogil:
-        for r in range(M.shape[0]):
+        for r in range(R):
             m, e, D = &M[r, 0, 0], &E[r, 0, 0], &scratch[r, 0]
             g = D + p * b
             S = g + p * b

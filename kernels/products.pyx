@@ -7,6 +7,7 @@ has the same bits for any number of threads.
 from cython cimport floating
 from cython.parallel cimport prange
 
+from entry cimport aligned, at_least, equal
 from thin cimport combine_d, combine_f, inner_d, inner_f
 
 # Samples that one thread takes at a time.
@@ -27,6 +28,14 @@ def inner(const double[:, ::1] A, const floating[:, ::1] P, double[:, :, ::1] pa
     threads : number of OpenMP threads
     """
     cdef Py_ssize_t m = A.shape[0], k = P.shape[0], n = A.shape[1], count = parts.shape[0], q
+    equal("the number of columns of P", P.shape[1], n)
+    equal("dimension 1 of parts", parts.shape[1], m)
+    equal("dimension 2 of parts", parts.shape[2], k)
+    at_least("the number of parts", count, 1)
+    at_least("threads", threads, 1)
+    aligned("A", &A[0, 0], sizeof(double))
+    aligned("P", &P[0, 0], sizeof(floating))
+    aligned("parts", &parts[0, 0, 0], sizeof(double))
     for q in prange(count, nogil=True, num_threads=threads, schedule="static"):
         if floating is float:
             inner_f(&A[0, 0], m, &P[0, 0], k, n, n * q // count, n * (q + 1) // count, &parts[q, 0, 0])
@@ -47,6 +56,14 @@ def combine(const double[:, ::1] C, const floating[:, ::1] P, double[:, ::1] out
     threads : number of OpenMP threads
     """
     cdef Py_ssize_t m = C.shape[0], k = P.shape[0], n = P.shape[1], q
+    equal("the number of columns of C", C.shape[1], k)
+    equal("the number of rows of out", out.shape[0], m)
+    equal("the number of columns of out", out.shape[1], n)
+    at_least("the number of rows of P", k, 1)
+    at_least("threads", threads, 1)
+    aligned("C", &C[0, 0], sizeof(double))
+    aligned("P", &P[0, 0], sizeof(floating))
+    aligned("out", &out[0, 0], sizeof(double))
     for q in prange((n + SHARE - 1) // SHARE, nogil=True, num_threads=threads, schedule="static"):
         if floating is float:
             combine_f(&C[0, 0], m, &P[0, 0], k, n, q * SHARE, min(n, (q + 1) * SHARE), &out[0, 0], fresh)

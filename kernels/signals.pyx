@@ -3,6 +3,7 @@
 from cython.parallel cimport prange
 
 from activations cimport ERF, POLYNOMIAL, RELU, TANH, Kind, value_then_slope
+from entry cimport aligned, at_least, equal, network
 
 # The enum Kind by the name of the kernel, for callers in Python.
 KINDS = {"relu": <int> RELU, "erf": <int> ERF, "tanh": <int> TANH, "polynomial": <int> POLYNOMIAL}
@@ -61,6 +62,17 @@ def signals(double[:, ::1] h, const double[::1] y, const double[::1] a, int kind
     cdef Py_ssize_t p = h.shape[0], n = h.shape[1], terms = coefficients.shape[0], count = losses.shape[0], q
     cdef const double* c = &coefficients[0] if terms else NULL
     cdef double total = 0.0
+    network(p, a.shape[0], kind, threads)
+    equal("the length of y", y.shape[0], n)
+    equal("the number of rows of out", out.shape[0], p)
+    equal("the number of columns of out", out.shape[1], n)
+    at_least("the length of losses", count, 1)
+    aligned("h", &h[0, 0], sizeof(double))
+    aligned("y", &y[0], sizeof(double))
+    aligned("a", &a[0], sizeof(double))
+    aligned("coefficients", &coefficients[0], sizeof(double))
+    aligned("out", &out[0, 0], sizeof(double))
+    aligned("losses", &losses[0], sizeof(double))
     with nogil:
         for q in prange(count, num_threads=threads, schedule="static"):
             losses[q] = part(&h[0, 0], &y[0], &a[0], <Kind> kind, c, terms, correlation, p, n, n * q // count,
