@@ -28,7 +28,9 @@ ROOMS = (
 COMPILE = ["-O3", *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
 THREADS = ["-fopenmp"]
 # `make asan`: every read and write of the kernels is held against the memory that was asked for.
-SANITIZE = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"] if os.environ.get("REBATCH_SANITIZE") else []
+SANITIZE = (
+    ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"] if os.environ.get("REBATCH_SANITIZE") else []
+)
 
 
 class BuildKernels(build_ext):
@@ -56,6 +58,7 @@ class BuildKernels(build_ext):
                 )
                 return False
         return True
+
 
 kernels = [
     Extension(

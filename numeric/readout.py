@@ -15,12 +15,14 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
+from .arguments import array, count, one_of, shown
+from .arguments import seed as checked_seed
 from .labels import labels
 from .machine.blocks import BLOCK, Array, Blocks, thread_count, thread_pool
 from .machine.memory import require
@@ -28,7 +30,7 @@ from .setting import semidefinite_cholesky
 from .trajectory import Trajectory
 
 Data = Literal["same", "fresh"]
-DATA = ("same", "fresh")
+DATA: tuple[Data, ...] = ("same", "fresh")
 # In units of the largest eigenvalue of the features' second moment: from next to nothing to next to everything.
 _PENALTIES = np.logspace(-10, 1, 45)
 
@@ -142,24 +144,23 @@ def ridge_readout(
     >>> ridge_readout(run, seed=1).a.shape
     (1, 1)
     """
+    if not isinstance(trajectory, Trajectory):
+        raise RebatchError(f"trajectory = {shown(trajectory)}; allowed are objects of rebatch.Trajectory")
     setting = trajectory.setting
-    if data not in DATA:
-        raise RebatchError(f"data = {data!r}; allowed are {', '.join(DATA)}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise RebatchError(f"seed = {seed!r}; allowed are integers >= 0")
+    one_of("data", data, DATA)
     if "replica" in trajectory.data.dims:
         raise RebatchError(
             "the trajectory has replicas; allowed is one of them, Trajectory(run.data.isel(replica=0))"
         )
     shifts, grid = _checked_biases(biases, setting.neurons), _checked_penalties(penalties)
-    test_samples = _checked_count("test_samples", test_samples, least=2)
+    test_samples = count("test_samples", test_samples, least=2)
     require(thread_count(threads) * 8.0 * BLOCK * 3 * (shifts.size + setting.neurons), "a block of features")
-    fit_seed, test_seed = np.random.SeedSequence(int(seed)).spawn(2)
+    fit_seed, test_seed = np.random.SeedSequence(checked_seed(seed)).spawn(2)
     with thread_pool(threads) as pool:
         if data == "same":
             h, y = _kept(trajectory, samples)
         else:
-            n = _batch(trajectory) if samples is None else _checked_count("samples", samples, least=1)
+            n = _batch(trajectory) if samples is None else count("samples", samples)
             h, y = _fresh(trajectory, n, fit_seed)
         features = _Features(setting.activation, shifts, h, y, Blocks(len(y), pool))
         fit = features.fit(grid)
@@ -282,26 +283,20 @@ def _batch(trajectory: Trajectory) -> int:
 
 
 def _checked_biases(biases: ArrayLike | None, p: int) -> Array:
-    shifts = np.zeros((p, 1)) if biases is None else np.array(biases, dtype=np.float64)
+    allowed = f"finite numbers of shape ({p},) or ({p}, m)"
+    shifts = np.zeros((p, 1)) if biases is None else array("biases", biases, allowed)
     if shifts.ndim == 1:
         shifts = shifts[:, None]
-    if shifts.ndim != 2 or len(shifts) != p or not shifts.size or not np.isfinite(shifts).all():
-        raise RebatchError(
-            f"biases of shape {shifts.shape}; allowed are finite numbers of shape ({p},) or ({p}, m)"
-        )
+    if shifts.ndim != 2 or len(shifts) != p or not shifts.size:
+        raise RebatchError(f"biases of shape {shifts.shape}; allowed are {allowed}")
     return shifts
 
 
 def _checked_penalties(penalties: Sequence[float] | None) -> Array | None:
     if penalties is None:
         return None
-    grid: NDArray[np.float64] = np.array(penalties, dtype=np.float64)
-    if grid.ndim != 1 or not grid.size or not np.isfinite(grid).all() or (grid <= 0).any():
-        raise RebatchError(f"penalties = {penalties}; allowed are finite numbers > 0, at least one")
+    allowed = "finite numbers > 0, at least one"
+    grid = array("penalties", penalties, allowed)
+    if grid.ndim != 1 or not grid.size or (grid <= 0).any():
+        raise RebatchError(f"penalties = {shown(penalties)}; allowed are {allowed}")
     return grid
-
-
-def _checked_count(name: str, value: int, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise RebatchError(f"{name} = {value!r}; allowed are integers >= {least}")
-    return int(value)

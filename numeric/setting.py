@@ -2,11 +2,9 @@
 
 import inspect
 import json
-import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +13,8 @@ from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, Activation
 from ..symbolic.overlap.network import LOSSES, Loss, checked_readout
+from .arguments import MOST, count, flag, matrix, one_of, real, shown
 
-T = TypeVar("T", bound=str)
 Matrix = tuple[tuple[float, ...], ...]
 Start = Literal["orthogonal", "random"] | Matrix
 STARTS: tuple[Literal["orthogonal", "random"], ...] = ("orthogonal", "random")
@@ -124,12 +122,12 @@ class Setting:
         record_every: int = 1,
     ) -> None:
         target = Target(target)
-        noise_std = _real("noise_std", noise_std, positive=False)
+        noise_std = real("noise_std", noise_std)
         if noise_std and target.noise_std not in (0.0, noise_std):
             raise RebatchError(
                 f"noise_std = {noise_std} here, {target.noise_std} in the target; give it once"
             )
-        neurons = _count("neurons", neurons)
+        neurons = count("neurons", neurons)
         if neurons > MAX_NEURONS:
             raise RebatchError(
                 f"neurons = {neurons}; allowed are at most {MAX_NEURONS}: p is small against d here"
@@ -138,21 +136,21 @@ class Setting:
             "target": Target(target, noise_std=noise_std or target.noise_std),
             "activation": _with_kernel(Activation(activation)),
             "neurons": neurons,
-            "alpha": _real("alpha", alpha, positive=True),
-            "eta": _real("eta", eta, positive=True),
-            "steps": _count("steps", steps),
-            "weight_decay": _real("weight_decay", weight_decay, positive=False),
-            "loss": _one_of("loss", loss, LOSSES),
+            "alpha": real("alpha", alpha, positive=True),
+            "eta": real("eta", eta, positive=True),
+            "steps": count("steps", steps),
+            "weight_decay": real("weight_decay", weight_decay),
+            "loss": one_of("loss", loss, LOSSES),
             "noise_std": noise_std or target.noise_std,
             "readout": _readout(readout, neurons),
             "start": _start(start, neurons, target.k),
-            "reuse": bool(reuse),
-            "start_Q": None if start_Q is None else _matrix("start_Q", start_Q, (neurons, neurons)),
-            "batch_size": None if batch_size is None else _count("batch_size", batch_size),
-            "repeats": _count("repeats", repeats),
-            "rho": _finite("rho", rho),
-            "normalize": bool(normalize),
-            "record_every": _count("record_every", record_every),
+            "reuse": flag("reuse", reuse),
+            "start_Q": None if start_Q is None else matrix("start_Q", start_Q, (neurons, neurons)),
+            "batch_size": None if batch_size is None else count("batch_size", batch_size),
+            "repeats": count("repeats", repeats),
+            "rho": real("rho", rho, signed=True),
+            "normalize": flag("normalize", normalize),
+            "record_every": count("record_every", record_every),
         }
         if values["repeats"] != 1 and values["reuse"] and batch_size is None:
             raise RebatchError(
@@ -177,12 +175,14 @@ class Setting:
         RebatchError
             If d is too small to hold the k + p starting directions, or n would be 0.
         """
-        if isinstance(d, bool) or not isinstance(d, numbers.Integral) or d < self.k + self.neurons:
-            raise RebatchError(f"d = {d!r}; allowed are integers >= k + p = {self.k + self.neurons}")
-        n = round(self.alpha * int(d))
-        if n < 1:
-            raise RebatchError(f"alpha = {self.alpha} and d = {d} give no sample; allowed is alpha d >= 1")
-        return n
+        d = count("d", d, self.k + self.neurons, why="k + p")
+        if not 0.5 < self.alpha * d <= MOST:
+            few = self.alpha * d < 1
+            raise RebatchError(
+                f"alpha = {self.alpha:g} and d = {d} give {'no sample' if few else 'more than 2^53 samples'}; "
+                f"allowed is {'alpha d >= 1' if few else 'alpha d <= 2^53'}"
+            )
+        return round(self.alpha * d)
 
     def a(self) -> NDArray[np.float64]:
         """Return the second layer as an array, shape (p,)."""
@@ -264,11 +264,19 @@ class Setting:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Setting":
         """Return the setting that :meth:`to_dict` wrote; its texts go through our parsers again."""
+        known = inspect.signature(cls).parameters.keys() | {"k"}
+        if not isinstance(data, dict) or not data.keys() <= known:
+            given = ", ".join(map(shown, data.keys() - known)) if isinstance(data, dict) else shown(data)
+            raise RebatchError(
+                f"not a setting: it has {given}; allowed are the names {', '.join(sorted(known))}"
+            )
+        if not isinstance(data.get("target"), str):
+            raise RebatchError(f"not a setting: target = {shown(data.get('target'))}; allowed are texts")
         values = dict(data)
+        target = Target(values.pop("target"), k=values.pop("k", None))
         try:
-            target = Target(values.pop("target"), k=values.pop("k", None))
             return cls(target=target, **values)
-        except (KeyError, TypeError) as error:
+        except TypeError as error:
             raise RebatchError(f"not a setting: {error}") from None
 
     def to_json(self) -> str:
@@ -286,10 +294,10 @@ class Setting:
         """
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise RebatchError(f"not JSON: {error}") from None
-        if not isinstance(data, dict):
-            raise RebatchError(f"the JSON of a setting is an object, got {type(data).__name__}")
+        except (TypeError, ValueError) as error:
+            raise RebatchError(f"not JSON: {shown(text)}: {error}") from None
+        except RecursionError:
+            raise RebatchError(f"not the JSON of a setting: {shown(text)} is too deep") from None
         return cls.from_dict(data)
 
     def __repr__(self) -> str:
@@ -324,36 +332,10 @@ def _with_kernel(activation: Activation) -> Activation:
     return activation
 
 
-def _real(name: str, value: float, *, positive: bool) -> float:
-    allowed = "finite numbers > 0" if positive else "finite numbers >= 0"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise RebatchError(f"{name} = {value!r}; allowed are {allowed}")
-    number = float(value)
-    if not math.isfinite(number) or number < 0 or (positive and number == 0):
-        raise RebatchError(f"{name} = {number:g}; allowed are {allowed}")
-    return number
-
-
-def _finite(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise RebatchError(f"{name} = {value!r}; allowed are finite numbers")
-    return float(value)
-
-
-def _matrix(name: str, value: ArrayLike, shape: tuple[int, int]) -> Matrix:
-    try:
-        matrix = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise RebatchError(f"{name} = {value!r}; allowed are arrays of numbers of shape {shape}") from None
-    if matrix.shape != shape or not np.isfinite(matrix).all():
-        raise RebatchError(f"{name} has shape {matrix.shape}; allowed are finite numbers of shape {shape}")
-    return tuple(tuple(float(x) for x in row) for row in matrix)
-
-
 def _start(start: str | ArrayLike, neurons: int, k: int) -> Start:
     if isinstance(start, str):
-        return _one_of("start", start, STARTS)  # type: ignore[return-value]
-    return _matrix("start", start, (neurons, k))
+        return one_of("start", start, STARTS)
+    return matrix("start", start, (neurons, k))
 
 
 def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -364,18 +346,6 @@ def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:
         if pivot > _PIVOT * S[j, j]:
             L[j:, j] = (S[j:, j] - L[j:, :j] @ L[j, :j]) / np.sqrt(pivot)
     return L
-
-
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise RebatchError(f"{name} = {value!r}; allowed are integers >= 1")
-    return int(value)
-
-
-def _one_of(name: str, value: T, allowed: Sequence[T]) -> T:
-    if value not in allowed:
-        raise RebatchError(f"{name} = {value!r}; allowed are {', '.join(allowed)}")
-    return value
 
 
 def _readout(readout: Sequence[float] | None, neurons: int) -> tuple[float, ...]:

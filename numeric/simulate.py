@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
-
 from ..symbolic.errors import RebatchError
+from .arguments import one_of, shown
+from .arguments import seed as checked_seed
 from .engines.dense import simulate_dense
 from .engines.flow import simulate_flow
 from .engines.lazy import simulate_lazy
@@ -74,13 +74,11 @@ def simulate(
     >>> simulate(setting, d=500, seed=1).M.shape
     (4, 1, 1)
     """
-    if engine not in ENGINES:
-        raise RebatchError(f"engine = {engine!r}; allowed are {', '.join(ENGINES)}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise RebatchError(f"seed = {seed!r}; allowed are integers >= 0")
-    run = ENGINES[engine]
+    if not isinstance(setting, Setting):
+        raise RebatchError(f"setting = {shown(setting)}; allowed are objects of rebatch.Setting")
+    run = ENGINES[one_of("engine", engine, tuple(ENGINES))]
     allowed = set(inspect.signature(run).parameters) - {"setting", "d", "seed", "threads"}
     if unknown := options.keys() - allowed:
         given, known = ", ".join(sorted(unknown)), ", ".join(sorted(allowed))
         raise RebatchError(f"engine {engine} has no option {given}; allowed are {known}")
-    return run(setting, d=d, seed=int(seed), threads=threads, **options)
+    return run(setting, d=d, seed=checked_seed(seed), threads=threads, **options)

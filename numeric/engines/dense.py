@@ -5,6 +5,7 @@ Full-batch, one-pass, repeated batches, and mini-batches over reshuffled epochs:
 """
 
 import math
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -12,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...kernels.signals import KINDS, signals
 from ...symbolic.errors import RebatchError
+from ..arguments import array, flag, one_of, shown
 from ..labels import labels
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
+from ..machine.mapped import require_whole_file
 from ..machine.memory import aligned, require
 from ..setting import Setting
 from ..start import start
@@ -24,10 +27,16 @@ from .rows import RowBlocks, Rows, as_rows, gradient
 from .rows import fields as compute_fields
 
 Precision = Literal["float64", "float32"]
-PRECISIONS = ("float64", "float32")
+PRECISIONS: tuple[Precision, ...] = ("float64", "float32")
 # Rows of X drawn from one stream. Part of the definition of a seed's numbers.
 _ROWS_PER_STREAM = 1024
 _MOST_PARTS = 64
+# Columns are looked at in so many rows; fewer than the least say nothing of a variance.
+_LOOKED_AT = 1024
+_LEAST_ROWS = 30
+# What a mean may be off 0, or a variance off 1, beyond this many standard errors of Gaussian data.
+_FAR = 0.5
+_SIGMAS = 8.0
 
 
 def simulate_dense(
@@ -78,8 +87,8 @@ def simulate_dense(
     theory, 6.1. Time: one read of the batch per step, or 4 p n d flops where p is large.
     """
     X, d = _checked_data(setting, as_rows(X), d)
-    if precision not in PRECISIONS:
-        raise RebatchError(f"precision = {precision!r}; allowed are {', '.join(PRECISIONS)}")
+    one_of("precision", precision, PRECISIONS)
+    fields = flag("fields", fields)
     with thread_pool(threads) as pool:
         side = DenseSide(
             setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions
@@ -99,24 +108,62 @@ def _checked_data(setting: Setting, X: Any, d: int | None) -> tuple[Rows | None,
         return None, int(d)
     if (
         not isinstance(X, np.ndarray | RowBlocks)
+        or isinstance(X, np.ma.MaskedArray)
         or X.ndim != 2
         or X.dtype.name not in PRECISIONS
         or not X.dtype.isnative
     ):
-        given = f"{X.dtype} of shape {X.shape}" if hasattr(X, "shape") else type(X).__name__
-        raise RebatchError(f"X is {given}; allowed are arrays of shape (n, d), float32 or float64")
-    if isinstance(X, np.ndarray) and X.strides[1] != X.itemsize:
-        raise RebatchError(
-            "the rows of X are not contiguous; allowed is C order (np.ascontiguousarray copies)"
+        given = (
+            f"{X.dtype} of shape {X.shape}"
+            if isinstance(X, np.ndarray | RowBlocks)
+            else f"a {type(X).__name__}"
         )
+        masked = ", masked" if isinstance(X, np.ma.MaskedArray) else ""
+        raise RebatchError(
+            f"X is {given}{masked}; allowed are arrays of shape (n, d), float32 or float64, nothing masked"
+        )
+    if isinstance(X, np.ndarray):
+        _check_layout(X)
     if d is not None and d != X.shape[1]:
-        raise RebatchError(f"d = {d}, but X has {X.shape[1]} columns")
+        raise RebatchError(f"d = {shown(d)}, but X has {X.shape[1]} columns")
     n = setting.samples(X.shape[1])
     if not setting.reuse:
         raise RebatchError("X is given with reuse=False; allowed is reuse=True, fresh batches are drawn")
     if len(X) < n:
         raise RebatchError(f"X has {len(X)} rows; allowed are at least n = alpha d = {n}")
+    if isinstance(X, np.ndarray):
+        require_whole_file(X)
+        _warn_unless_standard(X)
     return X[:n], X.shape[1]
+
+
+def _check_layout(X: NDArray[Any]) -> None:
+    """Refuse rows that are not contiguous, or that begin anywhere but at a number, as in a packed structure."""
+    rows_apart = X.strides[0] if len(X) > 1 else 0
+    if (X.shape[1] > 1 and X.strides[1] != X.itemsize) or rows_apart % X.itemsize or not X.flags.aligned:
+        raise RebatchError(
+            f"the rows of X are not contiguous, or {rows_apart} bytes apart, no multiple of {X.itemsize}; allowed is "
+            "C order (np.ascontiguousarray copies)"
+        )
+
+
+class NotStandard(UserWarning):
+    """Columns of the data have not the mean 0 and the variance 1 that theory speaks of."""
+
+
+def _warn_unless_standard(X: NDArray[Any]) -> None:
+    """Look at some rows: columns whose mean or variance is far from 0 and 1, by more than chance, are told."""
+    some = X[:: -(-len(X) // _LOOKED_AT)].astype(np.float64)
+    mean, variance, chance = some.mean(axis=0), some.var(axis=0), _SIGMAS / np.sqrt(len(some))
+    far = (np.abs(mean) > _FAR + chance) | (np.abs(variance - 1) > _FAR + np.sqrt(2) * chance)
+    if far.any() and len(some) >= _LEAST_ROWS:
+        worst = int(np.argmax(np.maximum(np.abs(mean), np.abs(variance - 1))))
+        warnings.warn(
+            f"{far.sum()} of {len(far)} columns of X are far from mean 0 and variance 1, column {worst} has mean "
+            f"{mean[worst]:.3g} and variance {variance[worst]:.3g}; theory speaks of N(0, 1): standardise them",
+            NotStandard,
+            stacklevel=4,
+        )
 
 
 class DenseSide:
@@ -266,7 +313,7 @@ def _unit_directions(directions: ArrayLike | None, k: int, d: int) -> Array:
     """Return the rows W*/sqrt(d) that the user gave, or none."""
     if directions is None:
         return np.zeros((0, d))
-    stars = np.asarray(directions, dtype=np.float64)
+    stars = array("directions", directions, f"{k} orthogonal rows of norm sqrt(d), d = {d}")
     if stars.shape != (k, d) or not np.allclose(stars @ stars.T, d * np.eye(k), atol=1e-6 * d):
         raise RebatchError(
             f"directions of shape {stars.shape}; allowed are {k} orthogonal rows of norm sqrt(d), d = {d}"

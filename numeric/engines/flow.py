@@ -13,6 +13,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from ...symbolic.errors import RebatchError
+from ..arguments import real
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
 from ..machine.progress import progress
@@ -60,7 +61,7 @@ def simulate_flow(
     """
     if setting.batch_size is not None or setting.repeats != 1 or setting.rho:
         raise RebatchError("a flow has no batch_size, repeats or rho; allowed are their defaults")
-    if not 1e-13 <= tolerance < 1:
+    if not 1e-13 <= real("tolerance", tolerance, positive=True) < 1:
         raise RebatchError(f"tolerance = {tolerance}; allowed are 1e-13 to 1")
     if d is None and (setting.reuse or setting.start == "random"):
         raise RebatchError("d is missing; a batch and a random start need it")

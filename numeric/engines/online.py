@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...kernels.online import chain
 from ...kernels.signals import KINDS
 from ...symbolic.errors import RebatchError
+from ..arguments import array, count, real
 from ..labels import labels
 from ..machine.blocks import Array, thread_pool
 from ..machine.draws import stream
@@ -74,11 +75,11 @@ def simulate_online(
     theory, 6.3; [BA21], [SS95]. Time: about 0.1 microseconds per step and replica at p = k = 1.
     """
     if setting.reuse:
-        raise RebatchError("the online engine draws fresh samples; allowed is reuse=False")
-    if stop is not None and not stop > 0:
-        raise RebatchError(f"stop = {stop}; allowed are numbers > 0")
-    if replicas is not None and (isinstance(replicas, bool) or replicas < 1):
-        raise RebatchError(f"replicas = {replicas}; allowed are integers >= 1")
+        raise RebatchError(
+            "the online engine draws fresh samples; allowed is reuse=False (--one-pass in a terminal)"
+        )
+    stop = None if stop is None else real("stop", stop, positive=True)
+    replicas = None if replicas is None else count("replicas", replicas)
     setting.samples(d)
     along = _orthonormal(stop_along, setting.k)
     if stop is None and stop_along is not None:
@@ -87,7 +88,7 @@ def simulate_online(
         setting,
         int(d),
         replicas or 1,
-        -1.0 if stop is None else float(stop),
+        -1.0 if stop is None else stop,
         along,
         np.random.SeedSequence(seed),
     )
@@ -103,11 +104,10 @@ def _orthonormal(directions: ArrayLike | None, k: int) -> Array:
     """Return an orthonormal basis, shape (q, k), of the span of the given directions; by default of R^k."""
     if directions is None:
         return np.eye(k)
-    given = np.asarray(directions, dtype=np.float64)
-    if given.ndim != 2 or given.shape[1] != k or not np.isfinite(given).all():
-        raise RebatchError(
-            f"stop_along has shape {given.shape}; allowed are finite numbers of shape (q, {k})"
-        )
+    allowed = f"finite numbers of shape (q, {k})"
+    given = array("stop_along", directions, allowed)
+    if given.ndim != 2 or given.shape[1] != k:
+        raise RebatchError(f"stop_along has shape {given.shape}; allowed are {allowed}")
     if len(given) == 0 or np.linalg.matrix_rank(given) < len(given):
         raise RebatchError(f"stop_along = {given.tolist()}; allowed are independent directions, at least one")
     return np.ascontiguousarray(np.linalg.qr(given.T)[0].T)

@@ -4,6 +4,7 @@ from scipy.special import erf
 from scipy.stats import ks_2samp
 
 from rebatch import RebatchError, Setting, simulate
+from rebatch.numeric.engines.dense import NotStandard
 from rebatch.numeric.engines.descent import StoppedEarly
 
 BASE = {"target": "tanh(z1 + z2)", "activation": "erf", "neurons": 2, "alpha": 1.5, "eta": 0.8, "steps": 3}
@@ -157,3 +158,52 @@ def test_thinned_recording_keeps_every_third_step_and_the_last():
     thin = simulate(Setting(**{**BASE, "steps": 7}, record_every=3), "dense", d=30, seed=2)
     assert list(thin.M.step.values) == [0, 3, 6, 7]
     np.testing.assert_array_equal(thin.M, full.M[[0, 3, 6, 7]])
+
+
+def packed(n, d):
+    """Rows 4 bytes further apart than they are long: a field of a packed structured array."""
+    structure = np.zeros(n, dtype=[("x", np.float64, (d,)), ("tag", np.int32)])
+    structure["x"] = np.random.default_rng(0).standard_normal((n, d))
+    return structure["x"]
+
+
+def test_rows_that_begin_between_numbers_are_refused_and_their_copy_is_run():
+    X = packed(60, 40)
+    with pytest.raises(RebatchError, match="324 bytes apart"):
+        simulate(Setting(**BASE), "dense", seed=0, X=X)
+    simulate(Setting(**BASE), "dense", seed=0, X=np.ascontiguousarray(X))
+
+
+def test_a_masked_array_is_refused():
+    X = np.ma.masked_greater(np.random.default_rng(0).standard_normal((60, 40)), 1)
+    with pytest.raises(RebatchError, match="masked"):
+        simulate(Setting(**BASE), "dense", seed=0, X=X)
+
+
+@pytest.mark.parametrize("view", [lambda X: X, lambda X: np.asarray(X)[1:], lambda X: X[:61][::1]])
+def test_a_memory_map_whose_file_was_cut_off_is_refused(tmp_path, view):
+    path = tmp_path / "X.npy"
+    np.save(path, np.random.default_rng(0).standard_normal((300, 40)))
+    X = view(np.load(path, mmap_mode="r"))
+    simulate(Setting(**BASE), "dense", seed=0, X=X)
+    with path.open("r+b") as file:
+        file.truncate(5000)
+    with pytest.raises(RebatchError, match="cut off"):
+        simulate(Setting(**BASE), "dense", seed=0, X=X)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda X: X * np.sqrt(50), "40 of 40 columns"),
+        (lambda X: X + 3, "40 of 40 columns"),
+        (lambda X: np.hstack([X[:, 1:], np.ones((len(X), 1))]), "1 of 40 columns.*column 39"),
+    ],
+)
+def test_columns_far_from_mean_0_and_variance_1_are_told(change, says):
+    X = np.random.default_rng(0).standard_normal((900, 40))
+    with pytest.warns(NotStandard, match=says):
+        simulate(Setting(**BASE | {"steps": 1}), "dense", seed=0, X=change(X))
+    # Signs and Gaussian data, few rows or many, are what theory speaks of.
+    for plain in (X, np.sign(X), X[:60]):
+        simulate(Setting(**BASE | {"steps": 1}), "dense", seed=0, X=plain)
