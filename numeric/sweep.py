@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import xarray as xr
 
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from .engines.descent import StoppedEarly, silent_stops
 from .gathered import gathered
@@ -203,16 +205,17 @@ def _runs(
 ) -> list[_Run]:
     """Return the runs that are asked for, each once, in the order of the answer."""
     settings = [settings] if isinstance(settings, Setting) else list(settings)
-    if engine not in ENGINES:
-        raise RebatchError(f"engine = {engine!r}; allowed are {', '.join(ENGINES)}")
+    checks.one_of("engine", engine, ENGINES)
     if not settings or not all(isinstance(setting, Setting) for setting in settings):
         raise RebatchError("settings: allowed are a Setting and nonempty sequences of them")
     try:
         json.dumps(options)
     except TypeError as error:
         raise RebatchError(f"options of a sweep define its files and must be plain data: {error}") from None
-    dimensions = [d] if d is None or isinstance(d, int) else [int(x) for x in d]
-    numbers = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
+    sizes = [d] if d is None or isinstance(d, int | np.integer) else d
+    dimensions = [None if size is None else checks.integer("d", size, least=1) for size in sizes]
+    given = range(checks.integer("seeds", seeds)) if isinstance(seeds, int | np.integer) else seeds
+    numbers = [checks.integer("seed", seed, least=0) for seed in given]
     if not dimensions or not numbers:
         raise RebatchError(f"d = {d!r} and seeds = {seeds!r}; allowed are at least one of each")
     runs = [

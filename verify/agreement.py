@@ -26,6 +26,7 @@ from scipy import stats
 from scipy.optimize import lsq_linear
 
 from ..numeric.trajectory import Trajectory
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 
 Array = NDArray[np.float64]
@@ -205,8 +206,7 @@ def agreement(
     >>> agreement([[[0.0]], [[1.0]]], runs).joint.p_value > 1e-3
     True
     """
-    if not (np.isfinite(bias) and bias >= 0):
-        raise RebatchError(f"bias = {bias}; allowed are finite numbers >= 0")
+    bias = checks.number("bias", bias, least=0)
     given = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
     runs, step = _runs(given)
     if len(runs) < 3:

@@ -30,6 +30,7 @@ from scipy import special, stats
 from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.known import How
 from ..symbolic.exact.subspace import Vector, as_floats, as_text, dot, in_words
@@ -336,15 +337,12 @@ def learnability(
 
 
 def _checked(dimensions: Sequence[int], runs: int, false_alarm: float) -> NDArray[np.int64]:
-    if isinstance(runs, bool) or not isinstance(runs, int | np.integer) or runs < 6:
-        raise RebatchError(f"runs = {runs!r}; allowed are integers >= 6")
-    if not 0 < false_alarm < 0.1:
-        raise RebatchError(f"false_alarm = {false_alarm}; allowed are numbers between 0 and 0.1")
-    if any(isinstance(d, bool) or not isinstance(d, int | np.integer) or d < 50 for d in dimensions):
-        raise RebatchError(f"d = {list(dimensions)}; allowed are integers >= 50")
-    if len(dimensions) < 3 or list(dimensions) != sorted(set(dimensions)):
-        raise RebatchError(f"d = {list(dimensions)}; allowed are at least 3 increasing dimensions")
-    return np.array(dimensions, dtype=np.int64)
+    checks.integer("runs", runs, least=6)
+    checks.number("false_alarm", false_alarm, above=0, below=0.1)
+    sizes = [checks.integer("d", d, least=50) for d in dimensions]
+    if len(sizes) < 3 or sizes != sorted(set(sizes)):
+        raise RebatchError(f"d = {sizes}; allowed are at least 3 increasing dimensions")
+    return np.array(sizes, dtype=np.int64)
 
 
 def _claims(target: Target, verdicts: Sequence[DirectionVerdict]) -> Iterator[tuple[int, bool, Claim, str]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 
 Array = NDArray[np.float64]
@@ -136,7 +137,7 @@ def power_law(
         np.isfinite(value).all() and np.isfinite(error).all() and (value > 0).all() and (error > 0).all()
     ):
         raise RebatchError("values and errors of a power law are finite and positive")
-    require_rate(false_alarm)
+    false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     x, y, w = np.log(size), np.log(value), error**-2.0
     centred = x - w @ x / w.sum()
     L = w * centred / (w @ centred**2)
@@ -148,19 +149,8 @@ def power_law(
         float(np.sqrt(L**2 @ error**2)),
         float(np.exp(w @ (y - expected * x) / w.sum())),
         allowance,
-        float(false_alarm),
+        false_alarm,
     )
-
-
-def require_rate(false_alarm: float) -> None:
-    """Refuse a false-alarm rate that is none.
-
-    Raises
-    ------
-    RebatchError
-    """
-    if not 0 < false_alarm < 1:
-        raise RebatchError(f"false_alarm = {false_alarm}; allowed are rates between 0 and 1")
 
 
 def distinct_sizes(dimensions: Sequence[int]) -> list[int]:
@@ -171,10 +161,10 @@ def distinct_sizes(dimensions: Sequence[int]) -> list[int]:
     RebatchError
         If they are fewer than 3, or not integers.
     """
-    sizes = sorted(set(dimensions))
-    if len(sizes) < 3 or any(isinstance(d, bool) or not isinstance(d, int | np.integer) for d in sizes):
+    sizes = sorted({checks.integer("a dimension", d, least=1) for d in dimensions})
+    if len(sizes) < 3:
         raise RebatchError(f"dimensions = {list(dimensions)}; allowed are at least 3 different integers")
-    return [int(d) for d in sizes]
+    return sizes
 
 
 def sample_median(times: Array) -> float:

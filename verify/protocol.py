@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numeric.setting import Setting
+from ..symbolic import checks
 from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.calculus.hermite import hermite_series
 from ..symbolic.errors import RebatchError
@@ -51,10 +52,9 @@ def protocol(
         As for :func:`scaling`.
     """
     target = Target(target)
-    if not 0 < threshold < 1:
-        raise RebatchError(f"threshold = {threshold}; allowed are overlaps between 0 and 1")
-    if share is not None and not (math.isfinite(share) and share > 0):
-        raise RebatchError(f"share = {share}; allowed are finite numbers > 0")
+    threshold = checks.number("threshold", threshold, above=0, below=1)
+    if share is not None:
+        share = checks.number("share", share, above=0)
     exponent = information_exponent(target)
     if exponent.value is None:
         raise RebatchError(

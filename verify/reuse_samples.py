@@ -20,6 +20,7 @@ from ..numeric.machine.progress import progress
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
+from ..symbolic import checks
 from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.errors import RebatchError, TooLargeError
 from ..symbolic.exact.subspace import Vector, as_floats, in_words
@@ -27,7 +28,7 @@ from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import isotropic_leap
 from ..symbolic.learnability.verdict import two_step_verdict
 from ..symbolic.overlap.activation import Activation
-from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law, require_rate
+from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law
 
 # alpha is searched on alpha_0 2^{j/2}, |j| <= _REACH: a factor of 32 either way.
 _RATIO = math.sqrt(2)
@@ -101,13 +102,9 @@ def reuse_scaling(
     [D24]; theory, 3.4, 5.3, 6.2.
     """
     target = Target(target)
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise RebatchError(
-            f"steps = {steps!r}; allowed are integers >= 2: the first step is that of one pass"
-        )
-    if isinstance(runs, bool) or not isinstance(runs, int) or runs < _FEWEST:
-        raise RebatchError(f"runs = {runs!r}; allowed are integers >= {_FEWEST}")
-    require_rate(false_alarm)
+    steps = checks.integer("steps", steps, least=2, why=": the first step is that of one pass")
+    runs = checks.integer("runs", runs, least=_FEWEST)
+    false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     directions, order = _separating(target)
     scale = math.sqrt(float(expectation(target.expr**2)) + target.noise_std**2)
     setting = Setting(

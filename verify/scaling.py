@@ -22,6 +22,7 @@ from scipy.stats import binom
 
 from ..numeric.machine.draws import seeds
 from ..numeric.simulate import simulate
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError, TooLargeError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import Activation
@@ -31,7 +32,6 @@ from .power_law import (
     PowerLaw,
     bootstrap_log_error,
     power_law,
-    require_rate,
     sample_median,
 )
 from .protocol import PATIENCE, Protocol, law_in_words, protocol, sizes_of
@@ -97,9 +97,8 @@ def scaling(
     """
     plan = protocol(target, activation, threshold=threshold, share=share)
     sizes = sizes_of(plan, dimensions)
-    if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < _FEWEST:
-        raise RebatchError(f"replicas = {replicas!r}; allowed are integers >= {_FEWEST}")
-    require_rate(false_alarm)
+    replicas = checks.integer("replicas", replicas, least=_FEWEST)
+    false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     work = replicas * sum(plan.drift_time(d) for d in sizes)
     if work > MOST_STEPS:
         raise TooLargeError(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..numeric.setting import Setting
-from ..symbolic.errors import RebatchError
+from ..symbolic import checks
 from ..symbolic.language.parse import to_text
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..symbolic.language.target import Target
@@ -51,8 +51,7 @@ def targets(
     noise : bool
         Whether some have label noise.
     """
-    if kind not in get_args(TargetKind):
-        raise RebatchError(f"kind = {kind!r}; allowed are {', '.join(get_args(TargetKind))}")
+    checks.one_of("kind", kind, get_args(TargetKind))
 
     @cache
     def with_coordinates(k: int) -> SearchStrategy[Target]:
@@ -123,8 +122,7 @@ def activations(*, kind: ActivationKind = "kernel", max_degree: int = 3) -> Sear
     max_degree : int
         Of polynomials.
     """
-    if kind not in get_args(ActivationKind):
-        raise RebatchError(f"kind = {kind!r}; allowed are {', '.join(get_args(ActivationKind))}")
+    checks.one_of("kind", kind, get_args(ActivationKind))
     polynomial = polynomials([ACTIVATION_VARIABLE], max_degree=max_degree, max_terms=3).filter(
         lambda expr: expr.has(ACTIVATION_VARIABLE)
     )

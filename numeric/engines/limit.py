@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError, TooLargeError
 from ..integration import SobolSamples, TensorSamples, dimension, is_smooth
 from ..machine.blocks import Array, Threads, thread_pool
@@ -175,19 +176,17 @@ def _check_setting(setting: Setting) -> None:
 
 
 def _check(points: int | None, accuracy: float | None, scrambles: int, rule: str) -> None:
-    if rule not in RULES:
-        raise RebatchError(f"rule = {rule!r}; allowed are {', '.join(RULES)}")
+    checks.one_of("rule", rule, RULES)
     if points is not None and accuracy is not None:
         raise RebatchError(f"points = {points} and accuracy = {accuracy}; give one of them")
     if points is not None:
         if rule == "gauss-hermite":
             raise RebatchError("points are for the rule 'sobol'; Gauss-Hermite takes an accuracy")
-        if not isinstance(points, int | np.integer) or not 2 <= points <= MAX_POINTS or points & (points - 1):
+        if checks.integer("points", points, least=2, most=MAX_POINTS) & (points - 1):
             raise RebatchError(f"points = {points!r}; allowed are powers of 2 up to {MAX_POINTS}")
-    if accuracy is not None and not 0 < accuracy < np.inf:
-        raise RebatchError(f"accuracy = {accuracy!r}; allowed are finite numbers > 0")
-    if isinstance(scrambles, bool) or not isinstance(scrambles, int | np.integer) or scrambles < 3:
-        raise RebatchError(f"scrambles = {scrambles!r}; allowed are integers >= 3")
+    if accuracy is not None:
+        checks.number("accuracy", accuracy, above=0)
+    checks.integer("scrambles", scrambles, least=3)
 
 
 @dataclass(frozen=True)

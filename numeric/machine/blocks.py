@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from ...symbolic.errors import RebatchError
+from ...symbolic import checks
 
 Array = NDArray[np.float64]
 Item = TypeVar("Item")
@@ -92,11 +92,9 @@ def thread_count(threads: int | None) -> int:
     Raises
     ------
     RebatchError
-        If it is not positive.
+        If it is no positive integer.
     """
-    if threads is not None and threads < 1:
-        raise RebatchError(f"threads = {threads}; allowed are integers >= 1")
-    return threads or os.cpu_count() or 1
+    return (os.cpu_count() or 1) if threads is None else checks.integer("threads", threads, least=1)
 
 
 @contextmanager

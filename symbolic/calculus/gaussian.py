@@ -19,6 +19,7 @@ from typing import TypeVar
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
+from .. import checks
 from ..errors import DivergentError, RebatchError
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
@@ -91,8 +92,7 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
     >>> expectation("tanh(z1) * z1").how
     <How.ENCLOSURE: 'enclosure'>
     """
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= _MAX_DIGITS:
-        raise RebatchError(f"digits = {digits!r}; allowed are integers from 1 to {_MAX_DIGITS}")
+    digits = checks.integer("digits", digits, least=1, most=_MAX_DIGITS)
     target = Target(g, k=k)
     if is_polynomial(target.expr, target.coordinates):
         polynomial = to_polynomial(target.expr, target.coordinates)

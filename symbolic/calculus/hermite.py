@@ -18,6 +18,7 @@ from operator import mul
 
 import sympy as sp
 
+from .. import checks
 from ..errors import RebatchError, TooLargeError
 from ..exact.expectation import Expectation
 from ..exact.known import How
@@ -146,8 +147,8 @@ def hermite_series(target: Target | str, order: int | None = None, *, digits: in
     c_(3,) = -sqrt(2)/sqrt(pi)
     """
     target = Target(target)
-    if order is not None and (isinstance(order, bool) or not isinstance(order, int) or order < 0):
-        raise RebatchError(f"order = {order!r}; allowed are integers >= 0")
+    if order is not None:
+        order = checks.integer("order", order, least=0)
     if is_polynomial(target.expr, target.coordinates):
         exact = hermite_coefficients(hermite_form(to_polynomial(target.expr, target.coordinates)))
         kept = {S: c for S, c in exact.items() if order is None or sum(S) <= order}

@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from .. import checks
 from ..errors import RebatchError
 
 # About 20 s of an ordinary machine.
@@ -86,8 +87,8 @@ def effort(limit: int | None) -> Iterator[Work]:
     >>> work.spent
     30
     """
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-        raise RebatchError(f"effort = {limit!r}; allowed are integers >= 0")
+    if limit is not None:
+        limit = checks.integer("effort", limit, least=0)
     work = Work(limit, around=_work.get())
     token = _work.set(work)
     try:

@@ -3,8 +3,6 @@
 Theory, 1 (Setting): z = W* x / sqrt(d) ~ N(0, I_k) are the latent coordinates, g the link function.
 """
 
-import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +11,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from .. import checks
 from ..errors import RebatchError
 from .compiled import compiled
 from .parse import parse, to_text
@@ -69,14 +68,9 @@ class Target:
             raise RebatchError(f"unknown symbols {names} in the target; allowed are the symbols of parse(…)")
         used = max((known[symbol] for symbol in expr.free_symbols), default=1)
         k = used if k is None else k
-        if isinstance(k, bool) or not (isinstance(k, int | np.integer) and used <= k <= MAX_COORDINATES):
-            raise RebatchError(f"k = {k!r} coordinates; allowed are {used} (used) to {MAX_COORDINATES}")
-        if noise_std is not None and (isinstance(noise_std, bool) or not isinstance(noise_std, numbers.Real)):
-            raise RebatchError(f"noise_std = {noise_std!r}; allowed are finite values >= 0")
-        noise_std = 0.0 if noise_std is None else float(noise_std)
-        if not (math.isfinite(noise_std) and noise_std >= 0):
-            raise RebatchError(f"noise_std = {noise_std}; allowed are finite values >= 0")
-        for name, value in (("expr", expr), ("k", int(k)), ("noise_std", noise_std), ("text", text)):
+        k = checks.integer("k", k, least=used, most=MAX_COORDINATES, why=f": the expression uses {used}")
+        noise_std = 0.0 if noise_std is None else checks.number("noise_std", noise_std, least=0)
+        for name, value in (("expr", expr), ("k", k), ("noise_std", noise_std), ("text", text)):
             object.__setattr__(self, name, value)
 
     @property

@@ -3,6 +3,7 @@
 Theory, 3.1-3.3, 3.5 and 3.6. Each asks the one reading of the target (`reading.py`).
 """
 
+from .. import checks
 from ..exact.subspace import Subspace
 from ..language.target import Target
 from .answers import MAX_POWER, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
@@ -125,7 +126,7 @@ def generative_leap(target: Target | str, max_order: int = MAX_POWER) -> Generat
     >>> generative_leap("z1*z2*z3").value
     2
     """
-    return read(target).generative_leap(max_order)
+    return read(target).generative_leap(checks.integer("max_order", max_order, least=1))
 
 
 def reuse_staircase(target: Target | str, max_order: int = MAX_POWER) -> ReuseStaircase:
@@ -138,4 +139,4 @@ def reuse_staircase(target: Target | str, max_order: int = MAX_POWER) -> ReuseSt
     ----------
     [D24], [T24]; theory, 3.5.
     """
-    return read(target).reuse_staircase(max_order)
+    return read(target).reuse_staircase(checks.integer("max_order", max_order, least=1))

@@ -5,7 +5,7 @@ E[y^m z] proves that a direction is learned; a symmetry of the target proves tha
 the verdict is "undecided", never "hidden".
 """
 
-from ..errors import RebatchError
+from .. import checks
 from ..exact.known import How
 from ..exact.subspace import Subspace, orthogonalised, primitive, projected
 from ..language.target import Target
@@ -41,8 +41,7 @@ def two_step_verdict(
     >>> [v.order for v in two_step_verdict("z1 + He(3, z2)")]
     [1, 3]
     """
-    if not (isinstance(max_order, int) and max_order >= 1):
-        raise RebatchError(f"max_order = {max_order!r}; allowed are integers >= 1")
+    max_order = checks.integer("max_order", max_order, least=1)
     return verdict_of(read(target), max_order)
 
 

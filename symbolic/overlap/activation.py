@@ -14,6 +14,7 @@ from typing import Literal
 
 import sympy as sp
 
+from .. import checks
 from ..calculus.domain import require_defined
 from ..calculus.gaussian import DIGITS, expectation
 from ..calculus.hermite import HermiteSeries, hermite_series
@@ -113,8 +114,7 @@ class Activation:
             If p is not a polynomial in h, or n is negative.
         """
         p = sp.sympify(weight) if isinstance(weight, int) else weight
-        if isinstance(order, bool) or not isinstance(order, int) or order < 0:
-            raise RebatchError(f"order = {order!r}; allowed are integers >= 0")
+        order = checks.integer("order", order, least=0)
         if not p.is_polynomial(H) or p.free_symbols - {H}:
             raise RebatchError(f"the weight {p} is not a polynomial in h")
         for _ in range(order):

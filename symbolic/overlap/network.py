@@ -7,9 +7,9 @@ from functools import cached_property
 from numbers import Rational
 from typing import Any, Literal
 
-import numpy as np
 import sympy as sp
 
+from .. import checks
 from ..errors import RebatchError
 from ..language.parse import parse
 
@@ -32,8 +32,7 @@ def checked_readout(readout: Sequence[float | sp.Expr] | str | None, neurons: in
     RebatchError
         If there are not p of them, or one is no finite number.
     """
-    if isinstance(neurons, bool) or not (isinstance(neurons, int | np.integer) and neurons >= 1):
-        raise RebatchError(f"neurons = {neurons!r}; allowed are integers >= 1")
+    neurons = checks.integer("neurons", neurons, least=1)
     if readout is None:
         return default_readout(neurons)
     if isinstance(readout, str):

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..errors import DivergentError, RebatchError
+from .. import checks
+from ..errors import DivergentError
 from ..exact.expectation import Expectation
 from ..exact.known import How, worst
 from ..exact.real import SIGNIFICANT
@@ -273,12 +274,9 @@ def overlap_series(
     (3, 1215*alpha/2)
     """
     target = Target(target)
-    if order is not None and (
-        isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= MAX_ORDER
-    ):
-        raise RebatchError(f"order = {order!r}; allowed are integers from 1 to {MAX_ORDER}")
-    if loss not in LOSSES:
-        raise RebatchError(f"loss = {loss!r}; allowed are {', '.join(LOSSES)}")
+    if order is not None:
+        order = checks.integer("order", order, least=1, most=MAX_ORDER)
+    checks.one_of("loss", loss, LOSSES)
     a = checked_readout(readout, neurons)
     sigma = None if activation is None else Activation(activation)
     highest = default_order(target) if order is None else order

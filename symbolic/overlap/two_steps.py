@@ -26,6 +26,7 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 from sympy.printing.pycode import pycode
 
+from .. import checks
 from ..errors import NotPolynomialError, RebatchError
 from ..language.compiled import compiled
 from ..language.target import Target
@@ -361,8 +362,7 @@ def two_step_overlap(
     [D24]; theory, 5 and 5.1; for a general start 4.
     """
     target, activation = Target(target), Activation(activation)
-    if loss not in LOSSES:
-        raise RebatchError(f"loss = {loss!r}; allowed are {', '.join(LOSSES)}")
+    checks.one_of("loss", loss, LOSSES)
     if not activation.is_polynomial:
         raise NotPolynomialError(
             f"activation {activation} is not a polynomial; the exact formula needs a polynomial in h"

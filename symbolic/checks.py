@@ -1,0 +1,178 @@
+"""Checks of what a user gives, where it enters: the value as the type that is meant, or one line on what is allowed.
+
+Truth values are refused where numbers are meant: ``steps=True`` is an error of the caller's, not one step.
+"""
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import TypeVar
+
+import numpy as np
+
+from .errors import RebatchError
+
+T = TypeVar("T")
+# Characters of a value that a message shows; an integer beyond as many bits is told by its size.
+_LONGEST = 80
+
+
+def integer(
+    name: str, value: object, *, least: int | None = None, most: int | None = None, why: str = ""
+) -> int:
+    """Return an integer between bounds that may be missing.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, as the message names it.
+    value : object
+        Any integer, NumPy's too.
+    least, most : int, optional
+        The bounds, which are allowed.
+    why : str
+        What follows the bounds in the message: where they come from.
+
+    Raises
+    ------
+    RebatchError
+        If it is none.
+
+    Examples
+    --------
+    >>> integer("steps", 3, least=1)
+    3
+    >>> integer("steps", 2.0, least=1)
+    Traceback (most recent call last):
+    ...
+    rebatch.symbolic.errors.RebatchError: steps = 2.0; allowed are integers >= 1
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if whole and (least is None or value >= least) and (most is None or value <= most):  # type: ignore[operator]
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    raise RebatchError(f"{name} = {shown(value)}; allowed are integers{_bounds(least, most)}{why}")
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> float:
+    """Return a finite real number between bounds that may be missing.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, as the message names it.
+    value : object
+        Any real number that Python, NumPy or SymPy counts as one.
+    above, below : float, optional
+        Bounds that are not allowed themselves.
+    least, most : float, optional
+        Bounds that are.
+
+    Raises
+    ------
+    RebatchError
+        If it is none.
+
+    Examples
+    --------
+    >>> number("eta", 1, above=0)
+    1.0
+    >>> number("eta", float("nan"), above=0)
+    Traceback (most recent call last):
+    ...
+    rebatch.symbolic.errors.RebatchError: eta = nan; allowed are finite numbers > 0
+    """
+    if isinstance(value, Real) and not isinstance(value, bool):
+        x = _as_float(value)
+        if (
+            math.isfinite(x)
+            and (above is None or x > above)
+            and (least is None or x >= least)
+            and (below is None or x < below)
+            and (most is None or x <= most)
+        ):
+            return x
+    if above is not None and below is not None:
+        allowed = f"numbers between {above:g} and {below:g}"
+    else:
+        allowed = f"finite numbers{_open(above, below)}{_bounds(least, most)}"
+    raise RebatchError(f"{name} = {shown(value)}; allowed are {allowed}")
+
+
+def flag(name: str, value: object) -> bool:
+    """Return a truth value; a text such as "false" is none, and neither is 0.
+
+    Raises
+    ------
+    RebatchError
+        If it is neither True nor False.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise RebatchError(f"{name} = {shown(value)}; allowed are True and False")
+
+
+def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
+    """Return a value of a closed list.
+
+    Raises
+    ------
+    RebatchError
+        If it is not in it.
+
+    Examples
+    --------
+    >>> one_of("loss", "hinge", ("squared", "correlation"))
+    Traceback (most recent call last):
+    ...
+    rebatch.symbolic.errors.RebatchError: loss = 'hinge'; allowed are squared, correlation
+    """
+    known = list(allowed)
+    if value not in known:
+        raise RebatchError(f"{name} = {shown(value)}; allowed are {', '.join(map(str, known))}")
+    return value
+
+
+def shown(value: object) -> str:
+    """Return a value as an error message shows it: short, on one line, whatever it is.
+
+    Examples
+    --------
+    >>> shown("z1"), len(shown("z" * 10_000)), shown(10**5000)
+    ("'z1'", 80, 'an integer of 16610 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > _LONGEST:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        text = " ".join((str if isinstance(value, Real) else repr)(value).split())
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _as_float(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _bounds(least: float | None, most: float | None) -> str:
+    if least is not None and most is not None:
+        return f" from {least:,} to {most:,}"
+    if least is not None:
+        return f" >= {least:,}"
+    return "" if most is None else f" <= {most:,}"
+
+
+def _open(above: float | None, below: float | None) -> str:
+    if above is not None:
+        return f" > {above:g}"
+    return "" if below is None else f" < {below:g}"
