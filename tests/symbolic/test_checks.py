@@ -27,7 +27,7 @@ def test_what_is_no_integer_is_refused_by_name(value):
         ({"least": 1}, 0, "integers >= 1"),
         ({"most": 12}, 13, "integers <= 12"),
         ({"least": 1, "most": 40}, 41, "integers from 1 to 40"),
-        ({"least": 4, "why": " = k + p"}, 3, "integers >= 4 = k + p"),
+        ({"least": 4, "why": ": k + p = 4"}, 3, "integers >= 4: k + p = 4"),
     ],
 )
 def test_an_integer_out_of_bounds_is_told_the_bounds(bounds, value, allowed):
