@@ -17,12 +17,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
-from .arguments import array, count, one_of, shown
-from .arguments import seed as checked_seed
 from .labels import labels
 from .machine.blocks import BLOCK, Array, Blocks, thread_count, thread_pool
 from .machine.memory import require
@@ -145,22 +144,24 @@ def ridge_readout(
     (1, 1)
     """
     if not isinstance(trajectory, Trajectory):
-        raise RebatchError(f"trajectory = {shown(trajectory)}; allowed are objects of rebatch.Trajectory")
+        raise RebatchError(
+            f"trajectory = {checks.shown(trajectory)}; allowed are objects of rebatch.Trajectory"
+        )
     setting = trajectory.setting
-    one_of("data", data, DATA)
+    checks.one_of("data", data, DATA)
     if "replica" in trajectory.data.dims:
         raise RebatchError(
             "the trajectory has replicas; allowed is one of them, Trajectory(run.data.isel(replica=0))"
         )
     shifts, grid = _checked_biases(biases, setting.neurons), _checked_penalties(penalties)
-    test_samples = count("test_samples", test_samples, least=2)
+    test_samples = checks.integer("test_samples", test_samples, least=2)
     require(thread_count(threads) * 8.0 * BLOCK * 3 * (shifts.size + setting.neurons), "a block of features")
-    fit_seed, test_seed = np.random.SeedSequence(checked_seed(seed)).spawn(2)
+    fit_seed, test_seed = np.random.SeedSequence(checks.integer("seed", seed, least=0, most=None)).spawn(2)
     with thread_pool(threads) as pool:
         if data == "same":
             h, y = _kept(trajectory, samples)
         else:
-            n = _batch(trajectory) if samples is None else count("samples", samples)
+            n = _batch(trajectory) if samples is None else checks.integer("samples", samples, least=1)
             h, y = _fresh(trajectory, n, fit_seed)
         features = _Features(setting.activation, shifts, h, y, Blocks(len(y), pool))
         fit = features.fit(grid)
@@ -284,7 +285,7 @@ def _batch(trajectory: Trajectory) -> int:
 
 def _checked_biases(biases: ArrayLike | None, p: int) -> Array:
     allowed = f"finite numbers of shape ({p},) or ({p}, m)"
-    shifts = np.zeros((p, 1)) if biases is None else array("biases", biases, allowed)
+    shifts = np.zeros((p, 1)) if biases is None else checks.array("biases", biases, allowed)
     if shifts.ndim == 1:
         shifts = shifts[:, None]
     if shifts.ndim != 2 or len(shifts) != p or not shifts.size:
@@ -296,7 +297,7 @@ def _checked_penalties(penalties: Sequence[float] | None) -> Array | None:
     if penalties is None:
         return None
     allowed = "finite numbers > 0, at least one"
-    grid = array("penalties", penalties, allowed)
+    grid = checks.array("penalties", penalties, allowed)
     if grid.ndim != 1 or not grid.size or (grid <= 0).any():
-        raise RebatchError(f"penalties = {shown(penalties)}; allowed are {allowed}")
+        raise RebatchError(f"penalties = {checks.shown(penalties)}; allowed are {allowed}")
     return grid

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, Activation
 from ..symbolic.overlap.network import LOSSES, Loss, checked_readout
-from .arguments import MOST, count, flag, matrix, one_of, real, shown
 
 Matrix = tuple[tuple[float, ...], ...]
 Start = Literal["orthogonal", "random"] | Matrix
@@ -122,35 +122,33 @@ class Setting:
         record_every: int = 1,
     ) -> None:
         target = Target(target)
-        noise_std = real("noise_std", noise_std)
+        noise_std = checks.number("noise_std", noise_std, least=0)
         if noise_std and target.noise_std not in (0.0, noise_std):
             raise RebatchError(
                 f"noise_std = {noise_std} here, {target.noise_std} in the target; give it once"
             )
-        neurons = count("neurons", neurons)
-        if neurons > MAX_NEURONS:
-            raise RebatchError(
-                f"neurons = {neurons}; allowed are at most {MAX_NEURONS}: p is small against d here"
-            )
+        neurons = checks.integer(
+            "neurons", neurons, least=1, most=MAX_NEURONS, why=": p is small against d here"
+        )
         values = {
             "target": Target(target, noise_std=noise_std or target.noise_std),
             "activation": _with_kernel(Activation(activation)),
             "neurons": neurons,
-            "alpha": real("alpha", alpha, positive=True),
-            "eta": real("eta", eta, positive=True),
-            "steps": count("steps", steps),
-            "weight_decay": real("weight_decay", weight_decay),
-            "loss": one_of("loss", loss, LOSSES),
+            "alpha": checks.number("alpha", alpha, above=0),
+            "eta": checks.number("eta", eta, above=0),
+            "steps": checks.integer("steps", steps, least=1),
+            "weight_decay": checks.number("weight_decay", weight_decay, least=0),
+            "loss": checks.one_of("loss", loss, LOSSES),
             "noise_std": noise_std or target.noise_std,
             "readout": _readout(readout, neurons),
             "start": _start(start, neurons, target.k),
-            "reuse": flag("reuse", reuse),
-            "start_Q": None if start_Q is None else matrix("start_Q", start_Q, (neurons, neurons)),
-            "batch_size": None if batch_size is None else count("batch_size", batch_size),
-            "repeats": count("repeats", repeats),
-            "rho": real("rho", rho, signed=True),
-            "normalize": flag("normalize", normalize),
-            "record_every": count("record_every", record_every),
+            "reuse": checks.flag("reuse", reuse),
+            "start_Q": None if start_Q is None else checks.matrix("start_Q", start_Q, (neurons, neurons)),
+            "batch_size": None if batch_size is None else checks.integer("batch_size", batch_size, least=1),
+            "repeats": checks.integer("repeats", repeats, least=1),
+            "rho": checks.number("rho", rho),
+            "normalize": checks.flag("normalize", normalize),
+            "record_every": checks.integer("record_every", record_every, least=1),
         }
         if values["repeats"] != 1 and values["reuse"] and batch_size is None:
             raise RebatchError(
@@ -175,8 +173,9 @@ class Setting:
         RebatchError
             If d is too small to hold the k + p starting directions, or n would be 0.
         """
-        d = count("d", d, self.k + self.neurons, why="k + p")
-        if not 0.5 < self.alpha * d <= MOST:
+        least = self.k + self.neurons
+        d = checks.integer("d", d, least=least, why=f": k + p = {least}")
+        if not 0.5 < self.alpha * d <= checks.MOST:
             few = self.alpha * d < 1
             raise RebatchError(
                 f"alpha = {self.alpha:g} and d = {d} give {'no sample' if few else 'more than 2^53 samples'}; "
@@ -266,12 +265,18 @@ class Setting:
         """Return the setting that :meth:`to_dict` wrote; its texts go through our parsers again."""
         known = inspect.signature(cls).parameters.keys() | {"k"}
         if not isinstance(data, dict) or not data.keys() <= known:
-            given = ", ".join(map(shown, data.keys() - known)) if isinstance(data, dict) else shown(data)
+            given = (
+                ", ".join(map(checks.shown, data.keys() - known))
+                if isinstance(data, dict)
+                else checks.shown(data)
+            )
             raise RebatchError(
                 f"not a setting: it has {given}; allowed are the names {', '.join(sorted(known))}"
             )
         if not isinstance(data.get("target"), str):
-            raise RebatchError(f"not a setting: target = {shown(data.get('target'))}; allowed are texts")
+            raise RebatchError(
+                f"not a setting: target = {checks.shown(data.get('target'))}; allowed are texts"
+            )
         values = dict(data)
         target = Target(values.pop("target"), k=values.pop("k", None))
         try:
@@ -295,9 +300,9 @@ class Setting:
         try:
             data = json.loads(text)
         except (TypeError, ValueError) as error:
-            raise RebatchError(f"not JSON: {shown(text)}: {error}") from None
+            raise RebatchError(f"not JSON: {checks.shown(text)}: {error}") from None
         except RecursionError:
-            raise RebatchError(f"not the JSON of a setting: {shown(text)} is too deep") from None
+            raise RebatchError(f"not the JSON of a setting: {checks.shown(text)} is too deep") from None
         return cls.from_dict(data)
 
     def __repr__(self) -> str:
@@ -334,8 +339,8 @@ def _with_kernel(activation: Activation) -> Activation:
 
 def _start(start: str | ArrayLike, neurons: int, k: int) -> Start:
     if isinstance(start, str):
-        return one_of("start", start, STARTS)
-    return matrix("start", start, (neurons, k))
+        return checks.one_of("start", start, STARTS)
+    return checks.matrix("start", start, (neurons, k))
 
 
 def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,9 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
-from .arguments import one_of, shown
-from .arguments import seed as checked_seed
 from .engines.dense import simulate_dense
 from .engines.flow import simulate_flow
 from .engines.lazy import simulate_lazy
@@ -75,10 +74,12 @@ def simulate(
     (4, 1, 1)
     """
     if not isinstance(setting, Setting):
-        raise RebatchError(f"setting = {shown(setting)}; allowed are objects of rebatch.Setting")
-    run = ENGINES[one_of("engine", engine, tuple(ENGINES))]
+        raise RebatchError(f"setting = {checks.shown(setting)}; allowed are objects of rebatch.Setting")
+    run = ENGINES[checks.one_of("engine", engine, tuple(ENGINES))]
     allowed = set(inspect.signature(run).parameters) - {"setting", "d", "seed", "threads"}
     if unknown := options.keys() - allowed:
         given, known = ", ".join(sorted(unknown)), ", ".join(sorted(allowed))
         raise RebatchError(f"engine {engine} has no option {given}; allowed are {known}")
-    return run(setting, d=d, seed=checked_seed(seed), threads=threads, **options)
+    return run(
+        setting, d=d, seed=checks.integer("seed", seed, least=0, most=None), threads=threads, **options
+    )

@@ -6,30 +6,34 @@ Truth values are refused where numbers are meant: ``steps=True`` is an error of 
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import RebatchError
 
 T = TypeVar("T")
+# Integers are held against floating-point numbers, which know all of them up to this one.
+MOST = 2**53
 # Characters of a value that a message shows; an integer beyond as many bits is told by its size.
 _LONGEST = 80
+_FEW = 8
 
 
 def integer(
-    name: str, value: object, *, least: int | None = None, most: int | None = None, why: str = ""
+    name: str, value: Any, *, least: int | None = None, most: int | None = MOST, why: str = ""
 ) -> int:
-    """Return an integer between bounds that may be missing.
+    """Return an integer between bounds.
 
     Parameters
     ----------
     name : str
         What the value is, as the message names it.
-    value : object
-        Any integer, NumPy's too.
-    least, most : int, optional
-        The bounds, which are allowed.
+    value
+        Any integer, NumPy's and SymPy's too.
+    least, most : int or None
+        The bounds, which are allowed; None: none.
     why : str
         What follows the bounds in the message: where they come from.
 
@@ -48,14 +52,16 @@ def integer(
     rebatch.symbolic.errors.RebatchError: steps = 2.0; allowed are integers >= 1
     """
     whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if whole and (least is None or value >= least) and (most is None or value <= most):  # type: ignore[operator]
-        return int(value)  # type: ignore[call-overload, no-any-return]
-    raise RebatchError(f"{name} = {shown(value)}; allowed are integers{_bounds(least, most)}{why}")
+    if whole and (least is None or value >= least) and (most is None or value <= most):
+        return int(value)
+    # Nobody needs to be told a bound that is far away.
+    upper = None if most == MOST and not (whole and value > MOST) else most
+    raise RebatchError(f"{name} = {shown(value)}; allowed are integers{_bounds(least, upper)}{why}")
 
 
 def number(
     name: str,
-    value: object,
+    value: Any,
     *,
     above: float | None = None,
     least: float | None = None,
@@ -68,7 +74,7 @@ def number(
     ----------
     name : str
         What the value is, as the message names it.
-    value : object
+    value
         Any real number that Python, NumPy or SymPy counts as one.
     above, below : float, optional
         Bounds that are not allowed themselves.
@@ -106,7 +112,7 @@ def number(
     raise RebatchError(f"{name} = {shown(value)}; allowed are {allowed}")
 
 
-def flag(name: str, value: object) -> bool:
+def flag(name: str, value: Any) -> bool:
     """Return a truth value; a text such as "false" is none, and neither is 0.
 
     Raises
@@ -119,8 +125,8 @@ def flag(name: str, value: object) -> bool:
     raise RebatchError(f"{name} = {shown(value)}; allowed are True and False")
 
 
-def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
-    """Return a value of a closed list.
+def one_of(name: str, value: Any, allowed: Iterable[T]) -> T:
+    """Return a value of a closed list of texts.
 
     Raises
     ------
@@ -135,12 +141,48 @@ def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
     rebatch.symbolic.errors.RebatchError: loss = 'hinge'; allowed are squared, correlation
     """
     known = list(allowed)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise RebatchError(f"{name} = {shown(value)}; allowed are {', '.join(map(str, known))}")
     return value
 
 
-def shown(value: object) -> str:
+def array(name: str, value: Any, allowed: str) -> NDArray[np.float64]:
+    """Return finite real numbers in an array of any shape; `allowed` says what else the caller asks of them.
+
+    Raises
+    ------
+    RebatchError
+        If they are masked, texts, truth values, complex or not finite.
+    """
+    try:
+        given = np.asarray(value)
+        if isinstance(value, np.ma.MaskedArray) or given.dtype.kind not in "iufO":
+            raise TypeError
+        if given.dtype.kind == "O" and any(isinstance(x, str | bytes | bool) for x in given.flat):
+            raise TypeError
+        result = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise RebatchError(f"{name} = {shown(value)}; allowed are {allowed}") from None
+    if not np.isfinite(result).all():
+        raise RebatchError(f"{name} holds numbers that are not finite; allowed are {allowed}")
+    return result
+
+
+def matrix(name: str, value: Any, shape: tuple[int, int]) -> tuple[tuple[float, ...], ...]:
+    """Return finite real numbers in rows of tuples, of the shape that is asked for.
+
+    Raises
+    ------
+    RebatchError
+        If they are none, or of another shape.
+    """
+    given = array(name, value, f"finite numbers of shape {shape}")
+    if given.shape != shape:
+        raise RebatchError(f"{name} has shape {given.shape}; allowed are finite numbers of shape {shape}")
+    return tuple(tuple(float(x) for x in row) for row in given)
+
+
+def shown(value: Any) -> str:
     """Return a value as an error message shows it: short, on one line, whatever it is.
 
     Examples
@@ -148,8 +190,10 @@ def shown(value: object) -> str:
     >>> shown("z1"), len(shown("z" * 10_000)), shown(10**5000)
     ("'z1'", 80, 'an integer of 16610 bits')
     """
-    if isinstance(value, int) and value.bit_length() > _LONGEST:
+    if isinstance(value, int) and value.bit_length() > 4 * _LONGEST:
         return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, np.ndarray) and value.size > _FEW:
+        return f"an array of {value.dtype} of shape {value.shape}"
     try:
         text = " ".join((str if isinstance(value, Real) else repr)(value).split())
     except Exception:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...kernels.signals import KINDS, signals
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError
-from ..arguments import array, flag, one_of, shown
 from ..labels import labels
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
@@ -87,8 +87,8 @@ def simulate_dense(
     theory, 6.1. Time: one read of the batch per step, or 4 p n d flops where p is large.
     """
     X, d = _checked_data(setting, as_rows(X), d)
-    one_of("precision", precision, PRECISIONS)
-    fields = flag("fields", fields)
+    checks.one_of("precision", precision, PRECISIONS)
+    fields = checks.flag("fields", fields)
     with thread_pool(threads) as pool:
         side = DenseSide(
             setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions
@@ -125,7 +125,7 @@ def _checked_data(setting: Setting, X: Any, d: int | None) -> tuple[Rows | None,
     if isinstance(X, np.ndarray):
         _check_layout(X)
     if d is not None and d != X.shape[1]:
-        raise RebatchError(f"d = {shown(d)}, but X has {X.shape[1]} columns")
+        raise RebatchError(f"d = {checks.shown(d)}, but X has {X.shape[1]} columns")
     n = setting.samples(X.shape[1])
     if not setting.reuse:
         raise RebatchError("X is given with reuse=False; allowed is reuse=True, fresh batches are drawn")
@@ -313,7 +313,7 @@ def _unit_directions(directions: ArrayLike | None, k: int, d: int) -> Array:
     """Return the rows W*/sqrt(d) that the user gave, or none."""
     if directions is None:
         return np.zeros((0, d))
-    stars = array("directions", directions, f"{k} orthogonal rows of norm sqrt(d), d = {d}")
+    stars = checks.array("directions", directions, f"{k} orthogonal rows of norm sqrt(d), d = {d}")
     if stars.shape != (k, d) or not np.allclose(stars @ stars.T, d * np.eye(k), atol=1e-6 * d):
         raise RebatchError(
             f"directions of shape {stars.shape}; allowed are {k} orthogonal rows of norm sqrt(d), d = {d}"

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError
-from ..arguments import real
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
 from ..machine.progress import progress
@@ -61,8 +61,7 @@ def simulate_flow(
     """
     if setting.batch_size is not None or setting.repeats != 1 or setting.rho:
         raise RebatchError("a flow has no batch_size, repeats or rho; allowed are their defaults")
-    if not 1e-13 <= real("tolerance", tolerance, positive=True) < 1:
-        raise RebatchError(f"tolerance = {tolerance}; allowed are 1e-13 to 1")
+    tolerance = checks.number("tolerance", tolerance, least=1e-13, most=1)
     if d is None and (setting.reuse or setting.start == "random"):
         raise RebatchError("d is missing; a batch and a random start need it")
     if d is not None:

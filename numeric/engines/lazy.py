@@ -20,8 +20,8 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 
 from ...kernels.products import combine, inner
 from ...kernels.signals import KINDS, signals
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError
-from ..arguments import flag, one_of
 from ..labels import labels
 from ..machine.blocks import Array, Blocks, Threads, thread_pool
 from ..machine.draws import stream
@@ -286,8 +286,8 @@ def simulate_lazy(
     """
     if setting.reuse and setting.batch_size is not None:
         raise RebatchError("mini-batches of a reused batch need the data itself; allowed is engine='dense'")
-    one_of("storage", storage, tuple(_DEPENDENT))
-    fields, draws = flag("fields", fields), flag("draws", draws)
+    checks.one_of("storage", storage, tuple(_DEPENDENT))
+    fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None
         side = _LazySide(

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...kernels.online import chain
 from ...kernels.signals import KINDS
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError
-from ..arguments import array, count, real
 from ..labels import labels
 from ..machine.blocks import Array, thread_pool
 from ..machine.draws import stream
@@ -78,8 +78,8 @@ def simulate_online(
         raise RebatchError(
             "the online engine draws fresh samples; allowed is reuse=False (--one-pass in a terminal)"
         )
-    stop = None if stop is None else real("stop", stop, positive=True)
-    replicas = None if replicas is None else count("replicas", replicas)
+    stop = None if stop is None else checks.number("stop", stop, above=0)
+    replicas = None if replicas is None else checks.integer("replicas", replicas, least=1)
     setting.samples(d)
     along = _orthonormal(stop_along, setting.k)
     if stop is None and stop_along is not None:
@@ -105,7 +105,7 @@ def _orthonormal(directions: ArrayLike | None, k: int) -> Array:
     if directions is None:
         return np.eye(k)
     allowed = f"finite numbers of shape (q, {k})"
-    given = array("stop_along", directions, allowed)
+    given = checks.array("stop_along", directions, allowed)
     if given.ndim != 2 or given.shape[1] != k:
         raise RebatchError(f"stop_along has shape {given.shape}; allowed are {allowed}")
     if len(given) == 0 or np.linalg.matrix_rank(given) < len(given):

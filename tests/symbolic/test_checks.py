@@ -30,6 +30,13 @@ def test_what_is_no_integer_is_refused_by_name(value):
         ({"least": 4, "why": ": k + p = 4"}, 3, "integers >= 4: k + p = 4"),
     ],
 )
+def test_an_integer_that_floating_point_does_not_know_is_told_the_bound_that_it_breaks():
+    assert checks.integer("n", 2**53, least=0) == 2**53
+    assert checks.integer("seed", 2**200, least=0, most=None) == 2**200
+    with pytest.raises(RebatchError, match=r"allowed are integers from 0 to 9,007,199,254,740,992$"):
+        checks.integer("n", 2**53 + 1, least=0)
+
+
 def test_an_integer_out_of_bounds_is_told_the_bounds(bounds, value, allowed):
     with pytest.raises(RebatchError) as error:
         checks.integer("n", value, **bounds)
@@ -87,7 +94,11 @@ class _Unprintable:
         raise RuntimeError
 
 
-@pytest.mark.parametrize("value", [10**5000, "z" * 10**6, np.zeros(10**4), "a\nb", _Unprintable()])
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, "z" * 10**6, np.zeros(10**4), "a\nb", _Unprintable()],
+    ids=["huge", "long", "array", "lines", "unprintable"],
+)
 def test_a_message_is_one_short_line_whatever_was_given(value):
     with pytest.raises(RebatchError) as error:
         checks.number("eta", value, above=0)
