@@ -30,17 +30,17 @@ def test_what_is_no_integer_is_refused_by_name(value):
         ({"least": 4, "why": ": k + p = 4"}, 3, "integers >= 4: k + p = 4"),
     ],
 )
+def test_an_integer_out_of_bounds_is_told_the_bounds(bounds, value, allowed):
+    with pytest.raises(RebatchError) as error:
+        checks.integer("n", value, **bounds)
+    assert str(error.value) == f"n = {value}; allowed are {allowed}"
+
+
 def test_an_integer_that_floating_point_does_not_know_is_told_the_bound_that_it_breaks():
     assert checks.integer("n", 2**53, least=0) == 2**53
     assert checks.integer("seed", 2**200, least=0, most=None) == 2**200
     with pytest.raises(RebatchError, match=r"allowed are integers from 0 to 9,007,199,254,740,992$"):
         checks.integer("n", 2**53 + 1, least=0)
-
-
-def test_an_integer_out_of_bounds_is_told_the_bounds(bounds, value, allowed):
-    with pytest.raises(RebatchError) as error:
-        checks.integer("n", value, **bounds)
-    assert str(error.value) == f"n = {value}; allowed are {allowed}"
 
 
 @pytest.mark.parametrize("value", [0.5, np.float32(0.5), Fraction(1, 2), sp.Rational(1, 2), sp.Float("0.5")])
