@@ -4,13 +4,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd kernels/*.h)
 
-.PHONY: demo test test-deep asan mutants lint bench clean
+.PHONY: demo test test-deep test-release asan mutants lint bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
 
 test: lint
-	$(BIN)/python -m pytest -n auto -m "not deep"
+	$(BIN)/python -m pytest -n auto -m "not deep and not release"
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto -m deep
@@ -23,6 +23,11 @@ asan: $(INSTALLED)
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	PYTHONPATH=build/asan $(BIN)/python -m pytest -q -p no:cacheprovider -m "not deep" \
 	tests/kernels tests/numeric/engines
+
+# Builds sdist and wheel, and tries the wheel outside the tree in a clean environment.
+test-release: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[release]"
+	$(BIN)/python -m pytest -m release
 
 # Kernels are built in place for each mutant, with what the build needs beside the tests.
 mutants: $(INSTALLED)

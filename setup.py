@@ -24,9 +24,14 @@ ROOMS = (
     "cli.report",
 )
 
+# The kernels are C with the vector extensions of GCC and Clang. Apple's Clang takes OpenMP from Homebrew's libomp.
+COMPILED, LINKED = {
+    "darwin": (["-Xpreprocessor", "-fopenmp"], ["-lomp"]),
+    "win32": (["/openmp:llvm"], []),
+}.get(sys.platform, (["-fopenmp"], ["-fopenmp"]))
 # -march=native would make a wheel that fails on another machine: opt in for a local build.
-COMPILE = ["-O3", *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
-THREADS = ["-fopenmp"]
+OPTIMISE = ["/O2"] if sys.platform == "win32" else ["-O3"]
+COMPILE = [*OPTIMISE, *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
 # `make asan`: every read and write of the kernels is held against the memory that was asked for.
 SANITIZE = (
     ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"] if os.environ.get("REBATCH_SANITIZE") else []
@@ -37,10 +42,10 @@ class BuildKernels(build_ext):
     """Build with threads where the compiler has OpenMP, else without them: the results are the same."""
 
     def build_extensions(self):
-        flags = [*SANITIZE, *(THREADS if self.has_openmp() else ())]
+        threads = self.has_openmp()
         for extension in self.extensions:
-            extension.extra_compile_args += flags
-            extension.extra_link_args += flags
+            extension.extra_compile_args += [*SANITIZE, *(COMPILED if threads else ())]
+            extension.extra_link_args += [*SANITIZE, *(LINKED if threads else ())]
         super().build_extensions()
 
     def has_openmp(self):
@@ -48,8 +53,8 @@ class BuildKernels(build_ext):
             source = Path(folder, "openmp.c")
             source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
             try:
-                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=THREADS)
-                self.compiler.link_executable(objects, str(Path(folder, "openmp")), extra_postargs=THREADS)
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=COMPILED)
+                self.compiler.link_executable(objects, str(Path(folder, "openmp")), extra_postargs=LINKED)
             except (CompileError, LinkError):
                 print(
                     "rebatch: this compiler has no OpenMP (-fopenmp), so the kernels use one thread; "
