@@ -8,7 +8,12 @@
   and Piecewise are polynomials in them;
 - smooth steps N = Phi(sqrt(2) (u.z - b)), which is what erf is: the probability that u.z + omega > b for omega of
   variance 1/2;
-- any other function T of z (tanh, log, …), opaque, with the directions on which it depends.
+- any other function T of z (tanh, log, …), opaque, with the directions on which it depends. For T = tanh(w) and
+  S = 1/cosh(w) of a polynomial w the relations with exponentials hold,
+
+      e^w S = 1 + T,   e^-w S = 1 - T,   e^w T = e^w - S,   e^-w T = S - e^-w,   S^2 = 1 - T^2,
+
+  by which quotients of exponentials that are bounded show it.
 
 A function of a piecewise argument is split: F(f) = H F(f at H = 1) + (1 - H) F(f at H = 0). Like terms meet in
 this form, so what cancels is gone exactly.
@@ -18,18 +23,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 from typing import Literal
 
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
 from ..errors import RebatchError, TooLargeError
-from ..exact.ball import constant_ball, is_positive_constant
+from ..exact.ball import is_positive_constant
+from ..exact.effort import spend
 from ..exact.polynomial import rational, ring
 
 MAX_TERMS = 200_000
+# exp(n w) tanh(w) is taken apart step by step, up to this n.
+_MAX_MULTIPLE = 12
 
 Direction = tuple[fmpq_mpoly, ...]
+Part = tuple[fmpq_mpoly, fmpq_mpoly]
 Kind = Literal["constant", "step", "smooth step", "opaque"]
 
 
@@ -54,6 +64,8 @@ class Slot:
         Steps: u with leading entry 1, and b, as constants of the ring.
     directions : tuple of directions
         Opaque functions: pairwise not parallel directions that they depend on.
+    origin : sympy.Expr or None
+        Opaque functions: how they were written first, where that shows more (1 + (z1 - z2)^2 > 0).
     """
 
     kind: Kind
@@ -63,6 +75,16 @@ class Slot:
     direction: Direction = ()
     threshold: fmpq_mpoly | None = None
     directions: tuple[Direction, ...] = ()
+    origin: sp.Expr | None = None
+
+
+@dataclass
+class Hyperbolic:
+    """The generators tanh(w) and 1/cosh(w) of a polynomial w."""
+
+    w: fmpq_mpoly
+    tanh: int
+    sech: int
 
 
 class Element:
@@ -95,13 +117,13 @@ class Element:
         return self + -other
 
     def __mul__(self, other: Element) -> Element:
-        reduced = self.algebra.reduced
         return Element(
             self.algebra,
             (
-                (reduced(E + F), reduced(P * R))
+                part
                 for E, P in self.parts.values()
                 for F, R in other.parts.values()
+                for part in self.algebra.product((E, P), (F, R))
             ),
         )
 
@@ -117,7 +139,7 @@ class Element:
 
     def scaled(self, factor: fmpq_mpoly) -> Element:
         """Return the product with a polynomial."""
-        return Element(self.algebra, ((E, self.algebra.reduced(P * factor)) for E, P in self.parts.values()))
+        return self * self.algebra.of(factor)
 
     def is_zero(self) -> bool:
         """Whether it vanishes in the normal form (a proof); False proves nothing."""
@@ -150,10 +172,73 @@ class Algebra:
         self._keys: dict[tuple[object, ...], int] = {}
         self._rules: list[int] = []
         self._steps: dict[str, list[int]] = {}
+        self._hyperbolic: list[Hyperbolic] = []
 
     def constant(self, value: int | fmpq) -> Element:
         """Return a rational as an element."""
         return Element(self, [(self.one * 0, self.one * value)])
+
+    def product(self, a: Part, b: Part) -> Iterable[Part]:
+        """Return exp(E) P of the product of two such terms, by all relations."""
+        spend(1 + 2 * len(a[1]) * len(b[1]))
+        E, P = self.reduced(a[0] + b[0]), self.reduced(a[1] * b[1])
+        return self._without_growth(E, P) if self._hyperbolic else [(E, P)]
+
+    def hyperbolic(self, w: fmpq_mpoly) -> Hyperbolic:
+        """Return the generators tanh(w) and 1/cosh(w), made now if they are new."""
+        for pair in self._hyperbolic:
+            if pair.w == w:
+                return pair
+        u = self.constant_expr(w)
+        directions = tuple(self.directions(self.of(w)))
+        T, S = (
+            self.slot(("opaque", f), Slot("opaque", f, directions=directions))
+            for f in (sp.tanh(u), 1 / sp.cosh(u))
+        )
+        pair = Hyperbolic(w, self.generators.index(T), self.generators.index(S))
+        self._hyperbolic.append(pair)
+        return pair
+
+    def _without_growth(self, E: fmpq_mpoly, P: fmpq_mpoly) -> list[Part]:
+        """Return exp(E) P by the relations of hyperbolic functions, as terms to which none of them applies."""
+        done: list[Part] = []
+        waiting = [(E, P)]
+        while waiting:
+            E, P = waiting.pop()
+            for pair in self._hyperbolic:
+                degrees = P.degrees()
+                if (degrees[pair.tanh] or degrees[pair.sech]) and (
+                    degrees[pair.sech] > 1 or 1 <= abs(_multiple(E, pair.w)) <= _MAX_MULTIPLE
+                ):
+                    waiting += self._related(E, P, pair)
+                    break
+            else:
+                done.append((E, P))
+        return done
+
+    def _related(self, E: fmpq_mpoly, P: fmpq_mpoly, pair: Hyperbolic) -> list[Part]:
+        """Return exp(E) P after one relation of a pair has been applied to each monomial."""
+        T, S = self.generators[pair.tanh], self.generators[pair.sech]
+        multiple = _multiple(E, pair.w)
+        sign = 1 if multiple > 0 else -1
+        here = below = self.one * 0
+        for monomial, c in P.to_dict().items():
+            exponents = list(monomial)
+            tanh, sech = int(exponents[pair.tanh]), int(exponents[pair.sech])
+            if sech > 1:
+                exponents[pair.sech] -= 2
+                here = here + self.ring.from_dict({tuple(exponents): c}) * (1 - T * T)
+            elif not 1 <= abs(multiple) <= _MAX_MULTIPLE or not (tanh or sech):
+                here = here + self.ring.from_dict({monomial: c})
+            elif sech:
+                exponents[pair.sech] = 0
+                below = below + self.ring.from_dict({tuple(exponents): c}) * (1 + T * sign)
+            else:
+                exponents[pair.tanh] -= 1
+                rest = self.ring.from_dict({tuple(exponents): c}) * sign
+                here, below = here + rest, below - rest * S
+        lower = self.reduced(E - pair.w * sign)
+        return [(F, self.reduced(R)) for F, R in ((E, here), (lower, below)) if R != 0]
 
     def of(self, polynomial: fmpq_mpoly) -> Element:
         """Return a polynomial of the ring as an element."""
@@ -202,6 +287,11 @@ class Algebra:
     def _is_constant_generator(self, j: int) -> bool:
         return j in self.slots and self.slots[j].kind == "constant"
 
+    def is_real_polynomial(self, P: fmpq_mpoly) -> bool:
+        """Whether P is a polynomial in the coordinates over the rationals that is not constant."""
+        degrees = P.degrees() if len(P) else ()
+        return any(degrees[: self.k]) and not any(degrees[self.k :])
+
     def parallel(self, a: Direction, b: Direction) -> bool:
         """Whether two directions are proportional."""
         return all(self.reduced(a[i] * b[j] - a[j] * b[i]) == 0 for i in range(self.k) for j in range(i))
@@ -218,10 +308,30 @@ class Algebra:
             if slot.kind == "step":
                 same = self._steps.setdefault(str(slot.direction), [])
                 same.append(j)
-                same.sort(
-                    key=lambda s: float(constant_ball(self.constant_expr(self.slots[s].threshold)).mid())
-                )
+                self.sort_steps(same)
         return self.generators[self._keys[key]]
+
+    def sort_steps(self, steps: list[int]) -> None:
+        """Sort steps of one direction by their thresholds, which are compared as exact numbers.
+
+        Raises
+        ------
+        RebatchError
+            If two thresholds cannot be compared.
+        """
+
+        def compare(i: int, j: int) -> int:
+            difference = self.reduced(self.threshold(i) - self.threshold(j))
+            return int(self.is_positive(difference)) - int(self.is_positive(difference * -1))
+
+        steps.sort(key=cmp_to_key(compare))
+
+    def threshold(self, j: int) -> fmpq_mpoly:
+        """Return b of the step 1{u.z > b}, or of the smooth step, that a slot stands for."""
+        threshold = self.slots[j].threshold
+        if threshold is None:
+            raise TypeError(f"{self.slots[j].expr} has no threshold")
+        return threshold
 
     def is_positive(self, c: fmpq_mpoly) -> bool:
         """Whether a real constant is positive.
@@ -319,3 +429,9 @@ class Algebra:
             factors = [symbols[j] ** int(e) for j, e in enumerate(exponents) if e and j != self.k]
             parts[exponents[self.k]].append(sp.Mul(rational(c), *factors))
         return sp.Add(*parts[0]), sp.Add(*parts[1])
+
+
+def _multiple(E: fmpq_mpoly, w: fmpq_mpoly) -> fmpq:
+    """Return c such that E - c w has no term in the leading monomial of w."""
+    (leading, coefficient), *_ = w.terms()
+    return E[tuple(leading)] / coefficient

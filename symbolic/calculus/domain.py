@@ -15,6 +15,7 @@ from ..exact.ball import evaluator
 from ..exact.polynomial import is_polynomial
 from ..language.compiled import compiled
 from .tail import T, least
+from .thin import constant_sign
 
 _GRID = 2001
 _REACH = 12.0
@@ -50,14 +51,24 @@ def _require(part: sp.Expr, u: sp.Expr, need: str) -> None:
     """Check that u is positive, nonnegative or nonzero everywhere."""
     if u.is_positive or (need == "nonzero" and u.is_negative) or (need == "nonnegative" and u.is_nonnegative):
         return
+    while need == "nonzero" and isinstance(u, sp.Abs):
+        u = u.args[0]
     symbols = tuple(sorted(u.free_symbols, key=str))
-    place = _violation(u, symbols, need)
+    if is_polynomial(u, symbols) and (decided := _polynomial_meets(u, symbols, need)) is not None:
+        if not decided:
+            raise _undefined(part, _violation_of_polynomial(u, symbols[0], need))
+        return
+    place = _violation_on_grid(u, symbols, need)
     if place is not None:
-        raise UndefinedFunctionError(
-            f"{_named(part)} is not defined at {place}; allowed are functions that are real for every z"
-        )
-    if not (_excludes_zero_everywhere(u, symbols) or (len(symbols) == 1 and _excludes_zero(u, symbols[0]))):
+        raise _undefined(part, place)
+    if not (constant_sign(u) is not None or (len(symbols) == 1 and _excludes_zero(u, symbols[0]))):
         raise UndefinedFunctionError(f"{_named(part)} could not be shown to be defined for every z")
+
+
+def _undefined(part: sp.Expr, place: str) -> UndefinedFunctionError:
+    return UndefinedFunctionError(
+        f"{_named(part)} is not defined at {place}; allowed are functions that are real for every z"
+    )
 
 
 def _named(part: sp.Expr) -> str:
@@ -66,22 +77,33 @@ def _named(part: sp.Expr) -> str:
     return str(part)
 
 
-def _violation(u: sp.Expr, symbols: tuple[sp.Symbol, ...], need: str) -> str | None:
-    """Return a place where the need fails, exact for polynomials of one variable, else found on a grid."""
-    if len(symbols) == 1 and is_polynomial(u, symbols):
-        (z,) = symbols
-        roots = sp.Poly(u, z).real_roots(multiple=False)
-        if need != "nonnegative":
-            if roots:
-                return f"{z} = {_root_in_words(roots[0][0])}"
-        else:
-            ends = [float(root) for root, _ in roots] or [0.0]
-            for point in (ends[0] - 1, *((a + b) / 2 for a, b in pairwise(ends)), ends[-1] + 1):
-                if u.subs(z, sp.Rational(point)) < 0:
-                    return f"{z} = {point:.6g}"
-            return None
-        return None if need == "nonzero" or u.subs(z, 0) > 0 else f"{z} = 0"
-    return _violation_on_grid(u, symbols, need)
+def _polynomial_meets(u: sp.Expr, symbols: tuple[sp.Symbol, ...], need: str) -> bool | None:
+    """Whether a polynomial is positive, nonnegative or not 0 everywhere: exact in one variable, else by squares.
+
+    It changes its sign at the real zeros of its factors of odd multiplicity, and at no other place.
+    """
+    content, factors = sp.factor_list(u, *symbols)
+    squares = all(multiplicity % 2 == 0 for _, multiplicity in factors)
+    if len(symbols) > 1:
+        return True if need == "nonnegative" and squares and content > 0 else None
+    real = [(sp.Poly(f, *symbols).count_roots() > 0, multiplicity) for f, multiplicity in factors]
+    if need != "nonnegative" and any(has_zeros for has_zeros, _ in real):
+        return False
+    if any(has_zeros and multiplicity % 2 for has_zeros, multiplicity in real):
+        return False
+    return need == "nonzero" or sp.Poly(u, *symbols).LC() > 0
+
+
+def _violation_of_polynomial(u: sp.Expr, z: sp.Symbol, need: str) -> str:
+    """Return a place where a polynomial of one variable does not meet a need that it does not meet everywhere."""
+    roots = [root for root, _ in sp.Poly(u, z).real_roots(multiple=False)]
+    if need != "nonnegative" and roots:
+        return f"{z} = {_root_in_words(roots[0])}"
+    ends = [float(root) for root in roots] or [0.0]
+    for point in (ends[0] - 1, *((a + b) / 2 for a, b in pairwise(ends)), ends[-1] + 1):
+        if u.subs(z, sp.Rational(point)) < 0:
+            return f"{z} = {point:.6g}"
+    return f"{z} near {_root_in_words(roots[0])}"
 
 
 def _root_in_words(root: sp.Expr) -> str:
@@ -122,15 +144,6 @@ def _crossing(u: sp.Expr, z: sp.Symbol, a: float, b: float) -> float:
         middle = (a + b) / 2
         a, b = (a, middle) if float(f(middle)) * start < 0 else (middle, b)
     return a
-
-
-def _excludes_zero_everywhere(u: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> bool:
-    """Whether interval arithmetic over all of R^k already keeps u from 0, as for 2 + sin(z1 z2)."""
-    line = arb(0, float("inf"))
-    try:
-        return not evaluator(u, symbols)([line] * len(symbols), False).contains(0)
-    except RebatchError:
-        return False
 
 
 def _excludes_zero(u: sp.Expr, z: sp.Symbol) -> bool:

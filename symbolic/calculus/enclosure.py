@@ -56,19 +56,32 @@ class NotSeparableError(RebatchError):
     """A term that does not fall apart into functions of one direction each."""
 
 
-def separated(reader: Reader, g: Element) -> tuple[list[Separated], Element]:
-    """Return the terms of g that fall apart, those whose coefficients all cancel left out, and the rest of g."""
+def separated(reader: Reader, g: Element, integrable: bool) -> tuple[list[Separated], Element]:
+    """Return the terms of g that fall apart, those whose coefficients all cancel left out, and the rest of g.
+
+    integrable: whether E|g| is known to be finite; else what is left out must be shown to exist.
+
+    Raises
+    ------
+    UnboundedError
+        If it is not.
+    """
     algebra = reader.algebra
     found, rest = [], algebra.constant(0)
     for E, P in g.parts.values():
         for functions, polynomial in _by_functions(algebra, P).items():
             try:
                 terms = list(_separate(reader, E, functions, polynomial))
-            except (NotSeparableError, NoClosedFormError):
+            except (NotSeparableError, NoClosedFormError, DivergentError):
                 factors = (algebra.generators[j] ** e for j, e in functions)
                 rest = rest + Element(algebra, [(E, reduce(mul, factors, polynomial))])
             else:
-                found += [term for term in terms if term.coefficients]
+                for term in terms:
+                    if term.coefficients:
+                        found.append(term)
+                    elif not integrable:
+                        for table in term.tables:
+                            table.require_decay(int(polynomial.total_degree()))
     return found, rest
 
 
@@ -161,9 +174,7 @@ class Line:
 
     def cells(self, algebra: Algebra) -> range:
         """Return the cells between thresholds, by the number of steps that are open, and sort the steps."""
-        self.steps.sort(
-            key=lambda j: float(constant_ball(algebra.constant_expr(algebra.slots[j].threshold)).mid())
-        )
+        algebra.sort_steps(self.steps)
         return range(len(self.steps) + 1)
 
 

@@ -3,9 +3,10 @@
 1. Polynomials: moments over the rationals (`moments.py`).
 2. Everything else is brought to one normal form (`algebra.py`, `normal_form.py`), in which like terms cancel.
    Exponentials, trigonometric functions, kinks and erf are then integrated in closed form (`closed_form.py`).
-3. What is left and odd under a symmetry of the Gaussian is 0.
-4. What is left and falls apart into functions of one direction each: balls (`enclosure.py`, `line.py`).
-5. Several directions at once: cubature in floating point (`cubature.py`).
+3. What is left, shown to be integrable (`existence.py`) and odd under a symmetry of the Gaussian is 0.
+4. Coordinates in which the exponent is quadratic are integrated out (`elimination.py`).
+5. What is left and falls apart into functions of one direction each: balls (`enclosure.py`, `line.py`).
+6. Several directions at once: cubature in floating point (`numeric.py`, `cubature.py`).
 
 Theory, 2 (Hermite calculus).
 """
@@ -26,11 +27,13 @@ from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..language.target import Target
 from .algebra import Element
 from .closed_form import NoClosedFormError, Tilt
-from .cubature import cubature
 from .domain import require_defined
-from .enclosure import Separated, enclosed, separated
+from .elimination import eliminated
+from .enclosure import enclosed, separated
+from .existence import grows_too_fast, is_integrable
 from .moments import first_moments, moments, polynomial_expectation, smoothed
 from .normal_form import Reader, in_normal_form
+from .numeric import numeric_expectation
 from .tail import UnboundedError
 
 __all__ = [
@@ -119,29 +122,27 @@ class Average:
         to_expr = self.reader.algebra.to_expr
         exact, rest = self._closed_part(g)
         symmetry = ""
-        if _is_bounded_by_gaussians(self.reader, rest):
+        if integrable := is_integrable(self.reader, rest):
             rest, symmetry = _symmetrised(self.reader, rest)
-        terms: list[Separated] = []
-        open_part = rest
-        if rest.parts:
-            terms, rest = separated(self.reader, rest)
-        if not terms and not rest.parts:
-            return Expectation.exact(to_expr(exact), symmetry)
-        result = Expectation.exact(to_expr(exact))
-        if terms:
-            try:
+            fewer = eliminated(self.reader, rest)
+            if fewer.parts.keys() != rest.parts.keys():
+                known, rest = self._closed_part(fewer)
+                exact = exact + known
+        try:
+            terms, several = separated(self.reader, rest, integrable)
+            if not terms and not several.parts:
+                return Expectation.exact(to_expr(exact), symmetry)
+            result = Expectation.exact(to_expr(exact))
+            if terms:
                 ball = enclosed(terms, exact, digits)
-            except UnboundedError as error:
-                raise _growth_error(self.reader, g, error) from None
-            if ball.is_finite():
-                result = Expectation.enclosed(ball)
-            else:
-                rest = open_part
+                if ball.is_finite():
+                    result, rest = Expectation.enclosed(ball), several
+        except UnboundedError as error:
+            raise _growth_error(self.reader, g, str(error)) from None
         if rest.parts:
-            _require_decay(self.reader, rest)
-            expr = to_expr(rest)
-            used = tuple(z for z in self.reader.algebra.coordinates if z in expr.free_symbols)
-            result = result + Expectation.numeric(*cubature(expr, used))
+            if not integrable and not is_integrable(self.reader, rest):
+                raise _growth_error(self.reader, g, "no bound is known that the Gaussian density outweighs")
+            result = result + numeric_expectation(self.reader, rest)
         return result
 
     def _closed_part(self, g: Element) -> tuple[Element, Element]:
@@ -151,17 +152,12 @@ class Average:
         for key, (E, P) in g.parts.items():
             law = self._laws.setdefault(key, Tilt(self.reader, E))
             known, unknown = [], []
-            try:
-                for group in _groups(self.reader, P):
-                    try:
-                        known.append(law.expectation(group))
-                    except NoClosedFormError:
-                        unknown.append(Element(algebra, [(E, group)]))
-            except DivergentError:
-                # A group without steps grows, but steps in the others may cancel it: exp(z^2/2 - |z|).
-                if not any(algebra.slots[j].kind == "step" for j in algebra.used(algebra.of(P))):
-                    raise
-                known, unknown = [], [Element(algebra, [(E, P)])]
+            for group in _groups(self.reader, P):
+                try:
+                    known.append(law.expectation(group))
+                except (NoClosedFormError, DivergentError):
+                    # What grows in one group may cancel in all of them together.
+                    unknown.append(Element(algebra, [(E, group)]))
             exact += known
             rest += unknown
         return reduce(add, exact), reduce(add, rest)
@@ -183,16 +179,6 @@ def _groups(reader: Reader, P: fmpq_mpoly) -> Iterator[fmpq_mpoly]:
         grouped.setdefault(tuple(exponents[j] for j in names), {})[exponents] = c
     for terms in grouped.values():
         yield algebra.ring.from_dict(terms)
-
-
-def _is_bounded_by_gaussians(reader: Reader, g: Element) -> bool:
-    """Whether every exponential of g has a finite Gaussian mean: an odd function without one has no expectation."""
-    try:
-        for E, _ in g.parts.values():
-            Tilt(reader, E).check()
-    except (DivergentError, NoClosedFormError):
-        return False
-    return True
 
 
 def _symmetrised(reader: Reader, g: Element) -> tuple[Element, str]:
@@ -265,69 +251,12 @@ def _in_words(z: Sequence[sp.Symbol], order: Sequence[int], signs: Sequence[int]
     return ", ".join(moves)
 
 
-def _require_decay(reader: Reader, g: Element) -> None:
-    """Refuse exponentials that outgrow the Gaussian density before floating point returns a number for them."""
-    algebra = reader.algebra
-    for E, P in g.parts.values():
-        try:
-            Tilt(reader, E).check()
-        except DivergentError as error:
-            raise _growth_error(reader, Element(algebra, [(E, P)]), UnboundedError(str(error))) from None
-        except NoClosedFormError:
-            if _grows(reader, E):
-                expr = sp.exp(algebra.constant_expr(E))
-                growth = UnboundedError(f"{expr} outgrows the Gaussian density")
-                raise _growth_error(reader, Element(algebra, [(E, P)]), growth) from None
-
-
-def _grows(reader: Reader, E: fmpq_mpoly) -> bool:
-    """Whether the real part of E grows faster than |z|^2 along one of many directions."""
-    algebra, k = reader.algebra, reader.algebra.k
-    growth = algebra.real_and_imaginary(E)[0]
-    degree = max(sum(e[:k]) for e in E.monoms())
-    s = sp.Symbol("s", positive=True)
-    for point in product((-1, 0, 1) if k > 4 else (-2, -1, 0, 1, 2), repeat=k):
-        along = sp.expand(
-            growth.xreplace({z: x * s for z, x in zip(algebra.coordinates, point, strict=True)})
+def _growth_error(reader: Reader, g: Element, reason: str) -> RebatchError:
+    """Return the error for an integrand that is not shown to be integrable: infinite where that is proved."""
+    if (exponential := grows_too_fast(reader, g)) is not None:
+        return DivergentError(
+            f"the expectation is infinite: {exponential} grows at least as fast as the Gaussian density falls"
         )
-        leading = sp.Poly(along, s)
-        if leading.degree() == degree and float(leading.LC()) > 0:
-            return True
-    return False
-
-
-def _growth_error(reader: Reader, g: Element, error: UnboundedError) -> RebatchError:
-    """Return the error for an integrand whose tail is not bounded: infinite where that is proved."""
-    algebra = reader.algebra
-    for E, P in g.parts.values():
-        functions = [
-            j for j in algebra.used(Element(algebra, [(E, P)])) if algebra.slots[j].kind != "constant"
-        ]
-        if len(E) and _outgrows(reader, E, functions, P):
-            expr = sp.exp(algebra.constant_expr(E))
-            return DivergentError(
-                f"the expectation is infinite: {expr} grows at least as fast as the Gaussian density falls"
-            )
-    return RebatchError(f"the expectation of {algebra.to_expr(g)} could not be shown to exist: {error}")
-
-
-def _outgrows(reader: Reader, E: fmpq_mpoly, functions: Sequence[int], P: fmpq_mpoly) -> bool:
-    """Whether exp(E) P certainly outgrows the Gaussian: with steps, on the line only, by its outermost cells."""
-    algebra, k = reader.algebra, reader.algebra.k
-    growth = algebra.real_and_imaginary(E)[0]
-    degree = max(sum(e[:k]) for e in E.monoms())
-    if not functions and k > 1:
-        return degree > 2 and _grows(reader, E)
-    if k > 1 or any(algebra.slots[j].kind != "step" for j in functions):
-        return False
-    z = algebra.coordinates[0]
-    leading = sp.Poly(growth - z**2 / 2, z)
-    for side in (1, -1):
-        # Every step has a positive direction: all are open far to the right, none far to the left.
-        images = list(algebra.generators)
-        for j in functions:
-            images[j] = algebra.one * int(side > 0)
-        decays = leading.degree() > 0 and float(leading.LC()) * side ** leading.degree() < 0
-        if not decays and P.compose(*images, ctx=algebra.ring) != 0:
-            return True
-    return False
+    return RebatchError(
+        f"the expectation of {reader.algebra.to_expr(g)} could not be shown to exist: {reason}"
+    )

@@ -6,11 +6,12 @@ majorant (`tail.py`). Kinks are signs sign(u(t)) in F: between proved zeros of u
 narrow cells around the zeros contribute a ball of values times the width.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import lru_cache
-from math import factorial
+from math import factorial, inf
 
+import numpy as np
 import sympy as sp
 from flint import acb, arb, ctx, fmpq, fmpz_poly
 
@@ -25,6 +26,10 @@ LINE = sp.Symbol("t", real=True)
 
 _MAX_REACH = 4000
 _MAX_EVALUATIONS = 200_000
+# Coefficients of an exponent beyond it call for the centred form, and for more bits.
+_STEEP = 1000
+# An exponent whose greatest value is beyond it is shifted.
+_HIGH = 30
 
 
 class LineIntegral:
@@ -50,10 +55,27 @@ class LineIntegral:
     ) -> None:
         self.F, self.growth, self.phase, self.a, self.b = F, growth, phase, a, b
         self._evaluators = {F: evaluator(F, [LINE])}
-        self._exponent = evaluator(growth + sp.I * phase - LINE**2 / 2, [LINE])
+        # The exponent is integrated less its greatest value: tolerances are about 1.
+        self._height = _height(growth - LINE**2 / 2, a, b) if growth != 0 else sp.Integer(0)
+        exponent = growth + sp.I * phase - LINE**2 / 2 - self._height
+        self._exponent = _exponent(exponent)
+        # What its terms cancel.
+        self._cancelled = max(_bits(c) for c in sp.Poly(exponent, LINE).all_coeffs())
         self._parity = _parity(F, growth) if a is None and b is None and phase == 0 else 0
         self._majorants: dict[int, Majorant] = {}
         self._known: Memory[acb] = Memory()
+
+    def require_decay(self, n: int) -> None:
+        """Check that the n-th entry exists.
+
+        Raises
+        ------
+        UnboundedError
+            If that is not shown.
+        """
+        for side, end in ((1, self.b), (-1, self.a)):
+            if end is None:
+                self._reach(side, n, arb(1))
 
     def value(self, n: int, digits: int) -> acb:
         """Return the ball of the n-th entry, to a relative accuracy of 10^-digits where it is not 0.
@@ -68,9 +90,10 @@ class LineIntegral:
         """
         if self._parity and self._parity * (-1) ** n < 0:
             # Odd, and 0 if it exists at all.
-            self._reach(1, n, arb(1))
+            self.require_decay(n)
             return acb(0)
-        return self._known.get((n, digits), lambda: self._value(n, digits))
+        ball = self._known.get((n, digits), lambda: self._value(n, digits))
+        return ball * constant_ball(sp.exp(self._height), ctx.prec) if self._height else ball
 
     def _value(self, n: int, digits: int) -> acb:
         bits = int(digits * 3.33) + 8
@@ -92,7 +115,7 @@ class LineIntegral:
     def _integral(self, n: int, tolerance: arb, bits: int) -> acb:
         # He_n cancels by up to the size of its coefficients.
         coefficients = _hermite_coefficients(n)
-        working = bits + 40 + max(abs(c).bit_length() for c in coefficients)
+        working = bits + 40 + max(abs(c).bit_length() for c in coefficients) + self._cancelled
         with ctx.workprec(working):
             He = fmpz_poly(list(coefficients))
             norm = 1 / (2 * arb.pi()).sqrt()
@@ -102,7 +125,7 @@ class LineIntegral:
 
                 def f(x: acb, analytic: bool) -> acb:
                     t = a + width * x
-                    weight = self._exponent((t,), False).exp() * He(t) * norm * width
+                    weight = self._exponent(t).exp() * He(t) * norm * width
                     return evaluate((t,), analytic) * weight
 
                 # The weight and the callback take as long as some ten operations.
@@ -143,7 +166,7 @@ class LineIntegral:
     def _reach(self, side: int, n: int, tolerance: arb) -> tuple[arb, arb]:
         """Return R such that the tail beyond side * R is below the tolerance, and a bound of it."""
         if side not in self._majorants:
-            growth = sp.expand(self.growth.xreplace({LINE: side * T}))
+            growth = sp.expand(self.growth.xreplace({LINE: side * T})) - self._height
             self._majorants[side] = majorant(self.F.xreplace({LINE: side * T})) * majorant(sp.exp(growth))
         hermite = Majorant(arb(sum(map(abs, _hermite_coefficients(n)))), n=Fraction(n))
         return _reach(self._majorants[side] * hermite, tolerance / 8)
@@ -171,6 +194,44 @@ def line_integral(
 ) -> LineIntegral:
     """Return the table of these integrals, the same one for the same arguments."""
     return LineIntegral(F, growth, phase, a, b)
+
+
+def _height(e: sp.Expr, a: sp.Expr | None, b: sp.Expr | None) -> sp.Integer:
+    """Return the greatest value of a real polynomial between a and b, about; 0 where that is small."""
+    polynomial = sp.Poly(e, LINE)
+    coefficients = [float(c) for c in polynomial.all_coeffs()]
+    ends = [end for end in (a, b) if end is not None]
+    low, high = (float(x) for x in (-inf if a is None else a, inf if b is None else b))
+    stationary = map(complex, np.roots(np.polyder(coefficients)) if np.all(np.isfinite(coefficients)) else ())
+    inside = [x.real for x in stationary if abs(x.imag) <= 1e-6 * abs(x) and low < x.real < high]
+    values = [polynomial.eval(x) for x in (*ends, *map(sp.Rational, inside))]
+    heights = [constant_ball(sp.sympify(value)) for value in values]
+    highest = max((ball.mid() for ball in heights if ball.is_finite()), default=arb(0))
+    return sp.Integer(int(highest.fmpq().floor())) if abs(highest) > _HIGH else sp.Integer(0)
+
+
+def _exponent(e: sp.Expr) -> Callable[[acb], acb]:
+    """Return a polynomial as a function of balls; a steep one as e(m) + e'(x) (x - m), m the middle of x.
+
+    Plain evaluation loses what the terms of a steep polynomial cancel, and a narrow peak would take 1 / width balls.
+    """
+    f = evaluator(e, [LINE])
+    if not any(map(_bits, sp.Poly(e, LINE).all_coeffs())):
+        return lambda x: f((x,), False)
+    slope = evaluator(sp.diff(e, LINE), [LINE])
+
+    def centred(x: acb) -> acb:
+        middle = x.mid()
+        return f((middle,), False) + slope((x,), False) * (x - middle)
+
+    return centred
+
+
+def _bits(c: sp.Expr) -> int:
+    """Return the bits before the point of a coefficient, if it is steep, else 0."""
+    size = evaluator(c, [])([], False)
+    size = abs(size).upper()
+    return int(size.fmpq().floor()).bit_length() if size > _STEEP else 0
 
 
 def _parity(F: sp.Expr, growth: sp.Expr) -> int:

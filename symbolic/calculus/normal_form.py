@@ -3,9 +3,10 @@
     sin, cos, sinh, cosh           exponentials                 Abs(f) = f sign(f)
     sign(f)                        2 H - 1 for linear f; the product over real roots for a polynomial of one direction
     Heaviside(f) = (1 + sign f)/2  Max(a, b) = a + (b - a) Heaviside(b - a)
-    erf(u.z - b) = 2 N - 1         1/(1 + e^u) = (1 - tanh(u/2))/2, log(1 + e^u) = u/2 + log(2 cosh(u/2))
+    erf(u.z - b) = 2 N - 1         sqrt(f^2) = |f|
+    1/(e^a + e^b) = e^-m / (2 cosh w), log(e^a + e^b) = m + log(2 cosh w), m = (a + b)/2, w = (a - b)/2
 
-The last two show the parity of sigmoid, silu and softplus. Everything else stands for itself.
+The last line shows the parity of sigmoid, silu and softplus. Everything else stands for itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from ..errors import RebatchError, TooLargeError
 from ..exact.ball import is_zero_constant
 from ..exact.polynomial import rational
 from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
+from .thin import constant_sign, has_thin_zeros
 
 _FIRST_SLOTS = 10
 _MAX_SLOTS = 400
@@ -64,6 +66,7 @@ class Reader:
             sp.cos: lambda f, e: self._circular(f, e, sp.cos),
             sp.sinh: lambda f, e: self._circular(f, e, sp.sinh),
             sp.cosh: lambda f, e: self._circular(f, e, sp.cosh),
+            sp.tanh: self._tanh,
             sp.log: self._log,
         }
 
@@ -116,13 +119,16 @@ class Reader:
     def _function(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:
         """Return a function that stands for itself, its argument written in one way."""
         value = function(self._written(f, expr))
-        return self._itself(value) if value.func is function else self.element(value)
+        if value.func is not function:
+            return self.element(value)
+        origin = function(expr)
+        return self._itself(value, origin if origin.func is function else None)
 
     def _written(self, f: Element, expr: sp.Expr) -> sp.Expr:
         """Return the argument of a function in one way, with the sign as the only kink."""
         return self.algebra.to_expr(f) if f.polynomial() is not None or expr.has(*_KINKS) else expr
 
-    def _itself(self, expr: sp.Expr) -> Element:
+    def _itself(self, expr: sp.Expr, origin: sp.Expr | None = None) -> Element:
         """Return a function of z or a constant as a generator; an odd function has given up its sign."""
         algebra = self.algebra
         if expr.is_number:
@@ -132,9 +138,14 @@ class Reader:
             for d in algebra.directions(self.element(argument)):
                 if not any(algebra.parallel(d, other) for other in directions):
                     directions.append(d)
-        order, power = (2, fmpq(1)) if isinstance(expr, sp.sign) else (0, fmpq(0))
+        # sign^2 is 1 only where the argument vanishes on a null set at most.
+        squares = isinstance(expr, sp.sign) and has_thin_zeros(expr.args[0])
+        order, power = (2, fmpq(1)) if squares else (0, fmpq(0))
         return algebra.of(
-            algebra.slot(("opaque", expr), Slot("opaque", expr, order, power, directions=tuple(directions)))
+            algebra.slot(
+                ("opaque", expr),
+                Slot("opaque", expr, order, power, directions=tuple(directions), origin=origin),
+            )
         )
 
     def _power(self, base: sp.Expr, exponent: sp.Expr) -> Element:
@@ -186,10 +197,56 @@ class Reader:
                 E, P = next(iter(f.parts.values()))
                 if P.is_constant():
                     return Element(algebra, [(E * -1, algebra.one * (1 / P.leading_coefficient()))])
-            if (u := _logistic_argument(expr)) is not None:
-                return (algebra.constant(1) - self.element(sp.tanh(u / 2))).scaled(algebra.one * fmpq(1, 2))
+            if (cosh := self._as_cosh(f)) is not None:
+                factor, centre, w = cosh
+                S = algebra.generators[algebra.hyperbolic(w).sech]
+                inverse = Element(algebra, [(centre * -1, algebra.one * (1 / factor))])
+                return inverse * algebra.of(S)
+        if exponent == fmpq(1, 2) and (P := f.polynomial()) is not None:
+            root = self._root(P)
+            if root is not None:
+                return root
         value = self._written(f, expr) ** exponent
-        return self._itself(value) if value.is_Pow and value.exp == exponent else self.element(value)
+        return (
+            self._itself(value, expr**exponent)
+            if value.is_Pow and value.exp == exponent
+            else self.element(value)
+        )
+
+    def _as_cosh(self, f: Element) -> tuple[fmpq, fmpq_mpoly, fmpq_mpoly] | None:
+        """Return (c, m, w) of f = c exp(m) cosh(w) if f is c/2 (exp(m + w) + exp(m - w)), w a polynomial in z."""
+        algebra = self.algebra
+        if len(f.parts) != 2:
+            return None
+        (E, P), (F, R) = f.parts.values()
+        half = algebra.one * fmpq(1, 2)
+        w = algebra.reduced((E - F) * half)
+        if not (P.is_constant() and P == R and algebra.is_real_polynomial(w)):
+            return None
+        if w.leading_coefficient() < 0:
+            w = w * -1
+        return P.leading_coefficient() * 2, algebra.reduced((E + F) * half), w
+
+    def _tanh(self, f: Element, expr: sp.Expr) -> Element:
+        w = f.polynomial()
+        if w is None or w == 0 or not self.algebra.is_real_polynomial(w):
+            return self._function(f, expr, sp.tanh)
+        sign = 1 if w.leading_coefficient() > 0 else -1
+        T = self.algebra.generators[self.algebra.hyperbolic(w * sign).tanh]
+        return self.algebra.of(T * sign)
+
+    def _root(self, P: fmpq_mpoly) -> Element | None:
+        """Return the square root of a polynomial whose factors are all squares: the root of a square is |f|."""
+        algebra = self.algebra
+        if not algebra.is_real_polynomial(P):
+            return None
+        content, factors = P.factor()
+        if content < 0 or any(multiplicity % 2 for _, multiplicity in factors):
+            return None
+        root = sp.sqrt(rational(content))
+        for factor, multiplicity in factors:
+            root = root * sp.Abs(algebra.constant_expr(factor)) ** int(multiplicity // 2)
+        return self.element(root)
 
     def _circular(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:
         """Return sin, cos, sinh or cosh through (e^w ± e^-w)/2."""
@@ -206,10 +263,11 @@ class Reader:
         return Element(algebra, [(w, half), (w * -1, half * sign)])
 
     def _log(self, f: Element, expr: sp.Expr) -> Element:
-        if (u := _logistic_argument(expr)) is not None:
-            half = self.element(u / 2)
-            if half.polynomial() is not None:
-                return half + self._itself(sp.log(2 * sp.cosh(self.algebra.to_expr(half))))
+        if (cosh := self._as_cosh(f)) is not None and cosh[0] > 0:
+            factor, centre, w = cosh
+            even = self._itself(sp.log(2 * sp.cosh(self.algebra.constant_expr(w))))
+            constant = self.element(sp.log(rational(factor / 2)))
+            return self.algebra.of(centre) + even + constant
         return self._function(f, expr, sp.log)
 
     def _erf(self, f: Element, expr: sp.Expr) -> Element:
@@ -245,6 +303,8 @@ class Reader:
             return algebra.constant(1 if algebra.is_positive(algebra.one * 0 + self.plain(f)) else -1)
         if expr.is_positive or expr.is_negative:
             return algebra.constant(1 if expr.is_positive else -1)
+        if (sign := constant_sign(self._written(f, expr))) is not None:
+            return algebra.constant(sign)
         return self._function(f, expr, sp.sign)
 
     def _polynomial_sign(self, P: fmpq_mpoly) -> Element | None:
@@ -331,9 +391,30 @@ class Reader:
         if isinstance(condition, sp.Or):
             return one - reduce(mul, (one - self._condition(a) for a in condition.args))
         if isinstance(condition, sp.Eq | sp.Ne):
-            return self.algebra.constant(int(isinstance(condition, sp.Ne)))
+            difference = condition.lhs - condition.rhs
+            tie = self._split(self.element(difference), difference, lambda f, e: self._sided(f, e, 1, 0))
+            return tie if isinstance(condition, sp.Eq) else one - tie
         difference = condition.gts - condition.lts
-        return self.indicator(self.element(difference), difference)
+        at_zero = int(isinstance(condition, sp.Ge | sp.Le))
+        return self._split(
+            self.element(difference), difference, lambda f, e: self._sided(f, e, at_zero, None)
+        )
+
+    def _sided(self, f: Element, expr: sp.Expr, at_zero: int, elsewhere: int | None) -> Element:
+        """Return the indicator of a relation to 0 of a function without steps: by whether it is 0 everywhere.
+
+        elsewhere: its value where f is not 0; None: the indicator of f > 0.
+
+        Raises
+        ------
+        RebatchError
+            If f may vanish on a set of positive measure.
+        """
+        if f.is_zero():
+            return self.algebra.constant(at_zero)
+        if not has_thin_zeros(self.algebra.to_expr(f)):
+            raise RebatchError(f"where {expr} is 0, and whether that is a null set, could not be decided")
+        return self.indicator(f, expr) if elsewhere is None else self.algebra.constant(elsewhere)
 
     def _step(self, direction: Direction, threshold: fmpq_mpoly, kind: Kind) -> Element:
         """Return 1{u.z > b}, or N = (1 + erf(u.z - b))/2."""
@@ -376,10 +457,3 @@ class Reader:
                 factor = algebra.slot(("constant", value), Slot("constant", value))
             total = total + P * factor
         return algebra.reduced(total)
-
-
-def _logistic_argument(expr: sp.Expr) -> sp.Expr | None:
-    """Return u of 1 + exp(u), or None."""
-    if expr.is_Add and len(expr.args) == 2 and expr.args[0] == 1 and isinstance(expr.args[1], sp.exp):
-        return expr.args[1].args[0]
-    return None

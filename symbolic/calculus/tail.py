@@ -1,13 +1,14 @@
-"""Proved bounds of what an integral over a half-line leaves out: int_R^inf |f(t)| phi(t) dt.
+"""Proved bounds of functions far out, and of what an integral over a half-line leaves out: int_R^inf |f| phi dt.
 
-|f| is bounded by a majorant c t^n exp(a_1 t + a_2 t^2 + …) for t >= start >= 1, built up along the expression. With
+|f| is bounded by a majorant c t^n exp(a_1 t + a_2 t^2 + …) for t >= start >= 1, built up along the expression; a
+function of several coordinates is bounded so for all |z| <= t. With
 h = n log t + sum_j a_j t^j - t^2/2 and h' <= -delta beyond R, the tail is at most c exp(h(R)) / (delta sqrt(2 pi)).
 """
 
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
-from math import ceil
+from math import ceil, comb
 
 import sympy as sp
 from flint import arb, fmpq
@@ -80,15 +81,26 @@ class Majorant:
             return None
         rest = sum((value.nonnegative_part() * j for j, value in a.items() if j < degree), arb(0)) + n / R
         decay = -a[degree] * degree * (R if degree > 1 else 1) - rest
-        if not decay > (1 if degree > 1 else -a[degree] / 2):
+        if decay > (1 if degree > 1 else -a[degree] / 2):
+            # For degree > 1 the decay is at least t^(degree - 2) (…) >= 1.
+            decay = decay.min(1) if degree > 1 else decay
+        elif not (decay := _least_decay(a, R) - n / R) > 1:
             return None
         exponent = sum((value * R**j for j, value in a.items()), arb(0)) + n * R.log()
-        # For degree > 1 the decay is at least t^(degree - 2) (…) >= 1.
-        return self.c * exponent.exp() / (decay.min(1) if degree > 1 else decay) / (2 * arb.pi()).sqrt()
+        return self.c * exponent.exp() / decay / (2 * arb.pi()).sqrt()
+
+
+def _least_decay(a: dict[int, arb], R: arb) -> arb:
+    """Return a lower bound of -(sum_j a_j t^j)' for t >= R: its value at R, if no Taylor coefficient there is < 0."""
+    taylor = [
+        sum((-j * comb(j - 1, m) * value * R ** (j - 1 - m) for j, value in a.items() if j > m), arb(0))
+        for m in range(max(a))
+    ]
+    return taylor[0] if all(c >= 0 for c in taylor[1:]) else arb(0)
 
 
 def majorant(expr: sp.Expr) -> Majorant:
-    """Return a majorant of |expr(t)| as t -> inf.
+    """Return a majorant of |expr(t)| as t -> inf; other symbols than t have absolute value at most t.
 
     Raises
     ------
@@ -97,7 +109,7 @@ def majorant(expr: sp.Expr) -> Majorant:
     """
     if expr.is_number:
         return Majorant(abs(constant_ball(expr)))
-    if expr is T:
+    if expr.is_Symbol:
         return Majorant(arb(1), Fraction(1))
     if expr.is_Add:
         return reduce(Majorant.__add__, map(majorant, expr.args))
@@ -113,6 +125,10 @@ def majorant(expr: sp.Expr) -> Majorant:
         return Majorant(bottom ** arb(fmpq(r.numerator, r.denominator)), start=start)
     if isinstance(expr, _BOUNDED):
         return Majorant(arb(1))
+    if isinstance(expr, sp.erfc):
+        return Majorant(arb(2))
+    if isinstance(expr, sp.tan):
+        return _of_tangent(expr.args[0])
     if isinstance(expr, sp.atan):
         return Majorant(arb(2))
     if isinstance(expr, sp.cosh | sp.sinh):
@@ -159,6 +175,14 @@ def _of_logarithm(u: sp.Expr) -> Majorant:
     return Majorant(scale, Fraction(max([1, *upper.a])), start=upper.start.max(start))
 
 
+def _of_tangent(u: sp.Expr) -> Majorant:
+    """Return a bound of |tan u| for |u| <= c < pi/2."""
+    bound = _constant_bound(u)
+    if bound is None or not bound[0] < arb.pi() / 2:
+        raise UnboundedError(f"no bound is known for tan({u})")
+    return Majorant(bound[0].tan(), start=bound[1])
+
+
 def least(u: sp.Expr) -> tuple[arb, arb]:
     """Return (a positive lower bound of |u(t)|, the t >= 1 from where on it holds).
 
@@ -169,11 +193,11 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
     """
     if u.is_number:
         return abs(constant_ball(u)), arb(1)
-    if isinstance(u, sp.cosh):
+    if isinstance(u, sp.cosh) or (isinstance(u, sp.exp) and u.args[0].is_nonnegative):
         return arb(1), arb(1)
     if isinstance(u, sp.Abs):
         return least(u.args[0])
-    if u.is_polynomial(T):
+    if u.free_symbols == {T} and u.is_polynomial(T):
         coefficients = [constant_ball(c) for c in sp.Poly(u, T).all_coeffs()]
         lead = abs(coefficients[0])
         if not lead > 0:
@@ -193,13 +217,26 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
                         return least(a)
                     except UnboundedError:
                         continue
-        bounded = sum((majorant(a).c for a in u.args if isinstance(a, _BOUNDED)), arb(0))
-        rest = [a for a in u.args if not isinstance(a, _BOUNDED)]
-        if len(rest) < len(u.args):
+        bounds = [(a, _constant_bound(a)) for a in u.args]
+        bounded = [bound for _, bound in bounds if bound is not None]
+        rest = [a for a, bound in bounds if bound is None]
+        if bounded and rest:
             bottom, start = least(sp.Add(*rest))
-            if bottom - bounded > 0:
-                return bottom - bounded, start
+            bottom = bottom - sum((c for c, _ in bounded), arb(0))
+            if bottom > 0:
+                return bottom, reduce(arb.max, (s for _, s in bounded), start)
     raise UnboundedError(f"no lower bound is known for {u}")
+
+
+def _constant_bound(u: sp.Expr) -> tuple[arb, arb] | None:
+    """Return (c, start) with |u| <= c from there on, for what is no number; None if no such bound is known."""
+    if u.is_number:
+        return None
+    try:
+        bound = majorant(u)
+    except UnboundedError:
+        return None
+    return (bound.c, bound.start) if bound.n == 0 and all(a <= 0 for a in bound.a.values()) else None
 
 
 def _is_absolute_value(u: sp.Expr) -> bool:

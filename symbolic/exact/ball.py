@@ -40,6 +40,7 @@ _FUNCTIONS: dict[type[sp.Basic], str] = {
     sp.asin: "asin",
     sp.atan: "atan",
 }
+_BOUNDED_BY_ONE = (sp.sin, sp.cos, sp.tanh, sp.erf)
 _ATOMS: dict[sp.Expr, Callable[[], arb | acb]] = {
     sp.pi: arb.pi,
     sp.E: lambda: arb(1).exp(),
@@ -91,8 +92,15 @@ def _node(expr: sp.Expr, positions: dict[sp.Symbol, int]) -> Evaluator:
         )
     if expr.func in _FUNCTIONS:
         function, inner = attrgetter(_FUNCTIONS[expr.func]), arguments[0]
+        if expr.func in _BOUNDED_BY_ONE:
+            return lambda x, a: _within_one(function(inner(x, a))())
         return lambda x, a: function(inner(x, a))()
     raise RebatchError(f"no rigorous evaluation of {expr.func.__name__} in {expr}")
+
+
+def _within_one(value: acb) -> acb:
+    """Return a value on the real line that is bounded by 1, for arguments of any width."""
+    return arb(0, 1) if isinstance(value, arb) and not value.is_finite() else value
 
 
 def _power(expr: sp.Expr, positions: dict[sp.Symbol, int]) -> Evaluator:
@@ -115,7 +123,7 @@ def _constant(expr: sp.Expr, bits: int) -> acb:
     if isinstance(expr, sp.CRootOf):
         coefficients = [fmpq(int(c.p), int(c.q)) for c in reversed(expr.poly.all_coeffs())]
         roots = [root.real for root, _ in fmpq_poly(coefficients).complex_roots() if root.imag == 0]
-        return acb(sorted(roots, key=lambda root: float(root.mid()))[expr.index])
+        return acb(sorted(roots, key=lambda root: root.mid().fmpq())[expr.index])
     if expr in _ATOMS:
         return acb(_ATOMS[expr]())
     return _node(expr, {})((), False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, log10
+from math import ceil, inf, isfinite, log10, ulp
 from typing import Any
 
 import sympy as sp
@@ -20,6 +20,11 @@ from .ball import constant_ball, is_zero_constant
 from .known import How
 
 _NUMERIC_DIGITS = 17
+# Below it floating point has fewer digits.
+_SMALLEST = 2.3e-308
+# An exact number is read off a ball of so many correct bits, computed with at most _MAX_BITS.
+_CORRECT_BITS = 70
+_MAX_BITS = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +64,14 @@ class Expectation:
     @classmethod
     def enclosed(cls, ball: arb) -> Expectation:
         """Return a ball as an expectation."""
-        return cls(ball, How.ENCLOSURE, float(arb(ball.rad()).upper()))
+        radius = arb(ball.rad())
+        # A radius below floating point is not 0.
+        return cls(ball, How.ENCLOSURE, 0.0 if radius.is_zero() else max(float(radius.upper()), 5e-324))
 
     @classmethod
     def numeric(cls, value: float, error: float) -> Expectation:
-        """Return a float with its estimated error as an expectation."""
-        return cls(value, How.NUMERIC, error)
+        """Return a float with its estimated error as an expectation; an infinite error: nothing is known."""
+        return cls(value, How.NUMERIC, error if isfinite(value) else inf)
 
     def is_zero(self) -> bool | None:
         """Whether the expectation vanishes: True and False are proved, None is not known. Always terminates.
@@ -92,7 +99,24 @@ class Expectation:
         return self.value if self.how is How.ENCLOSURE else arb(self.value, self.error)
 
     def __float__(self) -> float:
-        return float(self.value if self.how is How.NUMERIC else self.ball().mid())
+        """Return the value in floating point: 0 only for what rounds to it, inf beyond 1.8e308."""
+        if self.how is How.NUMERIC:
+            return float(self.value)
+        return float(self.sharp().mid())
+
+    def sharp(self) -> arb:
+        """Return a ball: of an exact number as accurate as a float, whatever cancels, else the ball that is known."""
+        return _sharp(self.value) if self.how is How.EXACT else self.ball()
+
+    def in_decimals(self, digits: int = 6) -> str:
+        """Return the value in a few decimals, whatever its size (1.3e-8700): never 0 or inf for something else."""
+        if self.how is How.NUMERIC:
+            return f"{self.value:.{digits}g}"
+        middle = self.sharp().mid()
+        x = float(middle)
+        if middle.is_zero() or (isfinite(x) and abs(x) >= _SMALLEST):
+            return f"{x:.{digits}g}"
+        return str(middle.str(digits, radius=False))
 
     def __add__(self, other: Expectation) -> Expectation:
         if self.how is How.EXACT and other.how is How.EXACT:
@@ -102,7 +126,7 @@ class Expectation:
         if other.how is How.EXACT and other.value == 0:
             return self
         if How.NUMERIC in (self.how, other.how):
-            return Expectation.numeric(float(self) + float(other), self.error + other.error)
+            return _rounded(float(self) + float(other), self.error + other.error)
         with ctx.workprec(self._bits(other)):
             return Expectation.enclosed(self.ball(ctx.prec) + other.ball(ctx.prec))
 
@@ -117,9 +141,7 @@ class Expectation:
                 return factor
         if How.NUMERIC in (self.how, other.how):
             a, b = float(self), float(other)
-            return Expectation.numeric(
-                a * b, abs(a) * other.error + abs(b) * self.error + self.error * other.error
-            )
+            return _rounded(a * b, _times(a, other.error) + _times(b, self.error) + self.error * other.error)
         with ctx.workprec(self._bits(other)):
             return Expectation.enclosed(self.ball(ctx.prec) * other.ball(ctx.prec))
 
@@ -131,7 +153,7 @@ class Expectation:
             return Expectation.exact(self.value / other.value)
         if How.NUMERIC in (self.how, other.how):
             a, b = float(self), float(other)
-            return Expectation.numeric(a / b, (self.error + abs(a / b) * other.error) / abs(b))
+            return _rounded(a / b, (self.error + _times(a / b, other.error)) / abs(b))
         with ctx.workprec(self._bits(other)):
             return Expectation.enclosed(self.ball(ctx.prec) / other.ball(ctx.prec))
 
@@ -161,12 +183,16 @@ class Expectation:
             return str(self.value)
         if self.how is How.ENCLOSURE:
             return str(_in_digits(self.value))
+        if not isfinite(self.error):
+            return f"not known (estimates near {self.value:.2g} do not agree)"
         return f"{self.value:.{_NUMERIC_DIGITS}g} (estimated error {self.error:.1e})"
 
     def latex(self) -> str:
         """Return the value in LaTeX, with its error where it has one."""
         if self.how is How.EXACT:
             return str(sp.latex(self.value))
+        if not isfinite(self.error):
+            return r"\text{not known}"
         digits = max(
             1,
             min(_NUMERIC_DIGITS, ceil(-log10(self.error / abs(float(self)))))
@@ -182,19 +208,45 @@ class Expectation:
         """Return value as text, decimal value, warrant and error."""
         known: dict[str, Any] = {
             "value": str(self.value if self.how is not How.ENCLOSURE else _in_digits(self.value)),
-            "float": float(self),
+            "float": float(self) if isfinite(float(self)) else None,
             "how": str(self.how),
-            "error": self.error,
+            "error": self.error if isfinite(self.error) else None,
             "zero": self.is_zero(),
         }
+        if known["float"] is None or (known["float"] == 0 and known["zero"] is False):
+            # Beyond floating point.
+            known["decimal"] = self.in_decimals()
         if self.note:
             known["note"] = self.note
         return known
 
 
+def _rounded(value: float, error: float) -> Expectation:
+    """Return a numeric expectation whose error is not below the spacing of floats at its value."""
+    return Expectation.numeric(value, max(error, ulp(value)) if isfinite(value) else inf)
+
+
+def _times(value: float, error: float) -> float:
+    """Return |value| error, where an unknown factor of 0 is 0."""
+    return abs(value) * error if value else 0.0
+
+
 @lru_cache(maxsize=4096)
 def _is_zero(value: sp.Expr) -> bool | None:
     return is_zero_constant(value)
+
+
+@lru_cache(maxsize=4096)
+def _sharp(value: sp.Expr) -> arb:
+    """Return a ball around an exact number with the accuracy of a float, whatever cancels; 0 where it is proved."""
+    bits = 128
+    ball = constant_ball(value, bits)
+    while ball.rel_accuracy_bits() < _CORRECT_BITS and bits < _MAX_BITS:
+        if bits == 128 and _is_zero(value):
+            return arb(0)
+        bits *= 2
+        ball = constant_ball(value, bits)
+    return ball
 
 
 def _in_digits(ball: arb) -> str:

@@ -8,7 +8,7 @@ enclosures. What cannot be told from 0 counts as 0: a subspace may then come out
 from __future__ import annotations
 
 from functools import lru_cache
-from math import lcm
+from math import inf, lcm
 from typing import TypeAlias
 
 import sympy as sp
@@ -76,10 +76,10 @@ class Real:
         return scalar(as_expectation(other) / self.known)
 
     def __lt__(self, other: Scalar | int) -> bool:
-        return float(self) < as_float(other)
+        return _sign(self - other) < 0
 
     def __gt__(self, other: Scalar | int) -> bool:
-        return float(self) > as_float(other)
+        return _sign(self - other) > 0
 
     def __eq__(self, other: object) -> bool:
         """Whether it is written in the same way; two forms of one number have the difference fmpq(0)."""
@@ -89,12 +89,19 @@ class Real:
         return hash(self.known)
 
     def __str__(self) -> str:
-        return str(self.known.value) if self.how is How.EXACT else f"{float(self):.6g}"
+        return str(self.known.value) if self.how is How.EXACT else self.known.in_decimals()
 
     __repr__ = __str__
 
 
 Scalar: TypeAlias = fmpq | Real
+
+
+def _sign(x: Scalar) -> int:
+    if isinstance(x, Real):
+        middle = x.known.value if x.how is How.NUMERIC else x.known.sharp().mid()
+        return 1 if middle > 0 else -1
+    return int(x > 0) - int(x < 0)
 
 
 def scalar(value: Expectation) -> Scalar:
@@ -147,7 +154,12 @@ def as_expr(x: Scalar) -> sp.Expr | None:
 
 def as_float(x: Scalar | int) -> float:
     """Return a scalar in floating point."""
-    return int(x.p) / int(x.q) if isinstance(x, fmpq) else float(x)
+    if isinstance(x, fmpq):
+        try:
+            return int(x.p) / int(x.q)
+        except OverflowError:
+            return inf if x > 0 else -inf
+    return float(x)
 
 
 def how_known(x: Scalar) -> How:

@@ -85,5 +85,5 @@ def _in_full(x: fmpq | Expectation) -> str:
 def _in_short(x: fmpq | Expectation) -> str:
     """Return an exact number as it is where it is short, else six digits."""
     if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
-        return f"{float(x):.6g}"
+        return x.in_decimals()
     return _in_full(x)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy as sp
-from flint import fmpq
+from flint import arb, fmpq
 
 from ..calculus.hermite_form import MultiIndex
 from ..exact.expectation import Expectation
@@ -115,9 +115,14 @@ class Growth:
 
     def _shown(self, power: int, A: MultiIndex, R: MultiIndex, row: Row) -> str:
         """Return the largest contraction of a row in words."""
-        i = max(range(len(row)), key=lambda i: 0.0 if row[i].zero else abs(float(row[i].value)))
+        i = _largest(row)
         T = (*R[:i], R[i] + 1, *R[i + 1 :])
         return contraction_in_words(power, factors_of((*self.known, *self.rest), (*A, *T)), row[i].value)
+
+
+def _largest(row: Row) -> int:
+    """Return the place of the largest entry, compared beyond the range of floats."""
+    return max(range(len(row)), key=lambda i: arb(0) if row[i].zero else abs(row[i].value.sharp().mid()))
 
 
 def direction_of(
@@ -150,14 +155,14 @@ def _in_simple_ratios(
     def factors(i: int) -> Factors:
         return (*known, *factors_of(basis, [n + int(i == j) for j, n in enumerate(lowered)]))
 
-    pivot = max(range(len(row)), key=lambda i: 0.0 if row[i].zero else abs(float(row[i].value)))
+    pivot = _largest(row)
     entries: list[Scalar] = [fmpq(0)] * len(row)
     hows = [c.how for c in row]
     entries[pivot] = fmpq(1)
     for i, c in enumerate(row):
         if i == pivot or c.zero:
             continue
-        ratio = float(c.value) / float(row[pivot].value)
+        ratio = float(c.value / row[pivot].value)
         guess = sp.Rational(ratio).limit_denominator(_MAX_DENOMINATOR)
         if abs(float(guess) - ratio) > _RATIO_TOLERANCE * abs(ratio):
             return None, How.UNDECIDED
@@ -176,5 +181,5 @@ def factors_of(basis: Sequence[Vector], index: Sequence[int]) -> Factors:
 
 def contraction_in_words(power: int, factors: Factors, value: Expectation) -> str:
     """Return E[y^power :b^index:] = value in words."""
-    number = str(value.value) if value.how is How.EXACT else f"{float(value):.6g}"
+    number = str(value.value) if value.how is How.EXACT else value.in_decimals()
     return moment_in_words(power, factors, number)

@@ -112,7 +112,7 @@ class SearchedReading:
             label = "y" if m == 1 else f"y^{m}"
             found = self.search.averages.coefficient(m, ((direction, lower),))
             if not found.zero:
-                text = f"E[{label} He{lower}] = {float(found.value):.6g} is not 0"
+                text = f"E[{label} He{lower}] = {found.value.in_decimals()} is not 0"
                 if lower > 1:
                     text += ", and g is even"
                 if lower > 2:

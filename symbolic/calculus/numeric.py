@@ -1,0 +1,58 @@
+"""E[g(z)] in floating point, for functions of several directions at once: which integrals are taken, and how.
+
+An exponential exp(E) of a real quadratic E is not left to the points: E[exp(E) f(z)] = mass E[f(m + w)], w ~ N(0, S),
+with mass, m and S exact (`closed_form.py`), so that f alone is sampled, where its weight is.
+"""
+
+from functools import reduce
+
+import numpy as np
+import sympy as sp
+from flint import fmpq_mpoly
+
+from ..exact.expectation import Expectation
+from .algebra import Element, Part
+from .closed_form import NoClosedFormError, Tilt
+from .cubature import Gaussian, cubature
+from .enclosure import element_ball
+from .existence import is_square_integrable
+from .normal_form import Reader
+
+
+def numeric_expectation(reader: Reader, g: Element) -> Expectation:
+    """Return E[g(z)] with an estimated error, infinite where nothing is known; E|g| must be finite."""
+    algebra = reader.algebra
+    grouped: dict[str, list[tuple[fmpq_mpoly, Part]]] = {}
+    for E, P in g.parts.values():
+        growth = algebra.ring.from_dict({e: c for e, c in E.to_dict().items() if not e[algebra.k]})
+        grouped.setdefault(str(growth), []).append((growth, (E, P)))
+    return reduce(Expectation.__add__, (_of_group(reader, group) for group in grouped.values()))
+
+
+def _of_group(reader: Reader, group: list[tuple[fmpq_mpoly, Part]]) -> Expectation:
+    """Return the expectation of terms with the same real exponent."""
+    algebra, growth = reader.algebra, group[0][0]
+    law = Tilt(reader, growth)
+    try:
+        law.check()
+    except NoClosedFormError:
+        whole = Element(algebra, (part for _, part in group))
+        tame = is_square_integrable(reader, growth * 2, whole)
+        return _cubature(algebra.to_expr(whole), reader, None, tame)
+    rest = Element(algebra, ((E - growth, P) for _, (E, P) in group))
+    tame = is_square_integrable(reader, growth, rest)
+    if growth == 0:
+        return _cubature(algebra.to_expr(rest), reader, None, tame)
+    mass = Expectation.enclosed(element_ball(law.mass).real)
+    mean = np.array([float(element_ball(algebra.of(m)).real) for m in law.mean])
+    covariance = np.array([[float(element_ball(algebra.of(x)).real) for x in row] for row in law.covariance])
+    return _cubature(algebra.to_expr(rest), reader, Gaussian(mean, covariance), tame) * mass
+
+
+def _cubature(expr: sp.Expr, reader: Reader, law: Gaussian | None, tame: bool) -> Expectation:
+    z = reader.algebra.coordinates
+    used = [i for i, symbol in enumerate(z) if symbol in expr.free_symbols]
+    if not used:
+        return Expectation.exact(expr)
+    marginal = None if law is None else law.marginal(used)
+    return Expectation.numeric(*cubature(expr, tuple(z[i] for i in used), marginal, tame=tame))
