@@ -54,7 +54,7 @@ _CONSTANTS: Mapping[str, sp.Expr] = {"pi": sp.pi, "e": sp.E}
 _ALLOWED_NAMES = ", ".join([*_CONSTANTS, "He", *_FUNCTIONS])
 
 
-def parse(text: str) -> sp.Expr:
+def parse(text: str, coordinates: int = MAX_COORDINATES) -> sp.Expr:
     """Return the expression that `text` denotes, in the latent coordinates z1, z2 and so on.
 
     Parameters
@@ -65,6 +65,8 @@ def parse(text: str) -> sp.Expr:
         ``He(n, u)``, exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, sigmoid, softplus, gelu, silu, relu, sign,
         abs, heaviside, Min, Max.
         Decimals are exact rationals. No multiplication is implicit.
+    coordinates : int
+        How many coordinates may be named: 12, and more for inputs that are not Gaussian.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def parse(text: str) -> sp.Expr:
     >>> parse("z1 + He(3, z2)")
     z1 + z2**3 - 3*z2
     """
-    return _Reader(text, _latent, "z1 to z12").read()
+    return _Reader(text, partial(_latent, coordinates), f"z1 to z{coordinates}").read()
 
 
 def parse_activation(text: str) -> sp.Expr:
@@ -96,12 +98,12 @@ def parse_activation(text: str) -> sp.Expr:
     return _Reader(text, lambda name: ACTIVATION_VARIABLE if name == "h" else None, "h").read()
 
 
-def _latent(name: str) -> sp.Symbol | None:
+def _latent(coordinates: int, name: str) -> sp.Symbol | None:
     """Return the coordinate of that name, or None where it names none."""
     if name == "z":
         return coordinate(1)
     match = re.fullmatch(r"z([1-9][0-9]?)", name)
-    return coordinate(int(match[1])) if match and int(match[1]) <= MAX_COORDINATES else None
+    return coordinate(int(match[1])) if match and int(match[1]) <= coordinates else None
 
 
 class _Printer(StrPrinter):  # type: ignore[misc]

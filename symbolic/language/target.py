@@ -1,6 +1,7 @@
 """The target y = g(z) + noise_std * xi: what a user brings, and what every other module asks about.
 
-Theory, 1 (Setting): z = W* x / sqrt(d) ~ N(0, I_k) are the latent coordinates, g the link function.
+Theory, 1 (Setting): z = W* x / sqrt(d) ~ N(0, I_k) are the latent coordinates, g the link function. Where another law
+of the coordinates is named they are independent with that law (theory, 13).
 """
 
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import RebatchError
 from .compiled import compiled
+from .law import GAUSSIAN, Law, law
 from .parse import parse, to_text
-from .symbols import MAX_COORDINATES, coordinate
+from .symbols import coordinate
 
 
 @dataclass(frozen=True, init=False)
@@ -30,13 +32,16 @@ class Target:
         Number of latent coordinates; by default the highest that occurs in g (at least 1).
     noise_std : float
         Standard deviation of the label noise, finite and >= 0.
+    inputs : str or Law
+        The law of each coordinate, see :mod:`~rebatch.symbolic.language.law`: "gaussian" by default, "boolean", ….
 
     Raises
     ------
     ParseError
         If the text is refused.
     RebatchError
-        If k or noise_std is out of range, or an expression holds other symbols than z1 … z12.
+        If k or noise_std is out of range, the law is unknown, or an expression holds other symbols than z1 … z12
+        (z1 … z64 where the inputs are not Gaussian).
 
     Examples
     --------
@@ -47,30 +52,41 @@ class Target:
     expr: sp.Expr
     k: int
     noise_std: float
+    inputs: Law
     text: str = field(compare=False)
 
     def __init__(
-        self, source: "str | sp.Expr | Target", *, k: int | None = None, noise_std: float | None = None
+        self,
+        source: "str | sp.Expr | Target",
+        *,
+        k: int | None = None,
+        noise_std: float | None = None,
+        inputs: str | Law | None = None,
     ) -> None:
+        if isinstance(source, Target) and inputs is None:
+            inputs = source.inputs
+        inputs = GAUSSIAN if inputs is None else law(inputs)
+        most = inputs.max_coordinates
         if isinstance(source, Target):
             k = source.k if k is None else k
             noise_std = source.noise_std if noise_std is None else noise_std
             expr, text = source.expr, source.text
         elif isinstance(source, str):
-            expr, text = parse(source), source.strip()
+            expr, text = parse(source, most), source.strip()
         elif isinstance(source, sp.Expr):
             expr, text = source, to_text(source)
         else:
             raise RebatchError(f"a target is text or a SymPy expression, got {type(source).__name__}")
-        known = {coordinate(i): i for i in range(1, MAX_COORDINATES + 1)}
+        known = {coordinate(i): i for i in range(1, most + 1)}
         if strangers := expr.free_symbols - known.keys():
             names = ", ".join(sorted(map(str, strangers)))
             raise RebatchError(f"unknown symbols {names} in the target; allowed are the symbols of parse(…)")
         used = max((known[symbol] for symbol in expr.free_symbols), default=1)
         k = used if k is None else k
-        k = checks.integer("k", k, least=used, most=MAX_COORDINATES, why=f": the expression uses {used}")
+        k = checks.integer("k", k, least=used, most=most, why=f": the expression uses {used}")
         noise_std = 0.0 if noise_std is None else checks.number("noise_std", noise_std, least=0)
-        for name, value in (("expr", expr), ("k", k), ("noise_std", noise_std), ("text", text)):
+        fields = {"expr": expr, "k": k, "noise_std": noise_std, "inputs": inputs, "text": text}
+        for name, value in fields.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -111,7 +127,8 @@ class Target:
 
     def __repr__(self) -> str:
         noise = f", noise_std={self.noise_std:g}" if self.noise_std else ""
-        return f"Target({self.text!r}, k={self.k}{noise})"
+        inputs = "" if self.inputs.is_gaussian else f", inputs={self.inputs.name!r}"
+        return f"Target({self.text!r}, k={self.k}{noise}{inputs})"
 
     def latex(self) -> str:
         """Return g in LaTeX, as g(z_1, …) = …."""

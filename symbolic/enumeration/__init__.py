@@ -1,0 +1,1 @@
+"""Inputs with finitely many values: labels, coefficients and averages by going through all of them, exactly."""

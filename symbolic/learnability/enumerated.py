@@ -1,0 +1,423 @@
+"""What is decided of a target by going through all values of its inputs (theory, 13).
+
+With characters phi_S (parities, on the cube) and S seen where c_S = E[g phi_S] != 0 or, by functions of the label,
+where E[phi_S | y] is not identically 0:
+
+- leap: the closure of 3.2 over the S that are seen, an S costs its degree in coordinates not yet covered [A23], [JMS24];
+- a loss l lets through the functions of y in the span of u -> d l(u, y) / du, constants apart. Squared: y alone, so
+  its leap is the correlational one. Absolute, sign(u - y), and hinge, -y 1[u y < 1]: all functions of a label of
+  finitely many values. Logistic, -y / (1 + exp(u y)) = -y/2 + |y|/2 tanh(u |y| / 2): y and all functions of |y|, since
+  the tanh(u a), a > 0, are linearly independent;
+- two steps on one batch: span{E[F(y) z]} is spanned by the E[1[y = l] z], a vector for each label. What it leaves is
+  hidden: a complete decision. The reuse staircase goes on with functions of y and of z on what is learned.
+
+z stands for z - E[z] where the law has a mean.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import fmpq
+from numpy.typing import NDArray
+
+from ..enumeration.grid import WORD, Integers
+from ..enumeration.labels import distinct
+from ..enumeration.spectrum import Spectrum
+from ..exact.expectation import Expectation
+from ..exact.known import How, worst
+from ..exact.real import Scalar, scalar
+from ..exact.subspace import Subspace, as_text, axis, in_words, orthogonalised, primitive
+from ..language.target import Target
+from ..proofs.symmetry import Symmetry
+from .answers import NO_DIRECTION, Exponent, ReuseStaircase
+from .verdict import DirectionVerdict
+
+LOSSES = ("squared", "absolute", "hinge", "logistic")
+# Coefficients that are written down: the largest.
+_MOST_WRITTEN = 64
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class EnumeratedVerdict(DirectionVerdict):
+    """A two-step verdict that rests on all labels.
+
+    Attributes
+    ----------
+    proof : str
+        What was gone through, where neither a moment nor a symmetry says it.
+    centre : str
+        What stands under the expectation: "z", or "(z - 1/2)" where the inputs have a mean.
+    """
+
+    proof: str = ""
+    centre: str = "z"
+
+    def reason(self) -> str:
+        """Return the proof in one line."""
+        if self.witness is None and self.certificate is None:
+            return self.proof
+        text = super().reason()
+        return text if self.witness is None else text.replace(" z] =", f" {self.centre}] =", 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields, numbers as exact text."""
+        return {**super().to_json(), "proof": self.proof}
+
+
+@dataclass(frozen=True)
+class Fourier:
+    """The coefficients of a target on the orthonormal characters of its inputs.
+
+    Attributes
+    ----------
+    coefficients : tuple of (name, value)
+        The largest, at most 64, by size: ("z1 z2", 1/2).
+    count : int
+        How many are not 0.
+    weights : tuple of sympy.Expr or float
+        sum of c_S^2 over |S| = 0, 1, …; exact where the labels are rational.
+    influences : tuple of sympy.Expr or float
+        sum of c_S^2 over the S that hold a coordinate.
+    """
+
+    coefficients: tuple[tuple[str, sp.Expr], ...]
+    count: int
+    weights: tuple[sp.Expr | float, ...]
+    influences: tuple[sp.Expr | float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return exact numbers as text."""
+        return {
+            "coefficients": {name: str(c) for name, c in self.coefficients},
+            "count": self.count,
+            "weights": list(map(str, self.weights)),
+            "influences": list(map(str, self.influences)),
+            "total_influence": str(sum(self.influences)),
+        }
+
+
+class EnumeratedReading:
+    """One target under a finite law; each question is answered from the same spectrum."""
+
+    def __init__(self, target: Target) -> None:
+        self.target, self.k = target, target.k
+        self.spectrum = Spectrum(target)
+        mean = target.inputs.mean
+        self._centre = "z" if mean == 0 else f"(z - {mean})" if mean > 0 else f"(z + {-mean})"
+
+    @property
+    def _constant(self) -> bool:
+        return self.spectrum.labels.count == 1
+
+    @cached_property
+    def relevant(self) -> Subspace:
+        """The axes of the coordinates on which the target depends."""
+        return Subspace.span((axis(i, self.k) for i in self.spectrum.relevant), self.k)
+
+    def information_exponent(self) -> Exponent:
+        """Return the least |S| >= 1 with c_S != 0."""
+        return self._least(self.spectrum.nonzero, self.spectrum.correlation_how, self._coefficient_in_words)
+
+    def generative_exponent(self) -> Exponent:
+        """Return the least |S| >= 1 that the label shows."""
+        return self._least(
+            self.spectrum.detectable, self.spectrum.how, lambda place: f"E[{self._name(place)} | y] is not 0"
+        )
+
+    def _least(self, seen: NDArray[np.bool_], how: How, words: Callable[[int], str]) -> Exponent:
+        if self._constant:
+            return _nothing()
+        degrees = self.spectrum.degrees.sum(axis=1)
+        places = np.flatnonzero(seen & (degrees > 0))
+        least = int(degrees[places].min())
+        return Exponent(least, how, witness=words(self.spectrum.first(places[degrees[places] == least])))
+
+    def leap(self) -> Exponent:
+        """Return the leap for correlational queries."""
+        return self._leap(self.spectrum.nonzero, self.spectrum.correlation_how)
+
+    def statistical_leap(self) -> Exponent:
+        """Return the leap for queries on any function of the label."""
+        return self._leap(self.spectrum.detectable, self.spectrum.how)
+
+    def loss_leap(self) -> dict[str, Exponent]:
+        """Return the leap of each loss."""
+        statistical = self.statistical_leap()
+        return {
+            "squared": self.leap(),
+            "absolute": statistical,
+            "hinge": statistical,
+            "logistic": self._leap(self._logistic, worst([self.spectrum.correlation_how, self.spectrum.how])),
+        }
+
+    @property
+    def _logistic(self) -> NDArray[np.bool_]:
+        """What y and functions of |y| show."""
+        labels = self.spectrum.labels
+        sizes = distinct([abs(y) for y in labels.values])[1]
+        return self.spectrum.nonzero | self.spectrum.seen(labels.merged(list(map(int, sizes))))
+
+    def coordinate_leap(self) -> dict[str, Exponent]:
+        """Return both leaps where an S costs the number of its new coordinates, whatever its degree [JMS24].
+
+        For queries that may take any function of a coordinate; the same as the leaps by degree on two values.
+        """
+        return {
+            "correlational": self._leap(self.spectrum.nonzero, self.spectrum.correlation_how, by_degree=False),
+            "statistical": self._leap(self.spectrum.detectable, self.spectrum.how, by_degree=False),
+        }
+
+    def _leap(self, seen: NDArray[np.bool_], how: How, *, by_degree: bool = True) -> Exponent:
+        """Absorb the S of least uncovered degree, until all that is seen is covered."""
+        if self._constant:
+            return _nothing()
+        waiting = np.flatnonzero(seen)
+        costs = self.spectrum.degrees[waiting] if by_degree else np.sign(self.spectrum.degrees[waiting])
+        open_ = np.ones(self.k, dtype=np.int64)
+        largest, steps = 0, []
+        while (uncovered := costs @ open_).any():
+            least = int(uncovered[uncovered > 0].min())
+            candidates = waiting[uncovered == least]
+            sizes = self.spectrum.degrees[candidates].sum(axis=1)
+            candidates = candidates[sizes == sizes.min()]
+            place = self.spectrum.first(candidates)
+            largest = max(largest, least)
+            steps.append(f"{self._name(place)} (+{least})")
+            open_[self.spectrum.degrees[place] > 0] = 0
+        return Exponent(largest, how, witness="absorb " + ", then ".join(steps))
+
+    def cover(self) -> Exponent:
+        """Return the largest, over coordinates, of the least |S| that the label shows and that holds it."""
+        if self._constant:
+            return _nothing()
+        degrees = self.spectrum.degrees[self.spectrum.detectable]
+        sizes = degrees.sum(axis=1)
+        least = {i: int(sizes[degrees[:, i] > 0].min()) for i in self.spectrum.relevant}
+        hardest = max(least, key=lambda i: (least[i], -i))
+        return Exponent(least[hardest], self.spectrum.how, witness=f"z{hardest + 1}, by {least[hardest]} coordinate(s)")
+
+    def two_step(self, max_order: int) -> tuple[DirectionVerdict, ...]:
+        """Return the verdict on an orthogonal basis of the relevant directions, learned ones first."""
+        learned = self._learned(max_order)
+        reached = Subspace.span((v.direction for v in learned), self.k)
+        return (*learned, *self._hidden(reached))
+
+    def _learned(self, max_order: int) -> list[DirectionVerdict]:
+        """Return what E[y^m z] and, beyond max_order, E[1[y = l] z] reach."""
+        sums = self._sums
+        span = self._span(sums)
+        found: list[DirectionVerdict] = []
+        at_most = False
+        for m, (moment, decided) in enumerate(self._moments(sums, max_order), start=1):
+            if len(found) == span.dimension:
+                break
+            new = orthogonalised(moment, (v.direction for v in found))
+            if any(new):
+                if len(found) == span.dimension - 1:
+                    # What the others leave of the span, which is rational.
+                    (new,) = Subspace.span((v.direction for v in found), self.k).within(span).orthogonal_basis()
+                witness = tuple(_as_witness(x) for x in moment)
+                found.append(
+                    EnumeratedVerdict(
+                        primitive(new), "learned", self.spectrum.how, m, witness, at_most=at_most, centre=self._centre
+                    )
+                )
+            at_most = at_most or not decided
+        for label, row in zip(self.spectrum.labels.values, sums, strict=True):
+            if len(found) == span.dimension:
+                break
+            new = orthogonalised(tuple(fmpq(int(x)) for x in row), (v.direction for v in found))
+            if any(new):
+                shown = self._expectation_in_words(f"1[y = {label}]", row)
+                found.append(
+                    EnumeratedVerdict(primitive(new), "learned", self.spectrum.how, proof=shown, centre=self._centre)
+                )
+        return found
+
+    @cached_property
+    def _sums(self) -> Integers:
+        """The E[1[y = l] z], up to one factor, shape (labels, k)."""
+        return self.spectrum.class_sums(self.spectrum.labels.codes.ravel())
+
+    def _span(self, sums: Integers) -> Subspace:
+        """Return the span of the rows: that of their Gram matrix, which is small."""
+        bound = max(abs(int(sums.max())), abs(int(sums.min()))) ** 2 * len(sums)
+        rows = sums if bound < WORD else sums.astype(object)
+        gram = rows.T @ rows
+        return Subspace.span([[fmpq(int(x)) for x in row] for row in gram], self.k)
+
+    def _moments(self, sums: Integers, max_order: int) -> Iterator[tuple[tuple[Scalar, ...], bool]]:
+        """Yield E[y^m z] for m = 1, 2, …, and whether it is known exactly which of its entries vanish."""
+        labels = self.spectrum.labels
+        factor = sp.Integer(1) / (self.spectrum.scale * self.spectrum.centring)
+        if labels.are_rational:
+            denominator = int(sp.ilcm(1, *(int(y.q) for y in labels.values)))
+            whole = np.array([int(y * denominator) for y in labels.values], dtype=object)
+            weighted = sums.astype(object)
+            for m in range(1, max_order + 1):
+                weighted = whole[:, None] * weighted
+                scaled = [sp.Integer(int(x)) * factor / denominator**m for x in weighted.sum(axis=0)]
+                yield tuple(fmpq(int(x.p), int(x.q)) for x in scaled), True
+            return
+        for m in range(1, max_order + 1):
+            powers = [sp.expand(y**m) for y in labels.values]
+            exact = [
+                Expectation.exact(sp.Add(*(int(x) * y for x, y in zip(column, powers, strict=True) if x)) * factor)
+                for column in sums.T
+            ]
+            yield tuple(map(scalar, exact)), all(x.is_zero() is not None for x in exact)
+
+    def _hidden(self, reached: Subspace) -> list[DirectionVerdict]:
+        """Return what is left, each direction with a symmetry that hides it, or with all labels as the proof."""
+        left = reached.within(self.relevant)
+        found: list[DirectionVerdict] = []
+        for symmetry in self._symmetries() if left.dimension else ():
+            for v in symmetry.moved:
+                new = orthogonalised(v, (known.direction for known in found))
+                if any(new) and v in left:
+                    verdict = EnumeratedVerdict(primitive(new), "hidden", self.spectrum.how, certificate=(symmetry,))
+                    found.append(verdict)
+            if len(found) == left.dimension:
+                break
+        proof = f"E[1[y = l] v.{self._centre}] = 0 for each of the {self.spectrum.labels.count} labels l"
+        rest = Subspace.span((v.direction for v in found), self.k).within(left)
+        for v in rest.orthogonal_basis():
+            found.append(EnumeratedVerdict(v, "hidden", self.spectrum.how, proof=proof))
+        return found
+
+    def _symmetries(self) -> Iterator[Symmetry]:
+        """Yield sign flips, then exchanges of two coordinates, that fix the target and the law of the inputs."""
+        for i in self.spectrum.relevant:
+            flips = self.spectrum.flips(i)
+            if flips:
+                yield _signed_permutation(self.k, {j: (j, -1) for j in flips})
+        for i in self.spectrum.relevant:
+            for j in self.spectrum.relevant:
+                for sign in (1, -1):
+                    if i < j and self.spectrum.exchanges(i, j, sign):
+                        yield _signed_permutation(self.k, {i: (j, sign), j: (i, sign)})
+
+    def reuse_staircase(self) -> ReuseStaircase:
+        """Return the subspaces that more and more steps on one batch reach.
+
+        U_{t+1} = U_t + the span of E[z | y, z_U] over all values of y and of z on U_t.
+        """
+        spectrum = self.spectrum
+        spaces: list[Subspace] = []
+        witnesses: list[str] = []
+        learned = Subspace.zero(self.k)
+        codes = spectrum.labels.codes.ravel()
+        while True:
+            sums = spectrum.class_sums(codes)
+            reached = learned + self._span(sums)
+            if reached == learned:
+                break
+            witnesses.append("; ".join(self._shown(codes, sums, learned)))
+            spaces.append(reached)
+            basis = reached.orthogonal_basis()
+            columns = [spectrum.labels.codes.ravel(), *(self._along(b) for b in basis)]
+            codes = _joint(columns)
+            learned = reached
+        power = max(1, spectrum.labels.count - 1)
+        return ReuseStaircase(tuple(spaces), power, spectrum.how, tuple(witnesses))
+
+    def _along(self, b: Sequence[Scalar]) -> Integers:
+        """Return <b, z> at every point, up to an affine map."""
+        return np.array([int(x.p) for x in b]) @ self.spectrum.centred  # type: ignore[union-attr]
+
+    def _shown(self, codes: NDArray[np.int64], sums: Integers, learned: Subspace) -> Iterator[str]:
+        """Yield for each direction that a round adds one class of points that shows it."""
+        basis = learned.orthogonal_basis()
+        labels, flat = self.spectrum.labels, self.spectrum.labels.codes.ravel()
+        while True:
+            outside = learned.complement().orthogonal_basis()
+            if not outside:
+                return
+            across = np.array([[int(x.p) for x in b] for b in outside], dtype=object)  # type: ignore[union-attr]
+            shows = (sums.astype(object) @ across.T != 0).any(axis=1)
+            if not shows.any():
+                return
+            code = int(shows.argmax())
+            learned = learned + Subspace.span([[fmpq(int(x)) for x in sums[code]]], self.k)
+            place = int((codes == code).argmax())
+            given = [f"y = {labels.values[int(flat[place])]}"]
+            given += [f"{in_words(b).replace('e', 'z')} = {self._value(b, place)}" for b in basis]
+            yield self._expectation_in_words(f"1[{', '.join(given)}]", sums[code])
+
+    def _value(self, b: Sequence[Scalar], place: int) -> sp.Expr:
+        """Return <b, z> at a point."""
+        z = self.spectrum.centred[:, place]
+        parts = (
+            sp.Rational(int(x.p), int(x.q)) * (int(phi) / self.spectrum.centring + self.target.inputs.mean)  # type: ignore[union-attr]
+            for x, phi in zip(b, z, strict=True)
+        )
+        return sp.Add(*parts)
+
+    def _expectation_in_words(self, what: str, row: Integers) -> str:
+        factor = self.spectrum.scale * self.spectrum.centring
+        entries = ", ".join(str(sp.Integer(int(x)) / factor) for x in row)
+        return f"E[{what} {self._centre}] = ({entries})"
+
+    def fourier(self) -> Fourier:
+        """Return coefficients, weights by degree and influences."""
+        spectrum = self.spectrum
+        nonzero = np.flatnonzero(spectrum.nonzero)
+        sizes = spectrum.degrees.sum(axis=1)
+        # Equal ones up to rounding in the order of degree and coordinates.
+        heights = np.round(np.abs(spectrum.floats[nonzero]), _DIGITS)
+        order = np.lexsort((-nonzero, sizes[nonzero], -heights))
+        written = [int(place) for place in nonzero[order[:_MOST_WRITTEN]]]
+        weights = tuple(spectrum.weight(sizes == n) for n in range(int(sizes[nonzero].max(initial=0)) + 1))
+        influences = tuple(spectrum.weight(spectrum.degrees[:, i] > 0) for i in range(self.k))
+        coefficients = tuple((self._name(place) or "1", spectrum.normalised(place)) for place in written)
+        return Fourier(coefficients, len(nonzero), weights, influences)
+
+    def _name(self, place: int) -> str:
+        """Return a character as "z1 z3", or "phi2(z1) phi1(z3)"."""
+        S = self.spectrum.degrees[place]
+        two = self.target.inputs.is_boolean
+        return " ".join(f"z{i + 1}" if two else f"phi{n}(z{i + 1})" for i, n in enumerate(S) if n)
+
+    def _coefficient_in_words(self, place: int) -> str:
+        return f"E[g {self._name(place)}] = {self.spectrum.normalised(place)}"
+
+
+@lru_cache(maxsize=8)
+def _reading(expr: sp.Expr, target: Target) -> EnumeratedReading:
+    return EnumeratedReading(target)
+
+
+def reading_of(target: Target) -> EnumeratedReading:
+    """Return the reading of a target; the last few are kept."""
+    return _reading(target.expr, target)
+
+
+def _nothing() -> Exponent:
+    return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
+
+
+def _as_witness(x: Scalar) -> fmpq | Expectation:
+    return x if isinstance(x, fmpq) else x.known
+
+
+def _joint(columns: Sequence[Integers]) -> NDArray[np.int64]:
+    """Return one code, 0, 1, …, for each combination of values."""
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        values = np.unique(column, return_inverse=True)[1]
+        codes = np.unique(codes * (int(values.max()) + 1) + values, return_inverse=True)[1]
+    return codes
+
+
+def _signed_permutation(k: int, images: dict[int, tuple[int, int]]) -> Symmetry:
+    """Return z_i -> sign z_j for the given coordinates, as a map."""
+    full = [images.get(i, (i, 1)) for i in range(k)]
+    matrix = tuple(tuple(sp.Integer(sign * int(j == column)) for column in range(k)) for j, sign in full)
+    moved = [[fmpq(int(i == r) - int(matrix[i][r])) for i in range(k)] for r in range(k)]
+    words = ", ".join(f"z{i + 1} -> {'-' if sign < 0 else ''}z{j + 1}" for i, (j, sign) in sorted(images.items()))
+    return Symmetry(matrix, Subspace.span(moved, k).orthogonal_basis(), f"maps {words}")
