@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "symbolic.calculus.gaussian": ["expectation"],
         "symbolic.calculus.hermite": ["hermite_series"],
         "symbolic.exact.known": ["How"],
-        "symbolic.learnability.analysis": ["analyze"],
+        "symbolic.learnability.analyze": ["analyze"],
         "symbolic.learnability.verdict": ["two_step_verdict"],
         "symbolic.overlap.two_steps": ["two_step_overlap"],
         "symbolic.language.parse": ["parse"],

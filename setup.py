@@ -13,7 +13,10 @@ from setuptools.errors import CompileError, LinkError
 
 ROOMS = (
     "symbolic",
-    *(f"symbolic.{room}" for room in ("language", "exact", "calculus", "proofs", "learnability", "overlap")),
+    *(
+        f"symbolic.{room}"
+        for room in ("language", "exact", "enumeration", "calculus", "proofs", "learnability", "overlap")
+    ),
     "kernels",
     "numeric",
     "numeric.engines",

@@ -32,7 +32,7 @@ def analyze(
     as_latex: AsLatex = False,
 ) -> None:
     """What each algorithm can learn of a target and how many samples it needs, each line with its proof."""
-    from ...symbolic.learnability.analysis import analyze as analyze_target
+    from ...symbolic.learnability.analyze import analyze as analyze_target
     from ..tables import directions_table, exponents_table, proofs_table, samples_table
 
     text = text_of(target)
@@ -53,7 +53,7 @@ def analyze(
 def catalog(as_json: AsJson = False) -> None:
     """The named targets of the literature with their exponents."""
     from ...symbolic.language.catalog import catalog as entries
-    from ...symbolic.learnability.analysis import analyze as analyze_target
+    from ...symbolic.learnability.analyze import analyze as analyze_target
     from ..tables import catalog_table
 
     rows = [

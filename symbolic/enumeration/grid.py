@@ -108,8 +108,10 @@ class Grid:
     @cached_property
     def degrees(self) -> NDArray[np.int64]:
         """S at every point of the dual grid, shape (r^k, k)."""
-        return np.stack(np.unravel_index(np.arange(self.r**self.k), self.shape), axis=-1) if self.k else np.zeros(
-            (1, 0), dtype=np.int64
+        return (
+            np.stack(np.unravel_index(np.arange(self.r**self.k), self.shape), axis=-1)
+            if self.k
+            else np.zeros((1, 0), dtype=np.int64)
         )
 
     def transform(self, values: Integers) -> Integers:
@@ -120,7 +122,9 @@ class Grid:
         values : ndarray of int64 or of Python integers, shape (…, r, …, r)
         """
         largest = max((abs(int(values.max())), abs(int(values.min()))), default=0) if values.size else 0
-        growth = max(sum(w * abs(x) for w, x in zip(self.weights, row, strict=True)) for row in self.characters)
+        growth = max(
+            sum(w * abs(x) for w, x in zip(self.weights, row, strict=True)) for row in self.characters
+        )
         result = values.astype(self._dtype(largest * growth**self.k))
         lead = values.shape[: values.ndim - self.k]
         count = prod(lead)

@@ -119,7 +119,9 @@ class _Evaluation:
             return _rational([expr], np.zeros(flat, dtype=np.int64))
         if expr in self.coordinates:
             axis = self.coordinates[expr]
-            place = np.arange(self.grid.r).reshape(tuple(self.grid.r if i == axis else 1 for i in range(self.grid.k)))
+            place = np.arange(self.grid.r).reshape(
+                tuple(self.grid.r if i == axis else 1 for i in range(self.grid.k))
+            )
             return _rational([a for a, _ in self.grid.law.atoms], place)
         if expr.is_number:
             return _Coded(np.zeros(flat, dtype=np.int64), (self._real(expr, expr),))

@@ -26,6 +26,7 @@ from ..exact.polynomial import is_polynomial, to_polynomial
 from ..language.target import Target
 from .grid import MAX_POINTS, WORD, Grid, Integers
 from .labels import Labels, labels_of
+from .signs import generators, group, perpendicular
 
 # Labels on more points than this are transformed one by one, the points of the others compared in pairs.
 _LARGE_CLASS = 512
@@ -55,30 +56,20 @@ class Spectrum:
 
     def __init__(self, target: Target) -> None:
         self.target, self.k = target, target.k
-        self._generators: list[int] | None = None
-        if len(target.inputs.atoms) ** target.k <= MAX_POINTS or not self._fits_signs():
+        self._generators = None if _fits(target) else _generators_of(target)
+        if self._generators is None:
             self.grid = Grid(target.inputs, target.k)
             self.labels = labels_of(target, self.grid)
             self.degrees = self.grid.degrees
         else:
-            self._take_signs()
+            self._take_signs(self._generators)
 
-    def _fits_signs(self) -> bool:
-        return self.target.inputs.is_boolean and is_polynomial(self.target.expr, self.target.coordinates)
-
-    def _take_signs(self) -> None:
+    def _take_signs(self, independent: list[int]) -> None:
         """Write the target as a function of independent signs."""
         terms = multilinear(to_polynomial(self.target.expr, self.target.coordinates))
-        generators = _basis_of_group([U for U in terms if U])
-        if 2 ** len(generators) > MAX_POINTS:
-            raise TooLargeError(
-                f"{self.target}: {self.k} coordinates whose products have rank {len(generators)}; allowed are "
-                f"polynomials of rank at most {MAX_POINTS.bit_length() - 1}, or as many coordinates"
-            )
-        self._generators = generators
-        self.grid = Grid(self.target.inputs, len(generators))
+        self.grid = Grid(self.target.inputs, len(independent))
         denominator = int(sp.ilcm(1, *(int(c.q) for c in terms.values())))
-        members = _members(generators)
+        members = group(independent)
         place = {U: i for i, U in enumerate(members)}
         coefficients = np.zeros(len(members), dtype=np.object_)
         for U, c in terms.items():
@@ -135,7 +126,9 @@ class Spectrum:
     def floats(self) -> NDArray[np.float64]:
         """All coefficients on orthonormal characters, in floating point."""
         terms, parts, denominator = self._parts
-        values = np.array([float(term) for term in terms]) @ (parts / (denominator * self.scale)).astype(np.float64)
+        values = np.array([float(term) for term in terms]) @ (parts / (denominator * self.scale)).astype(
+            np.float64
+        )
         norms = np.array([float(x) for x in self.grid.norms])
         return np.asarray(values / np.sqrt(norms[self.grid.degrees].prod(axis=1)))
 
@@ -168,7 +161,9 @@ class Spectrum:
             return zero, True
         weights = np.array([abs(float(term)) for term in terms])
         sizes = weights @ np.abs(parts / (denominator * self.scale)).astype(np.float64)
-        values = np.array([float(term) for term in terms]) @ (parts / (denominator * self.scale)).astype(np.float64)
+        values = np.array([float(term) for term in terms]) @ (parts / (denominator * self.scale)).astype(
+            np.float64
+        )
         close = ~zero & (np.abs(values) <= _ROUNDINGS * np.finfo(float).eps * len(terms) * sizes)
         proved = True
         known: dict[tuple[int, ...], bool | None] = {}
@@ -262,23 +257,17 @@ class Spectrum:
             least = min(fixing, key=int.bit_count, default=0)
             return tuple(j for j in range(self.k) if least >> j & 1)
         for some in ((i,), self.relevant):
-            if self.grid.law.is_symmetric and np.array_equal(self.labels.codes, np.flip(self.labels.codes, some)):
+            if self.grid.law.is_symmetric and np.array_equal(
+                self.labels.codes, np.flip(self.labels.codes, some)
+            ):
                 return some
         return ()
 
     @cached_property
     def _flips(self) -> list[int]:
         """Sets of relevant coordinates, as bits, that meet every character of the target in an even number."""
-        rows = [sum(1 << int(j) for j in np.flatnonzero(S)) for S in self.degrees[self.nonzero]]
-        reduced: list[tuple[int, int]] = []
-        for row in _basis_of_group(rows):
-            pivot = row & -row
-            # Each pivot in one row alone.
-            reduced = [(p, r ^ row if r & pivot else r) for p, r in reduced]
-            reduced.append((pivot, row))
-        pivots = sum(p for p, _ in reduced)
-        free = [1 << j for j in self.relevant if not pivots >> j & 1]
-        return [bit | sum(p for p, r in reduced if r & bit) for bit in free]
+        rows = (sum(1 << int(j) for j in np.flatnonzero(S)) for S in self.degrees[self.nonzero])
+        return perpendicular(generators(rows), sum(1 << i for i in self.relevant))
 
     def exchanges(self, i: int, j: int, sign: int) -> bool:
         """Whether z_i -> sign z_j, z_j -> sign z_i fixes the target and the law."""
@@ -290,7 +279,9 @@ class Spectrum:
         (numbers,) = self._parts[1]
         known = {tuple(self.degrees[place]): int(numbers[place]) for place in np.flatnonzero(self.nonzero)}
         order = [j if m == i else i if m == j else m for m in range(self.k)]
-        return all(known.get(tuple(S[m] for m in order)) == sign ** (S[i] + S[j]) * c for S, c in known.items())
+        return all(
+            known.get(tuple(S[m] for m in order)) == sign ** (S[i] + S[j]) * c for S, c in known.items()
+        )
 
     def first(self, places: NDArray[np.intp]) -> int:
         """Return the one of some characters whose coordinates come first."""
@@ -325,6 +316,36 @@ class Spectrum:
         return np.stack(columns, axis=1)
 
 
+def is_enumerable(target: Target) -> bool:
+    """Whether the values of the inputs can be gone through: at most 2^16, or a polynomial on the cube of such a rank.
+
+    Raises
+    ------
+    TooLargeError
+        If they cannot be, and the target is no polynomial either, whose moments would do.
+    """
+    if not target.inputs.atoms:
+        return False
+    if _fits(target) or _generators_of(target) is not None:
+        return True
+    if is_polynomial(target.expr, target.coordinates):
+        return False
+    Grid(target.inputs, target.k)
+    return True
+
+
+def _fits(target: Target) -> bool:
+    return len(target.inputs.atoms) ** target.k <= MAX_POINTS
+
+
+def _generators_of(target: Target) -> list[int] | None:
+    """Return independent sets that generate the characters of a polynomial on the cube, if they are few."""
+    if not (target.inputs.is_boolean and is_polynomial(target.expr, target.coordinates)):
+        return None
+    found = generators(multilinear(to_polynomial(target.expr, target.coordinates)))
+    return found if 2 ** len(found) <= MAX_POINTS else None
+
+
 def multilinear(polynomial: fmpq_mpoly) -> dict[int, sp.Rational]:
     """Return U -> c_U of a polynomial on the cube, by z^2 = 1; U as the bits of its coordinates."""
     terms: dict[int, sp.Rational] = {}
@@ -332,25 +353,3 @@ def multilinear(polynomial: fmpq_mpoly) -> dict[int, sp.Rational]:
         U = sum(1 << i for i, n in enumerate(S) if int(n) % 2)
         terms[U] = terms[U] + c if U in terms else c
     return {U: c for U, c in terms.items() if c != 0}
-
-
-def _basis_of_group(sets: Sequence[int]) -> list[int]:
-    """Return sets that generate all the given ones by symmetric difference, each a difference of given ones."""
-    basis: list[int] = []
-    for U in sets:
-        rest = U
-        for b in basis:
-            # Each member of the basis has a lowest bit that no later one has.
-            if rest & (b & -b):
-                rest ^= b
-        if rest:
-            basis.append(rest)
-    return basis
-
-
-def _members(generators: Sequence[int]) -> list[int]:
-    """Return all symmetric differences of the generators, in the order of a flat transform: the first varies slowest."""
-    members = [0]
-    for b in generators:
-        members = [U for member in members for U in (member, member ^ b)]
-    return members

@@ -150,7 +150,9 @@ def law(source: "str | Law") -> Law:
     if name == "biased" and arguments is not None and len(arguments) == 1:
         p = _number(arguments[0], source)
         if not 0 < p < 1:
-            raise RebatchError(f"probability {p} in {source!r}; allowed are probabilities strictly between 0 and 1")
+            raise RebatchError(
+                f"probability {p} in {source!r}; allowed are probabilities strictly between 0 and 1"
+            )
         return _finite(f"biased({p})", [(sp.Integer(1), p), (sp.Integer(-1), 1 - p)])
     if name == "uniform" and arguments is not None:
         values = [_number(part, source) for part in arguments]
@@ -173,7 +175,9 @@ def _weighted(arguments: list[str], source: str) -> Law:
     atoms = []
     for part in arguments:
         if part.count(":") != 1:
-            raise RebatchError(f"{part.strip()!r} in {source!r}; allowed is value: probability, as in finite(0: 1/4, 1: 3/4)")
+            raise RebatchError(
+                f"{part.strip()!r} in {source!r}; allowed is value: probability, as in finite(0: 1/4, 1: 3/4)"
+            )
         value, weight = (_number(x, source) for x in part.split(":"))
         if not 0 < weight < 1:
             raise RebatchError(
@@ -187,7 +191,9 @@ def _weighted(arguments: list[str], source: str) -> Law:
 
 def _finite(name: str, atoms: list[tuple[sp.Rational, sp.Rational]]) -> Law:
     if not 2 <= len(atoms) <= _MAX_VALUES or len({a for a, _ in atoms}) < len(atoms):
-        raise RebatchError(f"{name!r} has {len(atoms)} value(s); allowed are 2 to {_MAX_VALUES} different ones")
+        raise RebatchError(
+            f"{name!r} has {len(atoms)} value(s); allowed are 2 to {_MAX_VALUES} different ones"
+        )
     return Law(name, "finite", tuple(sorted(atoms, reverse=True)))
 
 

@@ -9,17 +9,7 @@ from ..exact.subspace import as_latex, in_words
 from ..language.target import Target
 from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
-from .exponents import (
-    generative_exponent,
-    generative_leap,
-    information_exponent,
-    isotropic_leap,
-    leap,
-    relevant_subspace,
-    reuse_staircase,
-)
 from .samples import SampleComplexity, sample_complexities
-from .verdict import MAX_WITNESS_ORDER, two_step_verdict
 
 _AT_MOST = r"\le"
 
@@ -41,8 +31,9 @@ class Analysis:
     dimension : int
         Number of index directions, the dimension of V(g).
     information_exponent, leap, generative_exponent : Exponent
-    isotropic_leap : IsotropicLeap
-    generative_leap : GenerativeLeap
+    isotropic_leap : IsotropicLeap or None
+    generative_leap : GenerativeLeap or None
+        None where the inputs are not Gaussian: no rotation keeps their law.
     reuse_staircase : ReuseStaircase
     two_step : tuple of DirectionVerdict
         An orthogonal basis of V(g).
@@ -52,9 +43,9 @@ class Analysis:
     dimension: int
     information_exponent: Exponent
     leap: Exponent
-    isotropic_leap: IsotropicLeap
+    isotropic_leap: IsotropicLeap | None
     generative_exponent: Exponent
-    generative_leap: GenerativeLeap
+    generative_leap: GenerativeLeap | None
     reuse_staircase: ReuseStaircase
     two_step: tuple[DirectionVerdict, ...]
 
@@ -63,13 +54,20 @@ class Analysis:
         """Whether the target has the merged-staircase property (leap 1); None for a constant."""
         return None if self.leap.value is None else self.leap.value == 1
 
+    def rotated(self) -> tuple[IsotropicLeap, GenerativeLeap]:
+        """Return the two leaps that no rotation changes, of Gaussian inputs."""
+        assert self.isotropic_leap is not None
+        assert self.generative_leap is not None
+        return self.isotropic_leap, self.generative_leap
+
     def exponents(self) -> dict[str, Exponent]:
         """Return the exponents under their names."""
+        isotropic, generative = self.rotated()
         return {
             "information exponent": self.information_exponent,
             "leap": self.leap,
-            "isotropic leap": self.isotropic_leap,
-            "generative leap": self.generative_leap,
+            "isotropic leap": isotropic,
+            "generative leap": generative,
         }
 
     @property
@@ -79,8 +77,7 @@ class Analysis:
         undecided = sum(v.verdict == "undecided" for v in self.two_step)
         return sample_complexities(
             self.information_exponent,
-            self.isotropic_leap,
-            self.generative_leap,
+            *self.rotated(),
             reached,
             undecided,
             self.dimension,
@@ -92,30 +89,31 @@ class Analysis:
 
     def _fate(self, verdict: DirectionVerdict) -> tuple[str, str, str, str, str]:
         v = verdict.direction
-        online, generative = self.isotropic_leap.order_of(v), self.generative_leap.order_of(v)
+        isotropic, generative = self.rotated()
         steps = [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]
         # What a symmetry hides from two steps it hides from any number: it fixes all that they reach.
         never = "hidden" if verdict.verdict == "hidden" else "not found"
         later = f"round {steps[0]}" if steps else never
         return (
             in_words(v),
-            _order(online, self.isotropic_leap),
+            _order(isotropic.order_of(v), isotropic),
             verdict.summary,
             later,
-            _order(generative, self.generative_leap),
+            _order(generative.order_of(v), generative),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the analysis as JSON-ready data; exact numbers are text."""
+        isotropic, generative = self.rotated()
         return {
             "target": self.target.text,
             "k": self.target.k,
             "dimension": self.dimension,
             "information_exponent": self.information_exponent.to_json(),
             "leap": self.leap.to_json(),
-            "isotropic_leap": self.isotropic_leap.to_json(),
+            "isotropic_leap": isotropic.to_json(),
             "generative_exponent": self.generative_exponent.to_json(),
-            "generative_leap": self.generative_leap.to_json(),
+            "generative_leap": generative.to_json(),
             "reuse_staircase": self.reuse_staircase.to_json(),
             "staircase": self.staircase,
             "samples": {name: need.to_json() for name, need in self.samples.items()},
@@ -187,35 +185,3 @@ def _html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _in_latex(exponent: Exponent) -> str:
     return r"$\infty$" if exponent.infinite else str(exponent)
-
-
-def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Analysis:
-    """Return what gradient descent can learn of a target: exponents and two-step verdicts.
-
-    Parameters
-    ----------
-    target : Target or str
-    max_order : int
-        The highest m for which a witness E[y^m z] is sought.
-
-    Raises
-    ------
-    RebatchError
-        If max_order is not a positive integer, or g is not a real function with an expectation.
-
-    References
-    ----------
-    theory, 3.
-    """
-    target = Target(target)
-    return Analysis(
-        target=target,
-        dimension=relevant_subspace(target).dimension,
-        information_exponent=information_exponent(target),
-        leap=leap(target),
-        isotropic_leap=isotropic_leap(target),
-        generative_exponent=generative_exponent(target),
-        generative_leap=generative_leap(target, max_order),
-        reuse_staircase=reuse_staircase(target, max_order),
-        two_step=two_step_verdict(target, max_order),
-    )

@@ -7,7 +7,7 @@ from flint import fmpq
 
 from ..exact.expectation import Expectation
 from ..exact.known import How
-from ..exact.subspace import Vector, as_text
+from ..exact.subspace import Subspace, Vector, as_text
 from ..proofs.symmetry import Symmetry
 
 Witness = tuple[fmpq | Expectation, ...]
@@ -87,3 +87,9 @@ def _in_short(x: fmpq | Expectation) -> str:
     if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
         return x.in_decimals()
     return _in_full(x)
+
+
+def undecided(left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
+    """Return that nothing is decided of these directions, with powers of the label up to the one searched."""
+    basis = left.orthogonal_basis()
+    return tuple(DirectionVerdict(v, "undecided", How.UNDECIDED, order=searched) for v in basis)

@@ -15,9 +15,7 @@ z stands for z - E[z] where the law has a mean.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
@@ -30,75 +28,27 @@ from ..enumeration.spectrum import Spectrum
 from ..exact.expectation import Expectation
 from ..exact.known import How, worst
 from ..exact.real import Scalar, scalar
-from ..exact.subspace import Subspace, as_text, axis, in_words, orthogonalised, primitive
+from ..errors import RebatchError
+from ..exact.subspace import Subspace, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
-from .answers import NO_DIRECTION, Exponent, ReuseStaircase
-from .verdict import DirectionVerdict
+from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .direction_verdict import DirectionVerdict
+from .product_answers import (
+    MOST_WRITTEN,
+    NO_ROTATION,
+    CoordinateLeap,
+    Fourier,
+    ProductVerdict,
+    centred_name,
+    character_name,
+    leap_over,
+    signed_permutation,
+)
 
-LOSSES = ("squared", "absolute", "hinge", "logistic")
-# Coefficients that are written down: the largest.
-_MOST_WRITTEN = 64
+# Coefficients that agree to so many digits count as equal in size.
 _DIGITS = 12
-
-
-@dataclass(frozen=True)
-class EnumeratedVerdict(DirectionVerdict):
-    """A two-step verdict that rests on all labels.
-
-    Attributes
-    ----------
-    proof : str
-        What was gone through, where neither a moment nor a symmetry says it.
-    centre : str
-        What stands under the expectation: "z", or "(z - 1/2)" where the inputs have a mean.
-    """
-
-    proof: str = ""
-    centre: str = "z"
-
-    def reason(self) -> str:
-        """Return the proof in one line."""
-        if self.witness is None and self.certificate is None:
-            return self.proof
-        text = super().reason()
-        return text if self.witness is None else text.replace(" z] =", f" {self.centre}] =", 1)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields, numbers as exact text."""
-        return {**super().to_json(), "proof": self.proof}
-
-
-@dataclass(frozen=True)
-class Fourier:
-    """The coefficients of a target on the orthonormal characters of its inputs.
-
-    Attributes
-    ----------
-    coefficients : tuple of (name, value)
-        The largest, at most 64, by size: ("z1 z2", 1/2).
-    count : int
-        How many are not 0.
-    weights : tuple of sympy.Expr or float
-        sum of c_S^2 over |S| = 0, 1, …; exact where the labels are rational.
-    influences : tuple of sympy.Expr or float
-        sum of c_S^2 over the S that hold a coordinate.
-    """
-
-    coefficients: tuple[tuple[str, sp.Expr], ...]
-    count: int
-    weights: tuple[sp.Expr | float, ...]
-    influences: tuple[sp.Expr | float, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return exact numbers as text."""
-        return {
-            "coefficients": {name: str(c) for name, c in self.coefficients},
-            "count": self.count,
-            "weights": list(map(str, self.weights)),
-            "influences": list(map(str, self.influences)),
-            "total_influence": str(sum(self.influences)),
-        }
+NOTHING = Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
 
 
 class EnumeratedReading:
@@ -107,8 +57,7 @@ class EnumeratedReading:
     def __init__(self, target: Target) -> None:
         self.target, self.k = target, target.k
         self.spectrum = Spectrum(target)
-        mean = target.inputs.mean
-        self._centre = "z" if mean == 0 else f"(z - {mean})" if mean > 0 else f"(z + {-mean})"
+        self._centre = centred_name(target.inputs)
 
     @property
     def _constant(self) -> bool:
@@ -131,17 +80,17 @@ class EnumeratedReading:
 
     def _least(self, seen: NDArray[np.bool_], how: How, words: Callable[[int], str]) -> Exponent:
         if self._constant:
-            return _nothing()
+            return NOTHING
         degrees = self.spectrum.degrees.sum(axis=1)
         places = np.flatnonzero(seen & (degrees > 0))
         least = int(degrees[places].min())
         return Exponent(least, how, witness=words(self.spectrum.first(places[degrees[places] == least])))
 
-    def leap(self) -> Exponent:
+    def leap(self) -> CoordinateLeap:
         """Return the leap for correlational queries."""
         return self._leap(self.spectrum.nonzero, self.spectrum.correlation_how)
 
-    def statistical_leap(self) -> Exponent:
+    def statistical_leap(self) -> CoordinateLeap:
         """Return the leap for queries on any function of the label."""
         return self._leap(self.spectrum.detectable, self.spectrum.how)
 
@@ -168,44 +117,47 @@ class EnumeratedReading:
         For queries that may take any function of a coordinate; the same as the leaps by degree on two values.
         """
         return {
-            "correlational": self._leap(self.spectrum.nonzero, self.spectrum.correlation_how, by_degree=False),
+            "correlational": self._leap(
+                self.spectrum.nonzero, self.spectrum.correlation_how, by_degree=False
+            ),
             "statistical": self._leap(self.spectrum.detectable, self.spectrum.how, by_degree=False),
         }
 
-    def _leap(self, seen: NDArray[np.bool_], how: How, *, by_degree: bool = True) -> Exponent:
-        """Absorb the S of least uncovered degree, until all that is seen is covered."""
-        if self._constant:
-            return _nothing()
-        waiting = np.flatnonzero(seen)
-        costs = self.spectrum.degrees[waiting] if by_degree else np.sign(self.spectrum.degrees[waiting])
-        open_ = np.ones(self.k, dtype=np.int64)
-        largest, steps = 0, []
-        while (uncovered := costs @ open_).any():
-            least = int(uncovered[uncovered > 0].min())
-            candidates = waiting[uncovered == least]
-            sizes = self.spectrum.degrees[candidates].sum(axis=1)
-            candidates = candidates[sizes == sizes.min()]
-            place = self.spectrum.first(candidates)
-            largest = max(largest, least)
-            steps.append(f"{self._name(place)} (+{least})")
-            open_[self.spectrum.degrees[place] > 0] = 0
-        return Exponent(largest, how, witness="absorb " + ", then ".join(steps))
+    def _leap(self, seen: NDArray[np.bool_], how: How, *, by_degree: bool = True) -> CoordinateLeap:
+        places = np.flatnonzero(seen)
+        return leap_over(
+            self.spectrum.degrees[places],
+            how,
+            lambda some: int(np.searchsorted(places, self.spectrum.first(places[some]))),
+            lambda place: self._name(int(places[place])),
+            by_degree=by_degree,
+        )
 
     def cover(self) -> Exponent:
         """Return the largest, over coordinates, of the least |S| that the label shows and that holds it."""
         if self._constant:
-            return _nothing()
+            return NOTHING
         degrees = self.spectrum.degrees[self.spectrum.detectable]
         sizes = degrees.sum(axis=1)
         least = {i: int(sizes[degrees[:, i] > 0].min()) for i in self.spectrum.relevant}
         hardest = max(least, key=lambda i: (least[i], -i))
-        return Exponent(least[hardest], self.spectrum.how, witness=f"z{hardest + 1}, by {least[hardest]} coordinate(s)")
+        return Exponent(
+            least[hardest], self.spectrum.how, witness=f"z{hardest + 1}, by {least[hardest]} coordinate(s)"
+        )
 
-    def two_step(self, max_order: int) -> tuple[DirectionVerdict, ...]:
-        """Return the verdict on an orthogonal basis of the relevant directions, learned ones first."""
-        learned = self._learned(max_order)
-        reached = Subspace.span((v.direction for v in learned), self.k)
-        return (*learned, *self._hidden(reached))
+    def isotropic_leap(self) -> IsotropicLeap:
+        """Refuse: no rotation keeps the law."""
+        raise RebatchError(f"inputs = {self.target.inputs}: {NO_ROTATION}, so there is no isotropic leap")
+
+    def generative_leap(self, max_order: int) -> GenerativeLeap:
+        """Refuse: no rotation keeps the law."""
+        raise RebatchError(
+            f"inputs = {self.target.inputs}: {NO_ROTATION}; the statistical leap replaces the generative one"
+        )
+
+    def witnesses(self, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
+        """Return all that two steps reach, by E[y^m z] where m <= max_order shows it, and the last m searched."""
+        return tuple(self._learned(max_order)), max_order
 
     def _learned(self, max_order: int) -> list[DirectionVerdict]:
         """Return what E[y^m z] and, beyond max_order, E[1[y = l] z] reach."""
@@ -220,11 +172,19 @@ class EnumeratedReading:
             if any(new):
                 if len(found) == span.dimension - 1:
                     # What the others leave of the span, which is rational.
-                    (new,) = Subspace.span((v.direction for v in found), self.k).within(span).orthogonal_basis()
+                    (new,) = (
+                        Subspace.span((v.direction for v in found), self.k).within(span).orthogonal_basis()
+                    )
                 witness = tuple(_as_witness(x) for x in moment)
                 found.append(
-                    EnumeratedVerdict(
-                        primitive(new), "learned", self.spectrum.how, m, witness, at_most=at_most, centre=self._centre
+                    ProductVerdict(
+                        primitive(new),
+                        "learned",
+                        self.spectrum.how,
+                        m,
+                        witness,
+                        at_most=at_most,
+                        centre=self._centre,
                     )
                 )
             at_most = at_most or not decided
@@ -235,7 +195,9 @@ class EnumeratedReading:
             if any(new):
                 shown = self._expectation_in_words(f"1[y = {label}]", row)
                 found.append(
-                    EnumeratedVerdict(primitive(new), "learned", self.spectrum.how, proof=shown, centre=self._centre)
+                    ProductVerdict(
+                        primitive(new), "learned", self.spectrum.how, proof=shown, centre=self._centre
+                    )
                 )
         return found
 
@@ -267,42 +229,46 @@ class EnumeratedReading:
         for m in range(1, max_order + 1):
             powers = [sp.expand(y**m) for y in labels.values]
             exact = [
-                Expectation.exact(sp.Add(*(int(x) * y for x, y in zip(column, powers, strict=True) if x)) * factor)
+                Expectation.exact(
+                    sp.Add(*(int(x) * y for x, y in zip(column, powers, strict=True) if x)) * factor
+                )
                 for column in sums.T
             ]
             yield tuple(map(scalar, exact)), all(x.is_zero() is not None for x in exact)
 
-    def _hidden(self, reached: Subspace) -> list[DirectionVerdict]:
-        """Return what is left, each direction with a symmetry that hides it, or with all labels as the proof."""
-        left = reached.within(self.relevant)
-        found: list[DirectionVerdict] = []
-        for symmetry in self._symmetries() if left.dimension else ():
-            for v in symmetry.moved:
-                new = orthogonalised(v, (known.direction for known in found))
-                if any(new) and v in left:
-                    verdict = EnumeratedVerdict(primitive(new), "hidden", self.spectrum.how, certificate=(symmetry,))
-                    found.append(verdict)
-            if len(found) == left.dimension:
-                break
+    def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
+        """Return that what is left is hidden: all labels have been gone through."""
         proof = f"E[1[y = l] v.{self._centre}] = 0 for each of the {self.spectrum.labels.count} labels l"
-        rest = Subspace.span((v.direction for v in found), self.k).within(left)
-        for v in rest.orthogonal_basis():
-            found.append(EnumeratedVerdict(v, "hidden", self.spectrum.how, proof=proof))
-        return found
+        basis = left.orthogonal_basis()
+        return tuple(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in basis)
+
+    def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
+        """Return sign flips and exchanges of two coordinates that fix the target, until all that is hidden is moved."""
+        left = reached.within(self.relevant)
+        moved = Subspace.zero(self.k)
+        found: list[Symmetry] = []
+        for symmetry in self._symmetries() if left.dimension else ():
+            larger = moved + Subspace.span(symmetry.moved, self.k)
+            if larger.dimension > moved.dimension:
+                moved = larger
+                found.append(symmetry)
+            if moved.dimension == left.dimension:
+                break
+        return tuple(found)
 
     def _symmetries(self) -> Iterator[Symmetry]:
         """Yield sign flips, then exchanges of two coordinates, that fix the target and the law of the inputs."""
         for i in self.spectrum.relevant:
             flips = self.spectrum.flips(i)
             if flips:
-                yield _signed_permutation(self.k, {j: (j, -1) for j in flips})
+                yield signed_permutation(self.k, {j: (j, -1) for j in flips})
         for i in self.spectrum.relevant:
             for j in self.spectrum.relevant:
                 for sign in (1, -1):
                     if i < j and self.spectrum.exchanges(i, j, sign):
-                        yield _signed_permutation(self.k, {i: (j, sign), j: (i, sign)})
+                        yield signed_permutation(self.k, {i: (j, sign), j: (i, sign)})
 
-    def reuse_staircase(self) -> ReuseStaircase:
+    def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces that more and more steps on one batch reach.
 
         U_{t+1} = U_t + the span of E[z | y, z_U] over all values of y and of z on U_t.
@@ -371,7 +337,7 @@ class EnumeratedReading:
         # Equal ones up to rounding in the order of degree and coordinates.
         heights = np.round(np.abs(spectrum.floats[nonzero]), _DIGITS)
         order = np.lexsort((-nonzero, sizes[nonzero], -heights))
-        written = [int(place) for place in nonzero[order[:_MOST_WRITTEN]]]
+        written = [int(place) for place in nonzero[order[:MOST_WRITTEN]]]
         weights = tuple(spectrum.weight(sizes == n) for n in range(int(sizes[nonzero].max(initial=0)) + 1))
         influences = tuple(spectrum.weight(spectrum.degrees[:, i] > 0) for i in range(self.k))
         coefficients = tuple((self._name(place) or "1", spectrum.normalised(place)) for place in written)
@@ -379,26 +345,10 @@ class EnumeratedReading:
 
     def _name(self, place: int) -> str:
         """Return a character as "z1 z3", or "phi2(z1) phi1(z3)"."""
-        S = self.spectrum.degrees[place]
-        two = self.target.inputs.is_boolean
-        return " ".join(f"z{i + 1}" if two else f"phi{n}(z{i + 1})" for i, n in enumerate(S) if n)
+        return character_name(self.spectrum.degrees[place], self.target.inputs)
 
     def _coefficient_in_words(self, place: int) -> str:
         return f"E[g {self._name(place)}] = {self.spectrum.normalised(place)}"
-
-
-@lru_cache(maxsize=8)
-def _reading(expr: sp.Expr, target: Target) -> EnumeratedReading:
-    return EnumeratedReading(target)
-
-
-def reading_of(target: Target) -> EnumeratedReading:
-    """Return the reading of a target; the last few are kept."""
-    return _reading(target.expr, target)
-
-
-def _nothing() -> Exponent:
-    return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
 
 
 def _as_witness(x: Scalar) -> fmpq | Expectation:
@@ -412,12 +362,3 @@ def _joint(columns: Sequence[Integers]) -> NDArray[np.int64]:
         values = np.unique(column, return_inverse=True)[1]
         codes = np.unique(codes * (int(values.max()) + 1) + values, return_inverse=True)[1]
     return codes
-
-
-def _signed_permutation(k: int, images: dict[int, tuple[int, int]]) -> Symmetry:
-    """Return z_i -> sign z_j for the given coordinates, as a map."""
-    full = [images.get(i, (i, 1)) for i in range(k)]
-    matrix = tuple(tuple(sp.Integer(sign * int(j == column)) for column in range(k)) for j, sign in full)
-    moved = [[fmpq(int(i == r) - int(matrix[i][r])) for i in range(k)] for r in range(k)]
-    words = ", ".join(f"z{i + 1} -> {'-' if sign < 0 else ''}z{j + 1}" for i, (j, sign) in sorted(images.items()))
-    return Symmetry(matrix, Subspace.span(moved, k).orthogonal_basis(), f"maps {words}")

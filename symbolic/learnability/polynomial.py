@@ -38,7 +38,7 @@ from .answers import (
     hermite_in_words,
     moment_in_words,
 )
-from .direction_verdict import DirectionVerdict
+from .direction_verdict import DirectionVerdict, undecided
 
 # Powers of y with more terms are not raised for a moment E[y^m z], or not smoothed for a Hermite form.
 _MAX_MOMENT_TERMS = 300_000
@@ -244,9 +244,12 @@ class PolynomialReading:
         """Return symmetries of g that hide directions, looked for where nothing was reached."""
         return self._symmetric(reached)[0]
 
-    def is_decided_by_theorem(self, left: Subspace) -> bool:
-        """Whether what has neither witness nor symmetry is learned: along one direction all that is not even is."""
-        return self.relevant.dimension == left.dimension == 1
+    def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
+        """Return what has neither witness nor symmetry: along one direction all that is not even is learned."""
+        if self.relevant.dimension == left.dimension == 1:
+            basis = left.orthogonal_basis()
+            return tuple(DirectionVerdict(v, "learned", How.THEOREM, order=searched) for v in basis)
+        return undecided(left, searched)
 
     def _hidden(self, reached: Subspace) -> Subspace:
         return self._symmetric(reached)[1]

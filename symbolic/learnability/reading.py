@@ -1,6 +1,7 @@
 """One reading of a target, to which every question about its learnability goes.
 
-A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`). The reading keeps what has been
+A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`); where its inputs are not Gaussian by
+going through all their values (`enumerated.py`), or as a polynomial whose moments are known (`moments.py`). The reading keeps what has been
 worked out - Hermite forms, powers, rotated forms, symmetries, subspaces - and the questions of `exponents.py` and
 `verdict.py` share it.
 """
@@ -12,11 +13,16 @@ import sympy as sp
 
 from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace
+from ..enumeration.spectrum import is_enumerable
+from ..language.law import Law
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
 from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
+from .enumerated import EnumeratedReading
+from .moments import MomentReading
 from .polynomial import PolynomialReading
+from .product_answers import CoordinateLeap, Fourier
 from .searched import SearchedReading
 
 
@@ -63,20 +69,56 @@ class Reading(Protocol):
         """Return symmetries that hide directions, looked for where nothing was reached."""
         ...
 
-    def is_decided_by_theorem(self, left: Subspace) -> bool:
-        """Whether what has neither witness nor symmetry is learned by a theorem."""
+    def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
+        """Return the verdict on what has neither witness nor symmetry."""
+        ...
+
+
+class ProductReading(Reading, Protocol):
+    """What else is asked where the inputs are not Gaussian (theory, 13)."""
+
+    def leap(self) -> CoordinateLeap:
+        """Return the leap for correlational queries."""
+        ...
+
+    def statistical_leap(self) -> CoordinateLeap:
+        """Return the leap for queries on any function of the label."""
+        ...
+
+    def loss_leap(self) -> dict[str, Exponent]:
+        """Return the leap of each loss."""
+        ...
+
+    def cover(self) -> Exponent:
+        """Return what queries need that do not build on each other."""
+        ...
+
+    def coordinate_leap(self) -> dict[str, Exponent]:
+        """Return both leaps with a coordinate counted once, whatever its degree."""
+        ...
+
+    def fourier(self) -> Fourier:
+        """Return the coefficients on the characters."""
         ...
 
 
 def read(target: Target | str) -> Reading:
     """Return the reading of a target; the last few are kept, with all that they found."""
     target = Target(target)
+    if not target.inputs.is_gaussian:
+        return read_product(target)
     return _read(target.expr, target.k)
+
+
+def read_product(target: Target) -> ProductReading:
+    """Return the reading of a target whose inputs are not Gaussian."""
+    return _read_product(target.expr, target.k, target.inputs)
 
 
 def forget() -> None:
     """Drop the readings that are kept, as before the first question."""
     _read.cache_clear()
+    _read_product.cache_clear()
 
 
 @lru_cache(maxsize=8)
@@ -85,3 +127,11 @@ def _read(expr: sp.Expr, k: int) -> Reading:
     if is_polynomial(expr, target.coordinates):
         return PolynomialReading(target)
     return SearchedReading(target)
+
+
+@lru_cache(maxsize=8)
+def _read_product(expr: sp.Expr, k: int, inputs: Law) -> ProductReading:
+    target = Target(expr, k=k, inputs=inputs)
+    if is_enumerable(target):
+        return EnumeratedReading(target)
+    return MomentReading(target)

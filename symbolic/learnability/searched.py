@@ -17,7 +17,7 @@ from ..language.target import Target
 from ..proofs.level_sets import first_order_on_level_sets
 from ..proofs.symmetry import Symmetry, hidden_directions
 from .answers import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
-from .direction_verdict import DirectionVerdict
+from .direction_verdict import DirectionVerdict, undecided
 from .growth import Stage, direction_of
 from .search import CAP, Search, UndecidedError
 
@@ -196,9 +196,9 @@ class SearchedReading:
             found = (*found, *hidden_directions(self.search.fixer, self.relevant, reached)[0])
         return found
 
-    def is_decided_by_theorem(self, left: Subspace) -> bool:
-        """Whether what has neither witness nor symmetry is learned: no theorem says so of every function."""
-        return False
+    def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
+        """Return what has neither witness nor symmetry: no theorem says anything of every function."""
+        return undecided(left, searched)
 
     @cached_property
     def _two_values(self) -> tuple[sp.Rational, sp.Rational] | None:

@@ -54,13 +54,7 @@ def verdict_of(reading: Reading, max_order: int) -> tuple[DirectionVerdict, ...]
     reached = Subspace.span((v.direction for v in learned), k)
     hidden = _certified(reading.symmetries(reached), relevant)
     left = (reached + Subspace.span((v.direction for v in hidden), k)).within(relevant)
-    if reading.is_decided_by_theorem(left):
-        last = (DirectionVerdict(v, "learned", How.THEOREM, order=searched) for v in left.orthogonal_basis())
-    else:
-        last = (
-            DirectionVerdict(v, "undecided", How.UNDECIDED, order=searched) for v in left.orthogonal_basis()
-        )
-    return (*learned, *hidden, *last)
+    return (*learned, *hidden, *reading.verdict_on(left, searched))
 
 
 def _certified(symmetries: tuple[Symmetry, ...], relevant: Subspace) -> tuple[DirectionVerdict, ...]:

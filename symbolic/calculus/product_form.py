@@ -1,0 +1,139 @@
+"""A polynomial on the orthogonal polynomials of any law with known moments, exactly (theory, 13).
+
+phi_0 = 1, phi_1 = z - mean, phi_2, … are monic and orthogonal under the law (He_n, for the Gaussian one), and
+z^n = sum_m a_{n,m} phi_m with a_{n,m} = E[z^n phi_m] / E[phi_m^2]. A law of r values has r of them; there z^n is a
+polynomial of degree below r, and powers of a target are kept short by that.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+from flint import fmpq, fmpq_mpoly
+
+from ..errors import DivergentError
+from ..language.law import Law
+from .hermite_form import MultiIndex
+
+Form = dict[MultiIndex, fmpq]
+
+
+@lru_cache(maxsize=4096)
+def moment(law: Law, n: int) -> fmpq:
+    """Return E[z^n].
+
+    Raises
+    ------
+    DivergentError
+        If it is infinite.
+    """
+    value = law.moment(n)
+    if value is None:
+        raise DivergentError(
+            f"E[z^{n}] is infinite for inputs {law}; allowed are moments below order {law.freedom}"
+        )
+    return fmpq(int(value.p), int(value.q))
+
+
+@lru_cache(maxsize=1024)
+def orthogonal(law: Law, m: int) -> tuple[fmpq, ...] | None:
+    """Return the coefficients of phi_m by powers of z; None if the law has no more than m values."""
+    if law.atoms and m >= len(law.atoms):
+        return None
+    row = [fmpq(0)] * m + [fmpq(1)]
+    for lower in range(m):
+        phi = orthogonal(law, lower)
+        assert phi is not None
+        scale = _product(law, m, phi) / norm(law, lower)
+        for power, c in enumerate(phi):
+            row[power] -= scale * c
+    return tuple(row)
+
+
+@lru_cache(maxsize=1024)
+def norm(law: Law, m: int) -> fmpq:
+    """Return E[phi_m^2] = E[z^m phi_m]."""
+    phi = orthogonal(law, m)
+    assert phi is not None
+    return _product(law, m, phi)
+
+
+def _product(law: Law, n: int, phi: tuple[fmpq, ...]) -> fmpq:
+    """Return E[z^n phi]."""
+    return sum((c * moment(law, n + power) for power, c in enumerate(phi) if c != 0), fmpq(0))
+
+
+@lru_cache(maxsize=4096)
+def _expansion(law: Law, n: int) -> tuple[tuple[int, fmpq], ...]:
+    """Return (m, a_{n,m}) for the nonzero coefficients of z^n."""
+    terms = []
+    for m in range(n + 1):
+        phi = orthogonal(law, m)
+        if phi is None:
+            break
+        c = _product(law, n, phi) / norm(law, m)
+        if c != 0:
+            terms.append((m, c))
+    return tuple(terms)
+
+
+def orthogonal_form(polynomial: fmpq_mpoly, law: Law) -> Form:
+    """Return S -> the coefficient of phi_S, the nonzero ones.
+
+    Raises
+    ------
+    DivergentError
+        If a moment that is needed is infinite.
+    """
+    plain = law.mean == 0
+    return _rewritten(polynomial, lambda n: ((n, fmpq(1)),) if n == 0 or (n == 1 and plain) else _expansion(law, n))
+
+
+def reduced(polynomial: fmpq_mpoly, law: Law) -> fmpq_mpoly:
+    """Return a polynomial of lower degree in every variable that is the same at all values of a finite law."""
+    if not law.atoms or max(map(int, polynomial.degrees()), default=0) < len(law.atoms):
+        return polynomial
+    return polynomial.context().from_dict(_rewritten(polynomial, lambda n: _power(law, n)))
+
+
+def _rewritten(polynomial: fmpq_mpoly, rule: Callable[[int], tuple[tuple[int, fmpq], ...]]) -> Form:
+    """Return a polynomial with z_i^n replaced by sum of c phi_m, (m, c) by a rule, in every variable."""
+    table = [rule(n) for n in range(max(map(int, polynomial.degrees()), default=0) + 1)]
+    single = all(len(terms) == 1 and terms[0][1] == 1 for terms in table)
+    form: Form = {}
+    for S, c in polynomial.to_dict().items():
+        if single:
+            T = tuple(table[n][0][0] for n in S)
+            form[T] = form[T] + c if T in form else c
+            continue
+        for parts in product(*(table[n] for n in S)):
+            T = tuple(m for m, _ in parts)
+            term = prod((a for _, a in parts), start=c)
+            form[T] = form[T] + term if T in form else term
+    return {S: c for S, c in form.items() if c != 0}
+
+
+@lru_cache(maxsize=4096)
+def _power(law: Law, n: int) -> tuple[tuple[int, fmpq], ...]:
+    """Return z^n as (power, coefficient) with powers below the number of values."""
+    if n < len(law.atoms):
+        return ((n, fmpq(1)),)
+    row = [fmpq(0)] * len(law.atoms)
+    for m, a in _expansion(law, n):
+        phi = orthogonal(law, m)
+        assert phi is not None
+        for power, c in enumerate(phi):
+            row[power] += a * c
+    return tuple((power, c) for power, c in enumerate(row) if c != 0)
+
+
+def powers_of(polynomial: fmpq_mpoly, law: Law, highest: int, most: int) -> Iterator[fmpq_mpoly]:
+    """Yield y, y^2, … up to y^highest, or to the last that takes at most so many products of terms; y always."""
+    power = first = reduced(polynomial, law)
+    yield power
+    for _ in range(1, highest):
+        if len(power) * len(first) > most:
+            return
+        power = reduced(power * first, law)
+        yield power
