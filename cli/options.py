@@ -1,10 +1,13 @@
 """The options that several commands share, and how their texts are read."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..symbolic.errors import RebatchError
+
+if TYPE_CHECKING:  # a target loads SymPy, which --help does not need
+    from ..symbolic.language.target import Target
 
 TargetText = Annotated[str, typer.Argument(metavar="TARGET", help='Link function, such as "z1 + He(3, z2)".')]
 
@@ -41,6 +44,16 @@ NoiseStd = Annotated[float, typer.Option(help="Standard deviation of the label n
 OnePass = Annotated[bool, typer.Option("--one-pass", help="A fresh batch at every step.")]
 
 
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        "--inputs",
+        help="Law of each input coordinate: gaussian (default), boolean, biased(1/4), uniform(-1, 0, 1), "
+        "finite(0: 1/4, 1: 3/4), uniform, laplace, student(5).",
+    ),
+]
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -58,7 +71,23 @@ def text_of(target: str) -> str:
         return target
     from ..symbolic.language.catalog import named
 
-    return named(target).text
+    entry = named(target)
+    if not entry.target.inputs.is_gaussian:
+        raise RebatchError(
+            f"{target} is a target of {entry.target.inputs} inputs; allowed here are targets of Gaussian ones"
+        )
+    return entry.text
+
+
+def target_from(target: str, inputs: str | None, noise_std: float | None = None) -> "Target":
+    """Return the target of a text or an @name; a name of the cube brings its inputs."""
+    from ..symbolic.language.catalog import named
+    from ..symbolic.language.target import Target
+
+    source = named(target).target if target.startswith("@") else target
+    if inputs is not None and isinstance(source, Target):
+        source = source.text
+    return Target(source, inputs=inputs, noise_std=noise_std)
 
 
 def integers_from(option: str, text: str) -> list[int]:

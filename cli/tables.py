@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..symbolic.exact.subspace import in_words
+from ..symbolic.language.boolean_catalog import BooleanEntry
 from ..symbolic.language.catalog import Entry
 from ..symbolic.learnability.analysis import FATES, Analysis
 from .formulas import folded, for_terminal
@@ -76,9 +77,10 @@ def samples_table(analysis: Analysis) -> Table:
     return table
 
 
-def catalog_table(rows: list[tuple[Entry, Analysis]]) -> Table:
+def catalog_table(rows: list[tuple[Entry | BooleanEntry, Analysis]]) -> Table:
     """Return the named targets with their exponents as computed, and where they are studied."""
-    table = _table("name", "target", "IE", "leap", "isotropic", "generative", "two steps", "paper", "note")
+    names = list(rows[0][1].exponents())
+    table = _table("name", "target", "IE", *names[1:], "two steps", "paper", "note")
     for entry, analysis in rows:
         verdicts = [v.verdict for v in analysis.two_step]
         learned = f"{verdicts.count('learned')} of {analysis.dimension}"

@@ -122,6 +122,7 @@ class Setting:
         record_every: int = 1,
     ) -> None:
         target = Target(target)
+        target.require_gaussian("experiments")
         noise_std = checks.number("noise_std", noise_std, least=0)
         if noise_std and target.noise_std not in (0.0, noise_std):
             raise RebatchError(

@@ -13,6 +13,8 @@ from hypothesis.strategies import SearchStrategy
 
 from ..numeric.setting import Setting
 from ..symbolic import checks
+from ..symbolic.errors import RebatchError
+from ..symbolic.language.law import Law, law
 from ..symbolic.language.parse import to_text
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..symbolic.language.target import Target
@@ -24,6 +26,7 @@ TargetKind = Literal["polynomial", "even", "odd", "ridge", "bounded", "any"]
 ActivationKind = Literal["kernel", "polynomial", "any"]
 
 _RIDGES = ("relu", "tanh", "erf", "abs", "sigmoid", "cos")
+_MAX_BITS = 6
 _BOUNDED = ("tanh", "sin", "cos", "erf")
 
 
@@ -191,13 +194,57 @@ def signed_permutations(k: int) -> SearchStrategy[Matrix]:
     return st.builds(build, st.permutations(range(k)), signs)
 
 
+def boolean_functions(*, max_coordinates: int = 4, labels: int = 2) -> SearchStrategy[Target]:
+    """Generate functions on the cube, all with the same chance: targets with ``inputs="boolean"``, as polynomials.
+
+    Parameters
+    ----------
+    max_coordinates : int
+        At most 6; shrinks towards few.
+    labels : int
+        How many values there may be: 0, 1, …; two are -1 and 1.
+    """
+    if not (1 <= max_coordinates <= _MAX_BITS and labels >= 2):
+        raise RebatchError(
+            f"max_coordinates = {max_coordinates}, labels = {labels}; allowed are 1 to {_MAX_BITS}, and at least 2"
+        )
+    values = (1, -1) if labels == 2 else tuple(range(labels))
+
+    def build(table: Sequence[int]) -> Target:
+        k = len(table).bit_length() - 1
+        terms = list(map(sp.Integer, table))
+        # Halves: the value at z_i = 1 and -1 is the part without z_i plus or minus that with it.
+        for i in range(k, 0, -1):
+            pairs = zip(terms[::2], terms[1::2], strict=True)
+            terms = [sp.expand((a + b) / 2 + (a - b) / 2 * coordinate(i)) for a, b in pairs]
+        return Target(terms[0], k=k, inputs="boolean")
+
+    tables = st.integers(1, max_coordinates).flatmap(
+        lambda k: st.lists(st.sampled_from(values), min_size=2**k, max_size=2**k)
+    )
+    return tables.map(build)
+
+
+def laws() -> SearchStrategy[Law]:
+    """Generate laws of inputs with finitely many values; the simplest is the cube's."""
+    probability = st.integers(2, 7).flatmap(lambda n: st.integers(1, n - 1).map(lambda m: f"{m}/{n}"))
+    values = st.lists(st.integers(-3, 3), min_size=2, max_size=4, unique=True)
+    return st.one_of(
+        st.just("boolean"),
+        probability.map(lambda p: f"biased({p})"),
+        values.map(lambda some: f"uniform({', '.join(map(str, some))})"),
+    ).map(law)
+
+
 def transformed(target: Target, matrix: Matrix) -> Target:
     """Return z -> g(R z), the target in rotated coordinates."""
     z = target.coordinates
     images = {
         zi: sum(r * zj for r, zj in zip(row, z, strict=True)) for zi, row in zip(z, matrix, strict=True)
     }
-    return Target(sp.expand(target.expr.xreplace(images)), k=target.k, noise_std=target.noise_std)
+    return Target(
+        sp.expand(target.expr.xreplace(images)), k=target.k, noise_std=target.noise_std, inputs=target.inputs
+    )
 
 
 def _coefficients() -> SearchStrategy[sp.Rational]:

@@ -1,7 +1,7 @@
 """What theory says of a target: `analyze`, `catalog` and `overlap`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -10,6 +10,7 @@ from ...symbolic.errors import RebatchError
 from ..options import (
     AsJson,
     AsLatex,
+    Inputs,
     Loss,
     Neurons,
     NoiseStd,
@@ -20,7 +21,7 @@ from ..options import (
     WeightDecay,
     readout_from,
     start_from,
-    text_of,
+    target_from,
 )
 from ..terminal import console, print_json, progress_bar
 
@@ -28,6 +29,7 @@ from ..terminal import console, print_json, progress_bar
 def analyze(
     target: TargetOrName,
     max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
+    inputs: Inputs = None,
     as_json: AsJson = False,
     as_latex: AsLatex = False,
 ) -> None:
@@ -35,8 +37,8 @@ def analyze(
     from ...symbolic.learnability.analyze import analyze as analyze_target
     from ..tables import directions_table, exponents_table, proofs_table, samples_table
 
-    text = text_of(target)
-    analysis = analyze_target(text, max_order=max_order)
+    learned = target_from(target, inputs)
+    analysis = analyze_target(learned, max_order=max_order)
     if as_json:
         print_json(analysis.to_json())
         return
@@ -44,21 +46,33 @@ def analyze(
         print(analysis.latex())
         return
     plural = "direction" if analysis.dimension == 1 else "directions"
-    console.print(f"[bold]g(z) = {escape(text)}[/], {analysis.dimension} {plural}", highlight=False)
+    law = "" if learned.inputs.is_gaussian else f", inputs {escape(learned.inputs.name)}"
+    console.print(
+        f"[bold]g(z) = {escape(learned.text)}[/]{law}, {analysis.dimension} {plural}", highlight=False
+    )
     tables = (directions_table, exponents_table, proofs_table, samples_table)
     for table in tables if analysis.two_step else (exponents_table,):
         console.print(table(analysis))
+    for note in analysis.notes():
+        console.print(note, style="dim", highlight=False, markup=False)
 
 
-def catalog(as_json: AsJson = False) -> None:
+def catalog(
+    inputs: Annotated[
+        Literal["gaussian", "boolean"], typer.Option(help="The targets of Gaussian inputs, or on the cube.")
+    ] = "gaussian",
+    as_json: AsJson = False,
+) -> None:
     """The named targets of the literature with their exponents."""
-    from ...symbolic.language.catalog import catalog as entries
+    from ...symbolic.language.boolean_catalog import BOOLEAN_ENTRIES
+    from ...symbolic.language.catalog import ENTRIES
     from ...symbolic.learnability.analyze import analyze as analyze_target
     from ..tables import catalog_table
 
+    chosen = ENTRIES if inputs == "gaussian" else BOOLEAN_ENTRIES
     rows = [
         (entry, analyze_target(entry.target))
-        for entry in progress_bar(entries(), "analyzing", show=not as_json)
+        for entry in progress_bar(chosen.values(), "analyzing", show=not as_json)
     ]
     if as_json:
         print_json(

@@ -14,7 +14,8 @@ from ...numeric.simulate import simulate
 from ...symbolic.errors import RebatchError
 from ...symbolic.exact.subspace import in_words
 from ...symbolic.language.target import Target
-from ...symbolic.learnability.analysis import FATES, analyze
+from ...symbolic.learnability.analysis import FATES
+from ...symbolic.learnability.analyze import analyze
 from ...symbolic.overlap.headline import headlines
 from ...symbolic.overlap.series import overlap_series
 from ...verify.learnability import COLUMNS, learnability

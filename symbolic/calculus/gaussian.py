@@ -34,6 +34,7 @@ from .existence import grows_too_fast, is_integrable
 from .moments import first_moments, moments, polynomial_expectation, smoothed
 from .normal_form import Reader, in_normal_form
 from .numeric import numeric_expectation
+from .product_form import product_expectation
 from .tail import UnboundedError
 
 __all__ = [
@@ -97,6 +98,8 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
     """
     digits = checks.integer("digits", digits, least=1, most=_MAX_DIGITS)
     target = Target(g, k=k)
+    if not target.inputs.is_gaussian:
+        return product_expectation(target)
     if is_polynomial(target.expr, target.coordinates):
         polynomial = to_polynomial(target.expr, target.coordinates)
         return Expectation.exact(rational(polynomial_expectation(polynomial)))

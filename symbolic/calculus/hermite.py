@@ -147,6 +147,7 @@ def hermite_series(target: Target | str, order: int | None = None, *, digits: in
     c_(3,) = -sqrt(2)/sqrt(pi)
     """
     target = Target(target)
+    target.require_gaussian("the Hermite series")
     if order is not None:
         order = checks.integer("order", order, least=0)
     if is_polynomial(target.expr, target.coordinates):

@@ -10,10 +10,16 @@ from functools import lru_cache
 from itertools import product
 from math import prod
 
+import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
+from ..enumeration.grid import Grid
+from ..enumeration.labels import labels_of
 from ..errors import DivergentError
+from ..exact.expectation import Expectation
+from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..language.law import Law
+from ..language.target import Target
 from .hermite_form import MultiIndex
 
 Form = dict[MultiIndex, fmpq]
@@ -87,7 +93,9 @@ def orthogonal_form(polynomial: fmpq_mpoly, law: Law) -> Form:
         If a moment that is needed is infinite.
     """
     plain = law.mean == 0
-    return _rewritten(polynomial, lambda n: ((n, fmpq(1)),) if n == 0 or (n == 1 and plain) else _expansion(law, n))
+    return _rewritten(
+        polynomial, lambda n: ((n, fmpq(1)),) if n == 0 or (n == 1 and plain) else _expansion(law, n)
+    )
 
 
 def reduced(polynomial: fmpq_mpoly, law: Law) -> fmpq_mpoly:
@@ -137,3 +145,25 @@ def powers_of(polynomial: fmpq_mpoly, law: Law, highest: int, most: int) -> Iter
             return
         power = reduced(power * first, law)
         yield power
+
+
+def product_expectation(target: Target) -> Expectation:
+    """Return E[g(z)] of a target whose inputs are not Gaussian: of a polynomial, or by going through all values.
+
+    Raises
+    ------
+    DivergentError
+        If a moment is infinite.
+    NotPolynomialError
+        If the law has a density and the target is no polynomial.
+    """
+    law = target.inputs
+    if is_polynomial(target.expr, target.coordinates) or not law.atoms:
+        polynomial = to_polynomial(target.expr, target.coordinates)
+        terms = (prod((moment(law, int(n)) for n in S), start=c) for S, c in polynomial.to_dict().items())
+        return Expectation.exact(rational(sum(terms, fmpq(0))))
+    grid = Grid(law, target.k)
+    labels = labels_of(target, grid)
+    weights = [grid.points[labels.codes == code].sum() for code in range(labels.count)]
+    total = sp.Add(*(int(w) * y for w, y in zip(weights, labels.values, strict=True)))
+    return Expectation.exact(total / grid.unit**grid.k)

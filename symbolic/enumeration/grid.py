@@ -2,15 +2,16 @@
 
 A law of r values has the orthogonal polynomials phi_0 = 1, phi_1, …, phi_{r-1}; the characters of k coordinates are
 their products phi_S(z) = prod_i phi_{S_i}(z_i), S in {0, …, r-1}^k. On the cube phi_1(z) = z, and phi_S is the parity
-of a set of coordinates. Everything here is in integers: weights are multiples of one unit, and each phi_n is scaled to
-coprime integer values, so that a sum over the grid is exact and a division is left to the end. A transform goes through
-the coordinates one by one (Walsh-Hadamard, on the cube): r k r^k multiplications.
+of a set of coordinates. Everything here is in integers: weights are multiples of one unit, and each phi_n is scaled
+to coprime integer values, so that a sum over the grid is exact and a division is left to the end. A transform goes
+through the coordinates one by one (Walsh-Hadamard, on the cube): r k r^k multiplications.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, lcm, prod
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from ..errors import TooLargeError
 from ..language.law import Law
 
-Integers = NDArray[np.int64] | NDArray[np.object_]
+# Of machine words, or of Python's integers where sums may not fit.
+Integers = NDArray[Any]
 
 MAX_POINTS = 2**16
 # Sums of integers whose sizes add up to less stay in machine words.
@@ -99,7 +101,7 @@ class Grid:
     @cached_property
     def points(self) -> Integers:
         """The weight of every point, shape (r, …, r)."""
-        weights = np.array(self.weights, dtype=self._dtype(self.unit**self.k))
+        weights: Integers = np.array(self.weights, dtype=self._dtype(self.unit**self.k))
         total = np.ones((), dtype=weights.dtype)
         for _ in range(self.k):
             total = np.multiply.outer(total, weights)
@@ -125,7 +127,7 @@ class Grid:
         growth = max(
             sum(w * abs(x) for w, x in zip(self.weights, row, strict=True)) for row in self.characters
         )
-        result = values.astype(self._dtype(largest * growth**self.k))
+        result: Integers = values.astype(self._dtype(largest * growth**self.k))
         lead = values.shape[: values.ndim - self.k]
         count = prod(lead)
         matrix = [[w * x for w, x in zip(self.weights, row, strict=True)] for row in self.characters]

@@ -62,7 +62,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class _Rational:
-    """Rational values, numerators / denominator, over an axis for each coordinate (of length 1 where it is absent)."""
+    """Rational values, numerators / denominator; an axis for each coordinate, of length 1 where it is absent."""
 
     numerators: Integers
     denominator: int
@@ -219,8 +219,8 @@ def _in_integers(expr: sp.Expr, arguments: Sequence[_Rational]) -> _Rational | N
     if isinstance(expr, sp.Abs):
         return _Rational(np.abs(arguments[0].numerators), arguments[0].denominator)
     if isinstance(expr, sp.sign):
-        x = arguments[0].numerators
-        return _Rational((x > 0).astype(np.int64) - (x < 0).astype(np.int64), 1)
+        signed = arguments[0].numerators
+        return _Rational((signed > 0).astype(np.int64) - (signed < 0).astype(np.int64), 1)
     return None
 
 

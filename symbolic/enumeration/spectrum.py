@@ -11,7 +11,6 @@ r of them are independent fair signs, the target is a function of these, and eve
 label by the sign flips that fix all of the group.
 """
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -92,7 +91,7 @@ class Spectrum:
         return int(self.grid.unit**self.grid.k)
 
     @cached_property
-    def _parts(self) -> tuple[tuple[sp.Expr, ...], NDArray[np.object_] | Integers, int]:
+    def _parts(self) -> tuple[tuple[sp.Expr, ...], Integers, int]:
         """Numbers tau_t, integers q_t(S) and D with c_S = sum_t tau_t q_t(S) / (D scale)."""
         if self.labels.are_rational:
             split = [{sp.S.One: y} for y in self.labels.values]
@@ -140,7 +139,7 @@ class Spectrum:
 
     @cached_property
     def _squares(self) -> tuple[NDArray[np.object_] | NDArray[np.float64], int]:
-        """The squared coefficients as integers and their denominator; as floats, and 0, where a label is not rational."""
+        """The squared coefficients, as integers over a denominator; as floats, over 0, if a label is not rational."""
         if not self.labels.are_rational:
             return self.floats**2, 0
         _, parts, denominator = self._parts
@@ -156,7 +155,7 @@ class Spectrum:
     def _vanishing(self) -> tuple[NDArray[np.bool_], bool]:
         """Where c_S is 0, and whether that is proved everywhere."""
         terms, parts, denominator = self._parts
-        zero = ~parts.astype(bool).any(axis=0)
+        zero = np.asarray(~parts.astype(bool).any(axis=0))
         if len(terms) == 1:
             return zero, True
         weights = np.array([abs(float(term)) for term in terms])
@@ -191,18 +190,20 @@ class Spectrum:
         if count == 1:
             return self._constant
         if self.grid.law.is_boolean:
-            return self._energies(codes.ravel()) != 0
+            return np.asarray(self._energies(codes.ravel()) != 0)
         return self._seen_one_by_one(codes)
 
     @cached_property
     def detectable(self) -> NDArray[np.bool_]:
         """For every S whether the label shows it to some function of the label, shape (N,)."""
         # A label of two values is, up to a constant, the only function of itself.
-        return self.nonzero | self._constant if self.labels.count <= 2 else self.seen(self.labels.codes)
+        if self.labels.count <= 2:
+            return np.asarray(self.nonzero | self._constant)
+        return self.seen(self.labels.codes)
 
     @property
     def _constant(self) -> NDArray[np.bool_]:
-        return np.arange(len(self.degrees)) == 0
+        return np.asarray(np.arange(len(self.degrees)) == 0)
 
     def _energies(self, codes: NDArray[np.int64]) -> Integers:
         """Return sum_l n_l(S)^2 on the cube, in units of 4^-k."""
@@ -242,7 +243,7 @@ class Spectrum:
                     f"{_MAX_WORK // (self.grid.r * self.grid.k * codes.size):,}"
                 )
             left &= self.grid.transform((codes == label).astype(np.int64)).ravel() == 0
-        return ~left
+        return np.asarray(~left)
 
     @cached_property
     def relevant(self) -> tuple[int, ...]:
@@ -251,7 +252,7 @@ class Spectrum:
         return tuple(int(i) for i in np.flatnonzero(seen))
 
     def flips(self, i: int) -> tuple[int, ...]:
-        """Return coordinates, i among them, whose change of sign fixes the target and the law; none if there are none."""
+        """Return coordinates, i among them, whose change of sign fixes target and law; none if there are none."""
         if self.grid.law.is_boolean:
             fixing = [s for s in self._flips if s >> i & 1]
             least = min(fixing, key=int.bit_count, default=0)
@@ -335,7 +336,7 @@ def is_enumerable(target: Target) -> bool:
 
 
 def _fits(target: Target) -> bool:
-    return len(target.inputs.atoms) ** target.k <= MAX_POINTS
+    return bool(len(target.inputs.atoms) ** target.k <= MAX_POINTS)
 
 
 def _generators_of(target: Target) -> list[int] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import RebatchError
+from .boolean_catalog import BOOLEAN_ENTRIES, BooleanEntry
 from .target import Target
 
 PAPERS = {
@@ -140,15 +141,16 @@ def catalog() -> Iterator[Entry]:
     yield from ENTRIES.values()
 
 
-def named(name: str) -> Entry:
-    """Return the entry of a name, with or without the @ of the command line.
+def named(name: str) -> Entry | BooleanEntry:
+    """Return the entry of a name, Gaussian or on the cube, with or without the @ of the command line.
 
     Raises
     ------
     RebatchError
         If there is none of that name.
     """
-    entry = ENTRIES.get(name.removeprefix("@"))
+    every: dict[str, Entry | BooleanEntry] = {**ENTRIES, **BOOLEAN_ENTRIES}
+    entry = every.get(name.removeprefix("@"))
     if entry is None:
-        raise RebatchError(f"no target is named {name!r}; `rebatch catalog` lists the {len(ENTRIES)} names")
+        raise RebatchError(f"no target is named {name!r}; `rebatch catalog` lists the {len(every)} names")
     return entry

@@ -94,6 +94,16 @@ class Target:
         """The symbols z1 … zk."""
         return tuple(coordinate(i) for i in range(1, self.k + 1))
 
+    def require_gaussian(self, what: str) -> None:
+        """Refuse inputs of another law, for what is known of Gaussian ones only.
+
+        Raises
+        ------
+        RebatchError
+        """
+        if not self.inputs.is_gaussian:
+            raise RebatchError(f"{what} of {self} with inputs {self.inputs}; allowed are gaussian inputs")
+
     def __call__(self, z: ArrayLike) -> NDArray[np.float64]:
         """Return g at every row of `z`, without noise.
 

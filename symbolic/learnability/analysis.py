@@ -70,6 +70,10 @@ class Analysis:
             "generative leap": generative,
         }
 
+    def notes(self) -> list[str]:
+        """Return what else is to be said, a line each."""
+        return []
+
     @property
     def samples(self) -> dict[str, SampleComplexity]:
         """What each algorithm needs, by its name in the JSON."""

@@ -3,11 +3,12 @@
 With characters phi_S (parities, on the cube) and S seen where c_S = E[g phi_S] != 0 or, by functions of the label,
 where E[phi_S | y] is not identically 0:
 
-- leap: the closure of 3.2 over the S that are seen, an S costs its degree in coordinates not yet covered [A23], [JMS24];
+- leap: the closure of 3.2 over the S that are seen; an S costs its degree in coordinates not yet covered [A23,
+  JMS24];
 - a loss l lets through the functions of y in the span of u -> d l(u, y) / du, constants apart. Squared: y alone, so
   its leap is the correlational one. Absolute, sign(u - y), and hinge, -y 1[u y < 1]: all functions of a label of
-  finitely many values. Logistic, -y / (1 + exp(u y)) = -y/2 + |y|/2 tanh(u |y| / 2): y and all functions of |y|, since
-  the tanh(u a), a > 0, are linearly independent;
+  finitely many values. Logistic, -y / (1 + exp(u y)) = -y/2 + |y|/2 tanh(u |y| / 2): y and all functions of |y|,
+  since the tanh(u a), a > 0, are linearly independent;
 - two steps on one batch: span{E[F(y) z]} is spanned by the E[1[y = l] z], a vector for each label. What it leaves is
   hidden: a complete decision. The reuse staircase goes on with functions of y and of z on what is learned.
 
@@ -25,10 +26,10 @@ from numpy.typing import NDArray
 from ..enumeration.grid import WORD, Integers
 from ..enumeration.labels import distinct
 from ..enumeration.spectrum import Spectrum
+from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.known import How, worst
 from ..exact.real import Scalar, scalar
-from ..errors import RebatchError
 from ..exact.subspace import Subspace, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
@@ -243,7 +244,7 @@ class EnumeratedReading:
         return tuple(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in basis)
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
-        """Return sign flips and exchanges of two coordinates that fix the target, until all that is hidden is moved."""
+        """Return sign flips and exchanges of two coordinates that fix the target, until all hidden is moved."""
         left = reached.within(self.relevant)
         moved = Subspace.zero(self.k)
         found: list[Symmetry] = []
@@ -292,9 +293,14 @@ class EnumeratedReading:
         power = max(1, spectrum.labels.count - 1)
         return ReuseStaircase(tuple(spaces), power, spectrum.how, tuple(witnesses))
 
-    def _along(self, b: Sequence[Scalar]) -> Integers:
-        """Return <b, z> at every point, up to an affine map."""
-        return np.array([int(x.p) for x in b]) @ self.spectrum.centred  # type: ignore[union-attr]
+    def _along(self, direction: Sequence[Scalar]) -> Integers:
+        """Return <direction, z> at every point, up to an affine map."""
+        phi = self.spectrum.centred
+        b = [int(x.p) for x in direction]  # type: ignore[union-attr]
+        small = sum(map(abs, b)) * int(np.abs(phi).max()) < WORD
+        return np.asarray(
+            np.array(b) @ phi if small else np.array(b, dtype=np.object_) @ phi.astype(np.object_)
+        )
 
     def _shown(self, codes: NDArray[np.int64], sums: Integers, learned: Subspace) -> Iterator[str]:
         """Yield for each direction that a round adds one class of points that shows it."""
@@ -304,7 +310,7 @@ class EnumeratedReading:
             outside = learned.complement().orthogonal_basis()
             if not outside:
                 return
-            across = np.array([[int(x.p) for x in b] for b in outside], dtype=object)  # type: ignore[union-attr]
+            across: Integers = np.array([[int(x.p) for x in b] for b in outside], dtype=np.object_)  # type: ignore[union-attr]
             shows = (sums.astype(object) @ across.T != 0).any(axis=1)
             if not shows.any():
                 return

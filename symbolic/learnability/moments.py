@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from ..calculus.hermite_form import MultiIndex
 from ..calculus.product_form import Form, norm, orthogonal_form, powers_of, reduced
 from ..enumeration.signs import generators, perpendicular
-from ..errors import DivergentError, RebatchError
+from ..errors import DivergentError, NotPolynomialError, RebatchError
 from ..exact.known import How
-from ..exact.polynomial import rational, to_polynomial
+from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..exact.subspace import Subspace, Vector, as_text, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
@@ -45,7 +45,7 @@ from .product_answers import (
 )
 
 # Products of terms for one power of the label, and for all of a round of reuse: about a second of work on them.
-_MOST_PRODUCTS = 100_000
+_MOST_PRODUCTS = 30_000
 # Degrees in what is learned that a later round of reuse tries.
 _MAX_DEGREE = 2
 
@@ -63,6 +63,11 @@ class MomentReading:
 
     def __init__(self, target: Target) -> None:
         self.target, self.k, self.law = target, target.k, target.inputs
+        if not is_polynomial(target.expr, target.coordinates):
+            raise NotPolynomialError(
+                f"{target} with inputs {self.law}; allowed are polynomials with rational coefficients, whose moments "
+                "are known"
+            )
         self._polynomial = to_polynomial(target.expr, target.coordinates)
         self._form = orthogonal_form(self._polynomial, self.law)
         self._centre = centred_name(self.law)
@@ -136,7 +141,7 @@ class MomentReading:
         }
 
     def cover(self) -> Exponent:
-        """Return the largest, over coordinates, of the least |S| that holds it and that a power of the label shows."""
+        """Return the largest, over coordinates, of the least |S| that holds it and that a power of y shows."""
         if not self.relevant.dimension:
             return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
         degrees = self._degrees(self._powers)
@@ -201,7 +206,7 @@ class MomentReading:
             new = orthogonalised(moment, (v.direction for v in found))
             if any(new):
                 found.append(
-                    ProductVerdict(primitive(new), "learned", How.EXACT, m, moment, centre=self._centre)  # type: ignore[arg-type]
+                    ProductVerdict(primitive(new), "learned", How.EXACT, m, moment, centre=self._centre)
                 )
             if len(found) == self.relevant.dimension:
                 break

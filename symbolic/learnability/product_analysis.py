@@ -1,7 +1,7 @@
 """What can be learned of a target whose inputs are not Gaussian, in the form of every other analysis (theory, 13).
 
-What has no meaning there is left out and said to be: no rotation keeps the law of the inputs, so there is no isotropic
-and no generative leap; the leap in the coordinates and its counterpart for statistical queries stand in their place.
+What has no meaning there is left out and said to be: no rotation keeps the law of the inputs, so there is no
+isotropic and no generative leap; the leap in the coordinates and that for statistical queries stand in their place.
 The table of samples holds what is stated for such inputs:
 
 ========================== =================== ================================================
@@ -118,10 +118,13 @@ class ProductAnalysis(Analysis):
             known["fourier"] = self.fourier.to_json()
         return known
 
+    def notes(self) -> list[str]:
+        """Return what has no meaning for these inputs, and why."""
+        return [f"no {name.replace('_', ' ')}: {reason}" for name, reason in ABSENT.items()]
+
     def __str__(self) -> str:
         head, *lines = super().__str__().splitlines()
-        notes = [f"no {name.replace('_', ' ')}: {reason}" for name, reason in ABSENT.items()]
-        return "\n".join([f"{head}, inputs {self.target.inputs}", *lines, *notes])
+        return "\n".join([f"{head}, inputs {self.target.inputs}", *lines, *self.notes()])
 
 
 def _order(leap: CoordinateLeap, direction: Vector) -> str:

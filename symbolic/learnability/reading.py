@@ -1,9 +1,9 @@
 """One reading of a target, to which every question about its learnability goes.
 
-A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`); where its inputs are not Gaussian by
-going through all their values (`enumerated.py`), or as a polynomial whose moments are known (`moments.py`). The reading keeps what has been
-worked out - Hermite forms, powers, rotated forms, symmetries, subspaces - and the questions of `exponents.py` and
-`verdict.py` share it.
+A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`); where its inputs are not
+Gaussian by going through all their values (`enumerated.py`), or as a polynomial whose moments are known
+(`moments.py`). The reading keeps what has been worked out - Hermite forms, powers, rotated forms, symmetries,
+subspaces - and the questions of `exponents.py` and `verdict.py` share it.
 """
 
 from functools import lru_cache
@@ -11,9 +11,9 @@ from typing import Protocol
 
 import sympy as sp
 
+from ..enumeration.spectrum import is_enumerable
 from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace
-from ..enumeration.spectrum import is_enumerable
 from ..language.law import Law
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry

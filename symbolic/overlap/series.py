@@ -274,6 +274,7 @@ def overlap_series(
     (3, 1215*alpha/2)
     """
     target = Target(target)
+    target.require_gaussian("the series of the overlap")
     if order is not None:
         order = checks.integer("order", order, least=1, most=MAX_ORDER)
     checks.one_of("loss", loss, LOSSES)

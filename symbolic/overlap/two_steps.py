@@ -362,6 +362,7 @@ def two_step_overlap(
     [D24]; theory, 5 and 5.1; for a general start 4.
     """
     target, activation = Target(target), Activation(activation)
+    target.require_gaussian("the overlap")
     checks.one_of("loss", loss, LOSSES)
     if not activation.is_polynomial:
         raise NotPolynomialError(

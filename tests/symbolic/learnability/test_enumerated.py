@@ -1,0 +1,206 @@
+"""Leaps, verdicts and staircases on finite inputs, against definitions written out by brute force."""
+
+from itertools import combinations, permutations, product
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rebatch import RebatchError, Target, analyze, isotropic_leap
+from rebatch.symbolic.exact.subspace import as_floats
+from rebatch.symbolic.language.boolean_catalog import BOOLEAN_ENTRIES, BOOLEAN_PAPERS
+from rebatch.symbolic.learnability.enumerated import EnumeratedReading
+from rebatch.verify.strategies import boolean_functions
+
+CUBE = np.array(list(product((1, -1), repeat=3)))
+SETS = [frozenset(U) for n in range(1, 4) for U in combinations(range(3), n)]
+
+
+def from_values(values):
+    """The multilinear polynomial of three bits with these values, in the order of CUBE."""
+    z = [sp.Symbol(f"z{i}", real=True) for i in (1, 2, 3)]
+    expr = sp.Integer(0)
+    for U in [frozenset(), *SETS]:
+        chi = CUBE[:, sorted(U)].prod(axis=1)
+        expr += sp.Rational(int((np.array(values) * chi).sum()), 8) * sp.Mul(*(z[i] for i in U))
+    return Target(sp.expand(expr), k=3, inputs="boolean")
+
+
+def brute_force_leap(seen, relevant):
+    """The least, over all orders of the seen sets, of the largest step."""
+    best = None
+    for order in permutations(seen):
+        covered, largest = set(), 0
+        for U in order:
+            largest = max(largest, len(U - covered))
+            covered |= U
+        best = largest if best is None else min(best, largest)
+    return best
+
+
+def greedy(seen, relevant):
+    """The closure: thresholds 1, 2, … at which everything is covered."""
+    for threshold in range(1, 4):
+        covered = set()
+        while any(0 < len(U - covered) <= threshold for U in seen):
+            covered |= next(U for U in seen if 0 < len(U - covered) <= threshold)
+        if covered == relevant:
+            return threshold
+    return None
+
+
+def averages(values, functions):
+    """For each set whether one of these functions of the label correlates with its parity."""
+    values = np.array(values)
+    return {
+        U
+        for U in SETS
+        if any(abs((F(values) * CUBE[:, sorted(U)].prod(axis=1)).sum()) > 1e-9 for F in functions)
+    }
+
+
+def test_all_boolean_functions_on_three_bits_are_read_as_the_definitions_say():
+    for values in product((0, 1), repeat=8):
+        target = from_values(values)
+        reading = EnumeratedReading(target)
+        indicators = [lambda y: y == 1.0]
+        seen = averages(values, [lambda y: y])
+        assert averages(values, indicators) == seen
+        relevant = frozenset().union(*seen) if seen else frozenset()
+        if not seen:
+            assert reading.leap().infinite
+            continue
+        assert reading.information_exponent().value == min(map(len, seen))
+        assert reading.leap().value == greedy(seen, relevant) == reading.statistical_leap().value
+        assert reading.cover().value == max(min(len(U) for U in seen if i in U) for i in relevant)
+        learned = np.array([(np.array(values) * CUBE[:, i]).sum() for i in range(3)])
+        verdicts = analyze(target).two_step
+        assert [v.verdict for v in verdicts].count("learned") == int(learned.any())
+        assert len(verdicts) == len(relevant)
+
+
+@given(st.lists(st.integers(-2, 2), min_size=8, max_size=8))
+def test_functions_of_more_labels_are_read_as_the_definitions_say(values):
+    target = from_values(values)
+    reading = EnumeratedReading(target)
+    labels = sorted(set(values))
+    functions = {
+        "squared": [lambda y: y],
+        "absolute": [lambda y, at=at: y == at for at in labels],
+        "hinge": [lambda y, u=u: -y * (u * y < 1) for u in np.linspace(-3, 3, 121)],
+        "logistic": [lambda y, u=u: -y / (1 + np.exp(u * y)) for u in np.linspace(-3, 3, 31)],
+    }
+    seen = {loss: averages(values, some) for loss, some in functions.items()}
+    relevant = frozenset().union(*seen["absolute"]) if seen["absolute"] else frozenset()
+    if not relevant:
+        assert reading.leap().infinite
+        return
+    for loss, leap in reading.loss_leap().items():
+        assert leap.value == greedy(seen[loss], relevant)
+    assert reading.statistical_leap().value <= reading.leap().value
+    moments = np.array([[((np.array(values) == at) * CUBE[:, i]).sum() for i in range(3)] for at in labels])
+    verdicts = analyze(target).two_step
+    learned = [v for v in verdicts if v.verdict == "learned"]
+    assert len(learned) == np.linalg.matrix_rank(moments)
+    for v in verdicts:
+        assert v.verdict != "undecided"
+        assert (v.verdict == "hidden") == (not np.any(moments @ as_floats(v.direction)))
+
+
+@given(boolean_functions(max_coordinates=3))
+def test_greedy_leap_is_the_best_of_all_orders(target):
+    reading = EnumeratedReading(target)
+    spectrum = reading.spectrum
+    seen = [frozenset(np.flatnonzero(S)) for S in spectrum.degrees[spectrum.nonzero] if S.any()]
+    if 0 < len(seen) <= 6:
+        assert reading.leap().value == brute_force_leap(seen, None)
+
+
+@given(boolean_functions(), st.randoms(use_true_random=False))
+def test_signed_permutations_change_no_exponent(target, random):
+    order = list(range(target.k))
+    random.shuffle(order)
+    z = target.coordinates
+    images = {z[i]: random.choice((-1, 1)) * z[j] for i, j in enumerate(order)}
+    other = EnumeratedReading(Target(target.expr.xreplace(images), k=target.k, inputs="boolean"))
+    reading = EnumeratedReading(target)
+    for question in ("information_exponent", "generative_exponent", "leap", "statistical_leap", "cover"):
+        assert getattr(reading, question)().value == getattr(other, question)().value
+    assert reading.reuse_staircase(8).dimensions == other.reuse_staircase(8).dimensions
+
+
+def test_the_check_values_of_the_theory():
+    expected = {
+        "z1 + z1*z2 + z1*z2*z3": (1, 1),
+        "z1*z2*z3": (3, 3),
+        "z1 + z1*z2*z3": (2, 2),
+        "z1*z2 + z2*z3 + z1*z3 + z1*z2*z3": (2, 1),
+    }
+    for text, (leap, statistical) in expected.items():
+        analysis = analyze(Target(text, inputs="boolean"))
+        assert (analysis.leap.value, analysis.statistical_leap.value) == (leap, statistical)
+    first = analyze(Target("z1*z2 + z2*z3 + z1*z3 + z1*z2*z3", inputs="boolean")).two_step[0]
+    assert first.order == 2
+    assert first.witness == (2, 2, 2)
+
+
+@pytest.mark.parametrize("entry", BOOLEAN_ENTRIES.values(), ids=BOOLEAN_ENTRIES)
+def test_known_exponents_of_the_cube_are_what_the_analysis_finds(entry):
+    analysis = analyze(entry.target)
+    assert analysis.information_exponent.value == entry.information_exponent
+    assert analysis.leap.value == entry.leap
+    assert analysis.statistical_leap.value == entry.statistical_leap
+    assert {v.verdict for v in analysis.two_step} <= {"learned", "hidden"}
+    assert entry.paper in BOOLEAN_PAPERS
+
+
+def test_a_hidden_direction_may_open_in_a_later_round():
+    # y^2 shows z2 + z3 only; given z1 and that, y tells z2 from z3.
+    staircase = analyze(Target("z1 + z1*z2 + z1*z2*z3", inputs="boolean")).reuse_staircase
+    assert staircase.dimensions == (2, 3)
+
+
+def test_more_than_two_values_count_degrees_and_coordinates_apart():
+    analysis = analyze(Target("z1^2", inputs="uniform(-1, 0, 1)"))
+    assert analysis.leap.value == 2
+    assert analysis.coordinate_leap["correlational"].value == 1
+    assert [v.verdict for v in analysis.two_step] == ["hidden"]
+
+
+def test_a_mean_is_taken_off_before_anything_is_learned():
+    analysis = analyze(Target("z1*z2", inputs="biased(1/4)"))
+    # E[z1 z2 (z1 + 1/2)] = E[z2] + E[z1] E[z2] / 2 = -1/2 + 1/8.
+    assert analysis.two_step[0].witness == (sp.Rational(-3, 8), sp.Rational(-3, 8))
+    assert "(z + 1/2)" in analysis.two_step[0].reason()
+
+
+def test_what_has_no_meaning_is_refused_or_left_out():
+    target = Target("z1*z2", inputs="boolean")
+    with pytest.raises(RebatchError, match="no rotation"):
+        isotropic_leap(target)
+    data = analyze(target).to_json()
+    assert {"isotropic_leap", "generative_leap"} == data["absent"].keys()
+    assert not data.keys() & data["absent"].keys()
+    assert set(data["loss_leap"]) == {"squared", "absolute", "hinge", "logistic"}
+    assert data["inputs"] == "boolean"
+    assert data["cover"]["value"] == 2
+
+
+@pytest.mark.parametrize("inputs", ["laplace", "uniform", "student(40)", "uniform(-2, 0, 2)"])
+def test_a_polynomial_with_moments_is_read_like_one_whose_values_are_gone_through(inputs):
+    analysis = analyze(Target("z1 + z1*z2^2 + z3*z4", inputs=inputs))
+    assert analysis.information_exponent.value == 1
+    assert analysis.leap.value == 2
+    assert [v.verdict for v in analysis.two_step].count("learned") == 1
+    assert "undecided" not in [v.verdict for v in analysis.two_step]
+
+
+def test_polynomials_of_more_signs_than_can_be_gone_through_keep_their_exact_leap():
+    staircase = " + ".join("*".join(f"z{j}" for j in range(1, i + 1)) for i in range(1, 18))
+    assert analyze(Target(staircase, inputs="boolean")).leap.value == 1
+    pairs = " + ".join(f"z{2 * i + 1}*z{2 * i + 2}" for i in range(17))
+    analysis = analyze(Target(pairs, inputs="boolean"))
+    assert analysis.leap.value == analysis.statistical_leap.value == 2
+    assert {v.verdict for v in analysis.two_step} == {"hidden"}
