@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ..numeric.setting import Setting
-from . import study
+from . import comparison
 from .tables import agreement_table
 
 TARGET = "z1 + He(3, z2)"
@@ -27,8 +27,8 @@ EXPERIMENT = Setting(target=TARGET, activation=ACTIVATION, alpha=ALPHA, eta=ETA,
 class Demonstration:
     """The two formulas (by reuse) and their agreement with runs (by reuse and step size)."""
 
-    formulas: study.Formulas
-    agreements: study.Agreements
+    formulas: comparison.Formulas
+    agreements: comparison.Agreements
     d: int
 
     def to_json(self) -> dict[str, Any]:
@@ -45,15 +45,17 @@ class Demonstration:
         }
 
 
-def run(d: int, runs: int, progress: study.Progress) -> Demonstration:
+def run(d: int, runs: int, progress: comparison.Progress) -> Demonstration:
     """Predict and simulate with and without reuse, at every step size of the figure."""
-    formulas = study.formulas_of(EXPERIMENT)
-    return Demonstration(formulas, study.held_against_runs(formulas, EXPERIMENT, ETAS, runs, d, progress), d)
+    formulas = comparison.exact_formulas(EXPERIMENT)
+    return Demonstration(
+        formulas, comparison.held_against_runs(formulas, EXPERIMENT, ETAS, runs, d, progress), d
+    )
 
 
 def draw(result: Demonstration, path: Path) -> Path:
     """Write the figure of M^2 against eta, formulas and runs, and return its path."""
-    return study.draw_curves(result.formulas, EXPERIMENT, 1.05 * max(ETAS), result.agreements, path)
+    return comparison.draw_curves(result.formulas, EXPERIMENT, 1.05 * max(ETAS), result.agreements, path)
 
 
 def show(result: Demonstration, console: Console) -> None:

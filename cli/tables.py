@@ -31,7 +31,7 @@ _SUSPICIOUS = 1e-4
 # An error below this does not show in five decimals.
 _SMALL_ERROR = 1e-4
 # An integration rule that agrees with itself to this has met rounding.
-_ROUNDING = 1e-10
+_LEAST_ERROR = 1e-10
 _TERM_WIDTH = 160
 
 
@@ -233,8 +233,8 @@ def _with_error(value: float, error: float | None) -> str:
     """Return a number with its error; a small one in two digits, and then more of the number."""
     if error is None or error == 0:
         return f"{value:.5f}"
-    if error < _ROUNDING:
-        return f"{value:.8f} ± < {_ROUNDING:.0e}"
+    if error < _LEAST_ERROR:
+        return f"{value:.8f} ± < {_LEAST_ERROR:.0e}"
     return f"{value:.8f} ± {error:.1e}" if error < _SMALL_ERROR else f"{value:.5f} ± {error:.5f}"
 
 

@@ -20,7 +20,7 @@ Start = Literal["orthogonal", "random"] | Matrix
 STARTS: tuple[Literal["orthogonal", "random"], ...] = ("orthogonal", "random")
 MAX_NEURONS = 4096
 # A given Q^0 may be this far from symmetric or positive, relative to its size: the rounding of who computed it.
-_ROUNDING = 1e-10
+_START_ERROR = 1e-10
 # A pivot this small against its diagonal entry is the rounding of a dependent row.
 _PIVOT = 1e-13
 
@@ -221,7 +221,7 @@ class Setting:
         M = np.array(self.start)
         if self.start_Q is None:
             rest = 1 - (M**2).sum(axis=1)
-            if (rest < -_ROUNDING).any():
+            if (rest < -_START_ERROR).any():
                 raise RebatchError(
                     f"start has rows longer than 1: {M.tolist()}; allowed are M^0 of unit rows, or give start_Q"
                 )
@@ -229,7 +229,7 @@ class Setting:
         Q = np.array(self.start_Q)
         S = Q - M @ M.T
         L = semidefinite_cholesky(S)
-        if not np.allclose(Q, Q.T, atol=_ROUNDING) or np.abs(L @ L.T - S).max() > _ROUNDING * max(
+        if not np.allclose(Q, Q.T, atol=_START_ERROR) or np.abs(L @ L.T - S).max() > _START_ERROR * max(
             1.0, np.abs(Q).max()
         ):
             raise RebatchError(

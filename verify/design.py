@@ -19,10 +19,12 @@ _BOUNDED: tuple[tuple[str, Loss], ...] = (("relu", "correlation"), ("tanh", "cor
 # sigma' is odd about 1/2 for ReLU and even for tanh: a polynomial is neither, and squared loss bends the signal.
 _FURTHER: tuple[tuple[str, Loss], ...] = (("relu", "squared"), ("h + h^2/2 + h^3/6", "correlation"))
 _ETAS = (0.02, 0.07, 0.25, 0.8)
-_FELT = 2
+# Of those surveyed, for targets with nothing to be learned: ReLU at a step size that moves the weights.
+_USUAL = 2
 # Expected scores at which a direction is seen beyond doubt, at any level that makes sense.
 _CLEAR = 30.0
-_ABOUT = 0.6
+# Experiments with this share of the best expected score are as clear as the best.
+_AS_CLEAR = 0.6
 _SURVEY_POINTS, _SURVEY_SCRAMBLES = 2**13, 6
 # A survey's signal counts beyond this many of its errors.
 _SURVEY_ERRORS = 4.0
@@ -52,7 +54,7 @@ def chosen_experiments(
             break
         weakest = [signal[wanted].min() for _, signal in surveyed]
         if max(weakest) >= _CLEAR:
-            clear = [s for (s, _), w in zip(surveyed, weakest, strict=True) if w >= _ABOUT * max(weakest)]
+            clear = [s for (s, _), w in zip(surveyed, weakest, strict=True) if w >= _AS_CLEAR * max(weakest)]
             return [max(clear, key=lambda s: s.eta)] * len(units)
     if not surveyed:
         raise RebatchError(f"no experiment with {target} has a finite limit")
@@ -60,7 +62,7 @@ def chosen_experiments(
     common = (
         max(surveyed, key=lambda s: s[1][wanted].sum())[0]
         if wanted.any()
-        else surveyed[min(_FELT, len(surveyed) - 1)][0]
+        else surveyed[min(_USUAL, len(surveyed) - 1)][0]
     )
     best = []
     for column, ways in enumerate(wanted.T):

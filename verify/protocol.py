@@ -32,7 +32,7 @@ PATIENCE = 8
 _DIRECTIONS_TRIED = 4096
 # For He_4 the law is seen only with small steps: with 1/2, steps / d^3 falls from 0.50 at d = 32 to 0.28 at d = 128;
 # with 1/5 it is even up to the errors (1.2, 1.1, 1.2, 1.0 up to d = 96).
-_SHARE, _SMALL_SHARE = 0.5, 0.25
+_STEP_SHARE, _SMALL_STEP_SHARE = 0.5, 0.25
 # Below, a random start is no small one.
 _SMALLEST = 16
 
@@ -88,7 +88,7 @@ def protocol(
         abs(towards * float(moment)) / math.factorial(n - 1),
         noise,
         float(threshold),
-        float(_SHARE if n < 4 else _SMALL_SHARE) if share is None else float(share),
+        float(_STEP_SHARE if n < 4 else _SMALL_STEP_SHARE) if share is None else float(share),
     )
 
 

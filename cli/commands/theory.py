@@ -167,7 +167,7 @@ def overlap(
     answer = Answer(reused, fresh, one_pass, None)
     if activation is not None and alpha is not None and eta is not None:
         from ...numeric.setting import Setting
-        from .. import study
+        from .. import comparison
 
         experiment = Setting(
             target=learned,
@@ -182,11 +182,11 @@ def overlap(
             **begin,
         )
         if figure is not None or map_figure is not None:
-            predictions = study.predictions_of(experiment, options["readout"])
+            predictions = comparison.predictions_of(experiment, options["readout"])
         if figure is not None:
             _draw_curves(predictions, experiment, figure, runs, d, show=not as_json)
         if map_figure is not None:
-            study.draw_map(predictions[not one_pass], experiment, map_figure)
+            comparison.draw_map(predictions[not one_pass], experiment, map_figure)
         answer = Answer(reused, fresh, one_pass, numbers_of(experiment, answer.exact))
     if as_json:
         print_json(answer.to_json())
@@ -219,10 +219,10 @@ def _require_open_activation(given: dict[str, Any]) -> None:
 
 def _draw_curves(predictions: Any, experiment: Any, path: Path, runs: int, d: int, *, show: bool) -> None:
     """Draw M^2 against eta up to twice the experiment's, with points from runs where they are asked for."""
-    from .. import study
+    from .. import comparison
 
     points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
-    held = study.held_against_runs(
+    held = comparison.held_against_runs(
         predictions, experiment, points, runs, d, lambda jobs: progress_bar(jobs, "simulating", show=show)
     )
-    study.draw_curves(predictions, experiment, 2 * experiment.eta, held, path)
+    comparison.draw_curves(predictions, experiment, 2 * experiment.eta, held, path)

@@ -110,6 +110,11 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
     The loss at a step is that of the batch on which the step is taken, before it is taken; at the last step, of the
     batch that would come next. A run ends early, keeping the steps before, when an overlap is not finite or beyond
     1e6, or on Ctrl-C.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C comes before the first step is kept: there is nothing to return.
     """
     record = Record(setting)
     eta, lam, last = setting.eta, setting.weight_decay, setting.steps

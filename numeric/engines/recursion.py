@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from ...kernels.limit import expected_loss, innovate, respond
+from ...kernels.signals import KINDS
 from ..integration import Block, Samples
 from ..machine.blocks import Array
 from ..setting import Setting
@@ -18,8 +19,7 @@ from .descent import diverged, divergence, interruption
 # A signal whose part outside the earlier innovations is this small against it is dependent on them.
 _DEPENDENT = 1e-6
 # A signal this small against label and readout is rounding.
-_ROUNDING = 1e-14
-_KINDS: dict[str | None, int] = {"relu": 0, "erf": 1, "tanh": 2, "polynomial": 3}
+_NEGLIGIBLE = 1e-14
 DIMENSIONS = {
     "M": ("step", "neuron", "direction"),
     "Q": ("step", "neuron", "other"),
@@ -89,7 +89,7 @@ class Run:
         self.batch, self.done = _Batch(), 0
         self.network = (
             setting.a(),
-            _KINDS[setting.activation.kernel],
+            KINDS[setting.activation.kernel],
             np.array(setting.activation.coefficients()),
             setting.loss == "correlation",
         )
@@ -198,7 +198,7 @@ class Run:
     def _floor(self) -> Array:
         """The size below which a signal is rounding, shape (p,)."""
         square = self.samples.average(lambda block: np.array(block.weights @ block.y**2))
-        return np.asarray(_ROUNDING * np.abs(self.setting.a()) * np.sqrt(square))
+        return np.asarray(_NEGLIGIBLE * np.abs(self.setting.a()) * np.sqrt(square))
 
     def _extend(self, A: Array) -> None:
         """Add innovations gamma = A (earlier gamma, signals) to what is known of the batch."""

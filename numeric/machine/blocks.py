@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 # Rows per task: a few vectors of it stay in the cache of one core. Part of the definition of a seed's numbers.
 BLOCK = 4096
 # Blocks that make it worth a thread's while to be woken.
-_SHARE = 16
+_WAKES_A_THREAD = 16
 
 
 class Threads(ThreadPoolExecutor):
@@ -39,7 +39,7 @@ class Blocks:
         self.slices = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
         self._pool = pool
         # What there is to do is worth this many threads: for kernels with threads of their own, too.
-        self.threads = min(pool.count, -(-len(self.slices) // _SHARE))
+        self.threads = min(pool.count, -(-len(self.slices) // _WAKES_A_THREAD))
 
     def run(self, task: Callable[[int, slice], None]) -> None:
         """Do `task(index, slice)` for every block."""

@@ -27,7 +27,7 @@ from ..language.compiled import compiled
 Array = NDArray[np.float64]
 Function = Callable[..., Array]
 
-_BUDGET = 4_000_000
+_MOST_NODES = 4_000_000
 _CHUNK = 1 << 18
 _TOLERANCE = 1e-13
 _REACHES = (8.0, 10.0, 13.0, 17.0, 24.0, 36.0)
@@ -118,7 +118,7 @@ def _agreed(grid: tuple[float, float], random: tuple[float, float], tame: bool) 
 
 def _trapezoid(g: Function, r: int) -> tuple[float, float, float]:
     """Return the sum over the finest grid, its error and the sum of |g|."""
-    limit = int(_BUDGET ** (1 / r))
+    limit = int(_MOST_NODES ** (1 / r))
     reach = _reach(g, r)
     points = min(limit // 4, 64)
     previous, change, error = None, inf, inf

@@ -1,21 +1,20 @@
 """The Hermite form of a polynomial, G(x) = E[g(x + z)] = sum_S c_S x^S / S!, exactly (theory, 2)."""
 
 from collections.abc import Sequence
+from functools import reduce
 from math import factorial, prod
 
 from flint import fmpq, fmpq_mpoly
 
+from ..language.symbols import hermite_powers
 from .moments import smoothed, smoothed_along
 
 MultiIndex = tuple[int, ...]
 
 
 def hermite_polynomial(n: int, z: fmpq_mpoly) -> fmpq_mpoly:
-    """Return He_n(z), by He_{n+1} = z He_n - n He_{n-1}."""
-    before, here = z * 0, z * 0 + 1
-    for m in range(n):
-        before, here = here, z * here - before * m
-    return here
+    """Return He_n(z) in the ring of z."""
+    return reduce(lambda value, c: value * z + c, reversed(hermite_powers(n)), z * 0)
 
 
 def hermite_form(polynomial: fmpq_mpoly, variances: Sequence[fmpq] | None = None) -> fmpq_mpoly:

@@ -18,6 +18,7 @@ from flint import acb, arb, ctx, fmpq, fmpz_poly
 from ..exact.ball import Evaluator, constant_ball, evaluator
 from ..exact.effort import Memory
 from ..exact.integral import integral
+from ..language.symbols import hermite_powers
 from .tail import Majorant, T, UnboundedError, majorant
 from .zeros import signs
 
@@ -114,7 +115,7 @@ class LineIntegral:
 
     def _integral(self, n: int, tolerance: arb, bits: int) -> acb:
         # He_n cancels by up to the size of its coefficients.
-        coefficients = _hermite_coefficients(n)
+        coefficients = hermite_powers(n)
         working = bits + 40 + max(abs(c).bit_length() for c in coefficients) + self._cancelled
         with ctx.workprec(working):
             He = fmpz_poly(list(coefficients))
@@ -168,7 +169,7 @@ class LineIntegral:
         if side not in self._majorants:
             growth = sp.expand(self.growth.xreplace({LINE: side * T})) - self._height
             self._majorants[side] = majorant(self.F.xreplace({LINE: side * T})) * majorant(sp.exp(growth))
-        hermite = Majorant(arb(sum(map(abs, _hermite_coefficients(n)))), n=Fraction(n))
+        hermite = Majorant(arb(sum(map(abs, hermite_powers(n)))), n=Fraction(n))
         return _reach(self._majorants[side] * hermite, tolerance / 8)
 
 
@@ -254,14 +255,3 @@ def _reach(bound: Majorant, tolerance: arb) -> tuple[arb, arb]:
             return arb(R), tail
         R += 1 if R < 60 else R // 8
     raise UnboundedError(f"its tail is not below {float(tolerance):.1e} at {_MAX_REACH}")
-
-
-@lru_cache(maxsize=512)
-def _hermite_coefficients(n: int) -> tuple[int, ...]:
-    """Return the coefficients of He_n, the constant first."""
-    coefficients = [0] * (n + 1)
-    value = 1
-    for j in range(n // 2 + 1):
-        coefficients[n - 2 * j] = value
-        value = -value * (n - 2 * j) * (n - 2 * j - 1) // (2 * (j + 1))
-    return tuple(coefficients)

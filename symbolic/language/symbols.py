@@ -16,11 +16,24 @@ def coordinate(i: int) -> sp.Symbol:
 ACTIVATION_VARIABLE = sp.Symbol("h", real=True)
 
 
-def hermite(n: int, u: sp.Expr) -> sp.Expr:
-    """Return the probabilists' Hermite polynomial He_n at u, written out in powers of u (theory, 2)."""
-    terms = []
-    coefficient = sp.Integer(1)
+@cache
+def hermite_powers(n: int) -> tuple[int, ...]:
+    """Return the coefficients of the probabilists' Hermite polynomial He_n, the constant first (theory, 2).
+
+    Examples
+    --------
+    >>> hermite_powers(3)  # u^3 - 3 u
+    (0, -3, 0, 1)
+    """
+    coefficients = [0] * (n + 1)
+    value = 1
     for j in range(n // 2 + 1):
-        terms.append(coefficient * u ** (n - 2 * j))
-        coefficient = -coefficient * (n - 2 * j) * (n - 2 * j - 1) / (2 * (j + 1))
-    return sp.Add(*terms)
+        coefficients[n - 2 * j] = value
+        value = -value * (n - 2 * j) * (n - 2 * j - 1) // (2 * (j + 1))
+    return tuple(coefficients)
+
+
+def hermite(n: int, u: sp.Expr) -> sp.Expr:
+    """Return He_n at u, written out in powers of u, the highest first."""
+    powers = reversed(list(enumerate(hermite_powers(n))))
+    return sp.Add(*(coefficient * u**power for power, coefficient in powers if coefficient))

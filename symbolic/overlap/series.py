@@ -42,7 +42,7 @@ MAX_ORDER = 8
 # Digits of a moment that is enclosed, and of one that is a float.
 _BALL_DIGITS, _FLOAT_DIGITS = 25, 15
 # Of a decimal, relative to it, beside the error of its moment.
-_ROUNDING = 1e-12
+_DECIMAL_ERROR = 1e-12
 # The coefficients at eta^0 and eta^1, without which there is no series.
 _FIRST = 2
 # Far from 0 on either side, near enough for exp(2 h) to be a float and far enough for exp(h / 10); and a power that
@@ -217,7 +217,7 @@ def _cancels(x: sp.Expr, moments: dict[sp.Symbol, Expectation]) -> bool:
         relative = sum(
             float(powers[symbol]) * abs(value.error / float(value)) for symbol, value in moments.items()
         )
-        total, error = total + size, error + abs(size) * (relative + _ROUNDING)
+        total, error = total + size, error + abs(size) * (relative + _DECIMAL_ERROR)
     return abs(total) <= SIGNIFICANT * error
 
 

@@ -27,7 +27,7 @@ Progress = Callable[[list[Job]], Iterable[Job]]
 _CURVE_POINTS = 2**12
 
 
-def formulas_of(experiment: Setting, readout: Sequence[float] | None = None) -> Formulas:
+def exact_formulas(experiment: Setting, readout: Sequence[float] | None = None) -> Formulas:
     """Return the exact formulas of an experiment, by whether the batch is reused."""
     reused = two_step_overlap(
         experiment.target,
@@ -45,7 +45,7 @@ def formulas_of(experiment: Setting, readout: Sequence[float] | None = None) -> 
 def predictions_of(experiment: Setting, readout: Sequence[float] | None = None) -> Predictions:
     """Return the exact formulas of an experiment where there are any, else what the limit engine gives."""
     if experiment.activation.is_polynomial:
-        return formulas_of(experiment, readout)
+        return exact_formulas(experiment, readout)
     return {reuse: TwoStepNumbers(replace(experiment, reuse=reuse), _CURVE_POINTS) for reuse in (True, False)}
 
 
