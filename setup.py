@@ -86,6 +86,7 @@ setup(
     packages=["rebatch", *(f"rebatch.{room}" for room in ROOMS)],
     package_data={
         "rebatch": ["py.typed"],
+        "rebatch.symbolic.language": ["references.bib"],
         "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"],
         "rebatch.cli.report": ["*.j2"],
     },

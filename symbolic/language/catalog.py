@@ -11,19 +11,6 @@ from ..errors import RebatchError
 from .boolean_catalog import BOOLEAN_ENTRIES, BooleanEntry
 from .target import Target
 
-PAPERS = {
-    "BA21": "Ben Arous, Gheissari, Jagannath 2021, online stochastic gradient descent",
-    "A21": "Abbe, Boix-Adserà, Misiakiewicz 2022, the merged-staircase property",
-    "A23": "Abbe, Boix-Adserà, Misiakiewicz 2023, leap complexity",
-    "D23": "Dandi et al. 2023, one giant step at a time",
-    "D24": "Dandi et al. 2024, the benefits of reusing batches",
-    "L24": "Lee, Oko, Suzuki, Wu 2024, low-dimensional polynomials",
-    "DPLB24": "Damian, Pillaud-Vivien, Lee, Bruna 2024, the generative exponent",
-    "T24": "Troiani et al. 2024, fundamental limits of weak learnability",
-    "DLB25": "Damian, Lee, Bruna 2025, the generative leap",
-    "SS95": "Saad, Solla 1995, online learning in soft committee machines",
-}
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -35,7 +22,7 @@ class Entry:
     text : str
         For the parser.
     paper : str
-        A key of `PAPERS`: where a target of this kind is studied.
+        A key of `papers()`: where a target of this kind is studied.
     information_exponent, leap, generative_leap : int
         What is known; the leap is that in the given coordinates.
     note : str
