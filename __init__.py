@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "symbolic.overlap.two_steps": ["two_step_overlap"],
         "symbolic.language.parse": ["parse"],
         "symbolic.overlap.series": ["overlap_series"],
+        "symbolic.phases.diagram": ["phase_diagram"],
         "symbolic.language.target": ["Target"],
         "numeric.readout": ["Readout", "ridge_readout"],
         "numeric.setting": ["Setting"],

@@ -15,7 +15,16 @@ ROOMS = (
     "symbolic",
     *(
         f"symbolic.{room}"
-        for room in ("language", "exact", "enumeration", "calculus", "proofs", "learnability", "overlap")
+        for room in (
+            "language",
+            "exact",
+            "enumeration",
+            "calculus",
+            "proofs",
+            "learnability",
+            "overlap",
+            "phases",
+        )
     ),
     "kernels",
     "numeric",

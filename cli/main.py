@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from ..symbolic.errors import RebatchError
-from .commands import checks, report, runs, sweeps, theory
+from .commands import checks, phases, report, runs, sweeps, theory
 
 app = typer.Typer(
     add_completion=False,
@@ -19,6 +19,7 @@ for command in (
     theory.analyze,
     theory.catalog,
     theory.overlap,
+    phases.phases,
     runs.simulate,
     runs.demo,
     sweeps.sweep,

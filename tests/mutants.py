@@ -51,6 +51,22 @@ class Mutant:
 
 
 MUTANTS = (
+    Mutant("look-ahead without its square", "symbolic/phases/look_ahead.py",
+           "Fraction(-2 * (self.k - 1))", "Fraction(-(self.k - 1))", "symbolic/phases/*"),
+    Mutant("look-ahead: the activation's moment of order i", "symbolic/phases/look_ahead.py",
+           "pair.i - 1 + level", "pair.i + level", "symbolic/phases/*"),
+    Mutant("look-ahead: the field's overlap with what is known forgotten", "symbolic/phases/look_ahead.py",
+           "pair.i - 1 + level", "pair.i - 1", "symbolic/phases/*"),
+    Mutant("look-ahead: logarithm at order 1", "symbolic/phases/look_ahead.py",
+           "return self.i == 2", "return self.i == 1", "symbolic/phases/*"),
+    Mutant("look-ahead: breakpoints at the wrong crossing", "symbolic/phases/look_ahead.py",
+           "Fraction(slow - fast, 2 * (j - k))", "Fraction(slow - fast, j - k)", "symbolic/phases/*"),
+    Mutant("the step of large batches stays stable", "symbolic/phases/batch.py",
+           "max(Fraction(order, 2), _ONE) - mu)", "max(Fraction(order, 2), _ONE) - 2 * mu)", "symbolic/phases/*"),
+    Mutant("crossing a kink from above with the wrong sign", "symbolic/phases/slopes.py",
+           "(-1) ** (k - 1) * sp.Max", "(-1) ** k * sp.Max", "symbolic/phases/*"),
+    Mutant("crossing a kink without its factorial", "symbolic/phases/slopes.py",
+           "sp.Integer(factorial(k - 1))", "sp.Integer(factorial(k))", "symbolic/phases/*"),
     Mutant("even moments (n - 1)!! off by one", "symbolic/calculus/moments.py",
            "odd_products[exponent // 2]", "odd_products[exponent // 2 - 1]", "symbolic/**/test_gaussian"),
     Mutant("heat semigroup without its 1/2", "symbolic/calculus/moments.py",

@@ -193,7 +193,7 @@ class Search:
         if isotropic and all(self._stays(learned, b) for b in rest):
             bound = max(bound, 2)
         # Of g itself there are finitely many coefficients of each order then, and all are looked at.
-        separate = powers is None and (not known or self._is_sum(known))
+        separate = powers is None and (not known or self.is_sum(known))
         finite = separate or (powers is None and self.degree is not None)
         most = CAP if self.degree is None or powers is not None else min(CAP, self.degree)
         gap = f"lower orders vanish up to degree {CAP}, no parity closes the gap"
@@ -240,7 +240,7 @@ class Search:
                 return Stage(order, space, how, bound, gap, found.witness, tuple(found.witnesses))
         raise UndecidedError(f"every contraction up to order {highest} vanishes: greater than {highest}")
 
-    def _is_sum(self, known: Sequence[Vector]) -> bool:
+    def is_sum(self, known: Sequence[Vector]) -> bool:
         """Whether g is a function of the coordinates along `known` plus a function of the others, exactly.
 
         g(u, t) - g(u, 0) - g(0, t) + g(0, 0) = 0, almost everywhere.

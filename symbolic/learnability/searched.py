@@ -72,7 +72,7 @@ class SearchedReading:
         if self.search.relevant.dimension <= 1:
             known = self.generative_leap(MAX_POWER)
             return Exponent(known.value, known.how, known.infinite, known.witness)
-        if self._two_values is not None:
+        if self.two_values is not None:
             return self.information_exponent()
         try:
             first = self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1))
@@ -84,7 +84,7 @@ class SearchedReading:
         """Return the generative leap; with one direction that no witness reaches, by level sets."""
         if not self.search.relevant.dimension:
             return GenerativeLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
-        if (values := self._two_values) is not None:
+        if (values := self.two_values) is not None:
             known = self.isotropic_leap()
             stages = self.search.leap()[0] if known.value is None else ()
             lower = known.value or _bounds(list(stages), "open")[0]
@@ -201,7 +201,7 @@ class SearchedReading:
         return undecided(left, searched)
 
     @cached_property
-    def _two_values(self) -> tuple[sp.Rational, sp.Rational] | None:
+    def two_values(self) -> tuple[sp.Rational, sp.Rational] | None:
         """Return the two rational values of the label, if it has no others; proved in the normal form."""
         points = np.random.default_rng(1).standard_normal((64, self.search.k))
         values = np.unique(np.round(self.search.target(points), 9))

@@ -1,0 +1,57 @@
+"""How exponents move with batch size, step size and look-ahead: `phases`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ...symbolic.errors import RebatchError
+from ..options import AsJson, AsLatex, TargetOrName, text_of
+from ..terminal import console, print_json
+
+
+def phases(
+    target: TargetOrName,
+    activation: Annotated[
+        str | None,
+        typer.Option("--activation", "-s", help="A name, or an expression in h; left out: any activation."),
+    ] = None,
+    max_power: Annotated[
+        int, typer.Option(help="Highest power k of the label that look-ahead is asked for.")
+    ] = 8,
+    figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
+    as_json: AsJson = False,
+    as_latex: AsLatex = False,
+) -> None:
+    """How steps and samples move with batch size, step size and look-ahead: exact maps with their breakpoints."""
+    from ...symbolic.phases.diagram import phase_diagram
+    from ..phases import batch_table, look_ahead_table
+
+    if as_json and as_latex:
+        raise RebatchError("--json and --latex are two forms of one answer; give one of them")
+    if figure is not None:
+        from ..figures import require_format, save
+        from ..phases_figure import phases_figure
+
+        require_format(figure)
+    diagram = phase_diagram(text_of(target), activation, max_power=max_power)
+    written = save(phases_figure(diagram), figure) if figure is not None and diagram.directions else None
+    if as_json:
+        print_json(diagram.to_json())
+        return
+    if as_latex:
+        print(diagram.latex())
+        return
+    console.print(f"[bold]{escape(diagram.heading())}[/]", highlight=False)
+    console.print(batch_table(diagram))
+    console.print("look-ahead on the same sample first, rho d = d^r", highlight=False)
+    console.print(look_ahead_table(diagram))
+    if "crossing" in str(diagram):
+        console.print(
+            "crossing: what a kink puts in the place of y^k and of sigma'^(k-1) sigma^(k), with a > 0 and rho > 0",
+            style="dim",
+            highlight=False,
+        )
+    if written is not None:
+        console.print(f"figure: {written}", highlight=False)

@@ -1,0 +1,1 @@
+"""How exponents move with batch size, step size and look-ahead."""
