@@ -230,6 +230,7 @@ def phase_diagram(
     ['-1/2', '0']
     """
     target = Target(target)
+    target.require_gaussian("the phase diagram")
     if target.noise_std:
         raise RebatchError(
             f"noise_std = {target.noise_std:g}; allowed is 0: the moments of look-ahead are those of g"

@@ -283,6 +283,7 @@ def test_it_prints_as_text_and_latex():
         (lambda: phase_diagram("He(3, z)").directions[0].steps(4), "mu"),
         (lambda: phase_diagram("He(3, z)").directions[0].ahead(1), "r <= 0"),
         (lambda: phase_diagram("z", "frob"), "unknown activation"),
+        (lambda: phase_diagram(Target("z1*z2", inputs="boolean")), "gaussian"),
     ],
 )
 def test_what_is_not_allowed_is_refused(call, message):
