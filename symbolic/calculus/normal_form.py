@@ -163,8 +163,25 @@ class Reader:
             # u**(p/q) as the p-th power of one function, so that powers of a target meet.
             unit = sp.Rational(1, exponent.q) * (1 if exponent > 0 else -1)
             power = abs(int(exponent.p))
-            return self._split(self.element(base), base, lambda f, e: self._unit_power(f, e, unit) ** power)
+            return self._split(
+                self.element(base),
+                base,
+                lambda f, e: (
+                    self._unit_power(f, e if e is base else self._positive(f, e, unit), unit) ** power
+                ),
+            )
         return self._itself(base**exponent)
+
+    def _positive(self, f: Element, expr: sp.Expr, exponent: sp.Rational) -> sp.Expr:
+        """Return |f| for a root of f on the cell where it is positive, as |z1 z2| for z1 z2: defined on all cells.
+
+        Functions of one direction are integrated cell by cell, where that is not needed, but for a monomial: there
+        the cells on both sides of 0 meet in one function.
+        """
+        P = f.polynomial()
+        if exponent.q == 1 or (P is not None and len(P) > 1 and len(self.algebra.directions(f)) == 1):
+            return expr
+        return expr * sp.sign(expr)
 
     def _exponential(self, f: Element, expr: sp.Expr) -> Element:
         E = f.polynomial()
@@ -206,7 +223,7 @@ class Reader:
             root = self._root(P)
             if root is not None:
                 return root
-        value = self._written(f, expr) ** exponent
+        value = (expr if expr.has(sp.sign) else self._written(f, expr)) ** exponent
         return (
             self._itself(value, expr**exponent)
             if value.is_Pow and value.exp == exponent

@@ -111,8 +111,24 @@ def _power(expr: sp.Expr, positions: dict[sp.Symbol, int]) -> Evaluator:
     if exponent.is_Rational and exponent.q == 2:
         n = int(exponent.p)
         return lambda x, a: (base(x, a).sqrt(analytic=True) if a else base(x, a).sqrt()) ** n
+    if exponent.is_Rational and exponent > 0:
+        return _root(base, arb(fmpq(int(exponent.p), int(exponent.q))))
     power = _compiled(exponent, positions)
     return lambda x, a: (power(x, a) * (base(x, a).log(analytic=True) if a else base(x, a).log())).exp()
+
+
+def _root(base: Evaluator, exponent: arb) -> Evaluator:
+    """Return a positive power, also of a ball that holds 0, where it has no derivative."""
+
+    def power(x: Sequence[acb], analytic: bool) -> acb:
+        value = base(x, analytic)
+        if not analytic and value.contains(0):
+            bound = value.abs_upper() ** exponent
+            ball = arb(0, bound.upper()) if bound > 0 else arb(0)
+            return ball if isinstance(value, arb) else acb(ball, ball)
+        return (exponent * (value.log(analytic=True) if analytic else value.log())).exp()
+
+    return power
 
 
 @lru_cache(maxsize=4096)
