@@ -122,7 +122,7 @@ def headlines(reuse: Formula, one_pass: Formula) -> tuple[Headline, ...]:
     >>> problem = {"target": "He(3, z1)", "activation": None, "order": 3, "loss": "correlation"}
     >>> both = (overlap_series(**problem, reuse=reuse) for reuse in (True, False))
     >>> [(str(h.reuse), str(h.one_pass)) for h in headlines(*both)]
-    [('eta^3', 'beyond eta^3')]
+    [("162*E[sigma'^2 sigma''']*alpha*eta**3", 'beyond eta^3')]
     """
     return tuple(
         Headline(verdict, _appearance(reuse, verdict), _appearance(one_pass, verdict))
