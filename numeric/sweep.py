@@ -2,7 +2,7 @@
 
 The file of a run is named by a hash of all that defines its numbers: setting, engine, d, seed, the engine's options
 and the version of rebatch. It is written when the run ends and moved to its name complete; what exists is not run
-again.
+again, unless it is damaged or not the run of its name: then it is set aside.
 """
 
 import hashlib
@@ -22,12 +22,16 @@ from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from .engines.descent import StoppedEarly, silent_stops
 from .gathered import gathered
+from .machine.files import clear, require_folder, set_aside
+from .machine.memory import require
 from .machine.progress import progress
 from .setting import Setting
 from .simulate import ENGINES, Engine, simulate
 from .trajectory import INTERRUPTED, Trajectory, installed_version
 
 _DIGITS = 32
+# What a run that is still to come takes in memory, with its place in the answer.
+_BYTES_PER_RUN = 2000.0
 
 
 class Future(Protocol):
@@ -45,6 +49,10 @@ class Client(Protocol):
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
         """Call the function there."""
+
+
+class SetAside(UserWarning):
+    """A file in the folder of a sweep is damaged or not the run of its name."""
 
 
 class Runs(list[Trajectory]):
@@ -83,8 +91,39 @@ class _Run:
         with silent_stops():  # the sweep says it, wherever this runs
             run = simulate(setting, self.engine, d=self.d, seed=self.seed, threads=threads, **self.options)
         if not run.interrupted:
-            run.save(Path(folder) / self.name)
+            named = run.data.assign_attrs(options=json.dumps(self.options, sort_keys=True))
+            Trajectory(named).save(Path(folder) / self.name)
         return run.stopped
+
+    def find(self, folder: Path) -> Trajectory | None:
+        """Return the run if its file is there; a file that is not this run is set aside, with a warning."""
+        path = folder / self.name
+        if not path.exists():
+            return None
+        try:
+            found = Trajectory.load(path)
+            if differing := ", ".join(self._differing(found)):
+                raise RebatchError(f"{path} is another run than its name says: {differing} differ")
+        except RebatchError as error:
+            message = f"{error}; it is kept as {set_aside(path).name} and its run repeated"
+            warnings.warn(message, SetAside, stacklevel=3)
+            return None
+        return found
+
+    def _differing(self, found: Trajectory) -> Iterator[str]:
+        """Yield the names of what defines a run and is not the same in the one that was found."""
+        attributes = found.data.attrs
+        options = json.dumps(self.options, sort_keys=True)
+        for name, given, own in (
+            ("setting", found.setting.to_dict(), self.setting),
+            ("engine", attributes.get("engine"), self.engine),
+            ("d", attributes.get("d") or None, self.d),
+            ("seed", attributes.get("seed"), self.seed),
+            ("options", attributes.get("options", options), options),
+            ("the version of rebatch", attributes.get("rebatch"), self.rebatch),
+        ):
+            if given != own:
+                yield name
 
 
 def sweep(
@@ -127,12 +166,14 @@ def sweep(
     Raises
     ------
     RebatchError
-        If an argument is not allowed, a file in the folder is not a trajectory, or a worker has another version.
+        If an argument is not allowed, the folder cannot be written to, or a worker has another version.
 
     Warns
     -----
     StoppedEarly
         On Ctrl-C, with the number of runs that are missing; and for each run that diverges, which is kept.
+    SetAside
+        For each file that is damaged or another run than its name says: it is renamed and the run repeated.
 
     Examples
     --------
@@ -143,14 +184,10 @@ def sweep(
     6
     """
     runs = _runs(settings, engine, d, seeds, options)
-    place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RebatchError(
-            f"folder = {str(folder)!r}: {error.strerror}; allowed is one that can be made"
-        ) from None
-    missing = [run for run in runs if not (place / run.name).exists()]
+    place = require_folder(folder)
+    clear(place)
+    found = {run.name: run.find(place) for run in runs}
+    missing = [run for run in runs if found[run.name] is None]
     try:
         with progress(f"sweep, {engine}", len(runs)) as done:
             done(len(runs) - len(missing))
@@ -162,10 +199,11 @@ def sweep(
                     warnings.warn(f"d = {run.d}, seed = {run.seed}: {stopped}", StoppedEarly, stacklevel=2)
                 done(len(runs) - len(missing) + count)
     except KeyboardInterrupt:
-        runs, asked = [run for run in runs if (place / run.name).exists()], len(runs)
+        found, asked = {run.name: run.find(place) for run in runs}, len(runs)
+        runs = [run for run in runs if found[run.name] is not None]
         message = f"interrupted: {asked - len(runs)} of {asked} runs are missing; the same call continues"
         warnings.warn(message, StoppedEarly, stacklevel=2)
-    return Runs(Trajectory.load(place / run.name) for run in runs)
+    return Runs(found[run.name] or Trajectory.load(place / run.name) for run in runs)
 
 
 def finished(
@@ -204,24 +242,36 @@ def _runs(
     options: dict[str, Any],
 ) -> list[_Run]:
     """Return the runs that are asked for, each once, in the order of the answer."""
-    settings = [settings] if isinstance(settings, Setting) else list(settings)
     checks.one_of("engine", engine, ENGINES)
-    if not settings or not all(isinstance(setting, Setting) for setting in settings):
+    given: Any = settings
+    listed = [given] if isinstance(given, Setting) else list(given) if isinstance(given, Sequence) else []
+    if not listed or not all(isinstance(setting, Setting) for setting in listed):
         raise RebatchError("settings: allowed are a Setting and nonempty sequences of them")
     try:
         json.dumps(options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise RebatchError(f"options of a sweep define its files and must be plain data: {error}") from None
-    sizes = [d] if d is None or isinstance(d, int | np.integer) else d
-    dimensions = [None if size is None else checks.integer("d", size, least=1) for size in sizes]
-    given = range(checks.integer("seeds", seeds)) if isinstance(seeds, int | np.integer) else seeds
-    numbers = [checks.integer("seed", seed, least=0) for seed in given]
-    if not dimensions or not numbers:
-        raise RebatchError(f"d = {d!r} and seeds = {seeds!r}; allowed are at least one of each")
+    dimensions = [None] if d is None else [checks.integer("d", size, least=1) for size in _several(d)]
+    several = _several(seeds) if isinstance(seeds, Sequence | np.ndarray) else None
+    how_many = checks.integer("seeds", seeds, least=0) if several is None else len(several)
+    if not dimensions or not how_many:
+        raise RebatchError(
+            f"d = {checks.shown(d)} and seeds = {checks.shown(seeds)}; allowed are at least one of each"
+        )
+    require(_BYTES_PER_RUN * len(listed) * len(dimensions) * how_many, f"a sweep with {how_many} seeds")
+    numbers = (
+        range(how_many)
+        if several is None
+        else [checks.integer("seed", seed, least=0, most=None) for seed in several]
+    )
     runs = [
         _Run(setting.to_dict(), engine, size, seed, options)
-        for setting, size, seed in itertools.product(settings, dimensions, numbers)
+        for setting, size, seed in itertools.product(listed, dimensions, numbers)
     ]
     if len({run.name for run in runs}) < len(runs):
         raise RebatchError("a setting, dimension or seed is given twice; allowed is once")
     return runs
+
+
+def _several(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple | range | np.ndarray) else [values]

@@ -1,12 +1,10 @@
 """Trajectory: what one run of an engine returns, labelled, with its provenance; saved and loaded as netCDF."""
 
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +12,14 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.errors import RebatchError
+from .machine import files
+from .machine.blocks import thread_pool
 from .population import population
 from .setting import Setting
+from .storage import from_bytes, to_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 # How the reason begins why an interrupted run stopped.
 INTERRUPTED = "interrupted"
@@ -36,6 +37,12 @@ def _axes(neurons: int, directions: int) -> xr.Coordinates:
     return xr.Coordinates(
         {"neuron": np.arange(1, neurons + 1), "direction": [f"z{i + 1}" for i in range(directions)]}
     )
+
+
+@lru_cache(maxsize=64)
+def _setting(text: str) -> Setting:
+    """Return the setting of a JSON text: the runs of a sweep share a few."""
+    return Setting.from_json(text)
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,8 @@ class Trajectory:
             return self.data["test_loss"]
         fresh = population(self.setting)
         M, Q = self.M.values, self.Q.values
-        losses = [fresh.loss(M[at], Q[at]) for at in np.ndindex(M.shape[:-2])]
+        with thread_pool(1):  # BLAS has other bits on other threads
+            losses = [fresh.loss(M[at], Q[at]) for at in np.ndindex(M.shape[:-2])]
         attributes = {
             "long_name": "loss per sample at a fresh input, from M and Q",
             "expectations": "exact" if fresh.exact else "Sobol",
@@ -168,19 +176,17 @@ class Trajectory:
     @cached_property
     def setting(self) -> Setting:
         """The setting that was run."""
-        return Setting.from_json(self.data.attrs["setting"])
+        return _setting(self.data.attrs["setting"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the trajectory as netCDF; an existing file is replaced only by a complete one."""
-        destination = Path(path)
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=destination.parent, suffix=".partial")
-        os.close(handle)
-        try:
-            self.data.to_netcdf(name, engine="h5netcdf")
-            os.replace(name, destination)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        """Write the trajectory as netCDF; an existing file is replaced only by a complete one.
+
+        Raises
+        ------
+        RebatchError
+            If it cannot be written: no space, no right, a device.
+        """
+        files.write(path, *to_bytes(self.data))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Trajectory":
@@ -189,26 +195,41 @@ class Trajectory:
         Raises
         ------
         RebatchError
-            If the file is missing or is not a trajectory.
+            If the file is missing, damaged, or not a trajectory; the message names it.
         """
+        raw = files.read(path)
         try:
-            data = xr.load_dataset(path, engine="h5netcdf")
-        except (OSError, ValueError) as error:
-            raise RebatchError(f"{path} is not a readable netCDF file: {error}") from None
-        if missing := {"M", "Q", "training_loss"} - set(data.data_vars):
-            raise RebatchError(f"{path} is not a trajectory: it lacks {', '.join(sorted(missing))}")
-        return cls(data)
+            loaded = cls(from_bytes(raw))
+            loaded._check()
+        except RebatchError as error:
+            raise RebatchError(f"{os.fspath(path)} is not a trajectory: {error}") from None
+        return loaded
 
-    def plot(
-        self, runs: "Sequence[Trajectory]" = (), axes: "Sequence[Axes] | None" = None
-    ) -> "np.ndarray[Any, Any]":
-        """Draw the overlaps against the step, a panel per direction, and return the axes.
-
-        See :func:`~rebatch.numeric.curves.draw_trajectory`: `runs` are drawn as points over the curves.
-        """
-        from .curves import draw_trajectory  # noqa: PLC0415 - numbers are had without a figure
-
-        return draw_trajectory(self.data, [run.data for run in runs], axes)
+    def _check(self) -> None:
+        """Refuse data that are not those of a trajectory, with the first reason."""
+        if missing := {"M", "Q", "training_loss"} - set(self.data.data_vars):
+            raise RebatchError(f"it lacks {', '.join(sorted(missing))}")
+        if not isinstance(self.data.attrs.get("setting"), str):
+            raise RebatchError("it lacks the attribute `setting`")
+        if not isinstance(self.data.attrs.get("stopped", ""), str):
+            raise RebatchError("its attribute `stopped` is not a text")
+        setting, steps = self.setting, self.data.sizes.get("step", 0)
+        p, k = setting.neurons, setting.k
+        replica = ("replica",) if "replica" in self.M.dims else ()
+        for name, dimensions, shape in (
+            ("M", ("step", "neuron", "direction"), (steps, p, k)),
+            ("Q", ("step", "neuron", "other"), (steps, p, p)),
+            ("training_loss", ("step",), (steps,)),
+        ):
+            values = self.data[name]
+            fits = values.dims == (*replica, *dimensions) and values.shape[len(replica) :] == shape
+            if not fits or values.dtype != np.float64:
+                raise RebatchError(
+                    f"{name} is {values.dtype} of {dict(values.sizes)}, which its setting has not"
+                )
+        step = self.data["step"].values
+        if step.dtype.kind not in "iu" or (np.diff(step) <= 0).any():
+            raise RebatchError("its steps are not integers in order")
 
     def __str__(self) -> str:
         return f"Trajectory of {self.setting}\n{self.data}"

@@ -68,7 +68,8 @@ def simulate_flow(
         setting.samples(d)
     if setting.reuse:
         return _batch_flow(setting, int(d or 0), seed, threads, tolerance)
-    return _population_flow(setting, d, seed, tolerance)
+    with thread_pool(threads):  # BLAS has other bits on other threads
+        return _population_flow(setting, d, seed, tolerance)
 
 
 def _population_flow(setting: Setting, d: int | None, seed: int, tolerance: float) -> Trajectory:

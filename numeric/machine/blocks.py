@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
+from threading import Event
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from ...symbolic import checks
+from .limits import cores, usable
 
 Array = NDArray[np.float64]
 Item = TypeVar("Item")
@@ -22,6 +24,9 @@ Result = TypeVar("Result")
 BLOCK = 4096
 # Blocks that make it worth a thread's while to be woken.
 _WAKES_A_THREAD = 16
+# Set in a child of fork, for good.
+_forked = Event()
+os.register_at_fork(after_in_child=_forked.set)
 
 
 class Threads(ThreadPoolExecutor):
@@ -87,14 +92,17 @@ def spread(
 
 
 def thread_count(threads: int | None) -> int:
-    """Return the number of threads asked for, by default one per core.
+    """Return the number of threads to use: those asked for, at most one per core; by default what is worth it.
+
+    One in a process that was forked: the threads of OpenMP are not there, and to wait for them would never end.
 
     Raises
     ------
     RebatchError
         If it is no positive integer.
     """
-    return (os.cpu_count() or 1) if threads is None else checks.integer("threads", threads, least=1)
+    asked = cores() if threads is None else checks.integer("threads", threads, least=1)
+    return 1 if _forked.is_set() else min(asked, usable())
 
 
 @contextmanager

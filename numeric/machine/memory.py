@@ -4,12 +4,14 @@ import math
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import DTypeLike, NDArray
 
 from ...symbolic.errors import TooLargeError
+from .limits import memory
 
 SHARE = 0.8
+# So little is not asked about: to ask takes longer than to use it.
+_SMALL = 1e7
 _CACHE_LINE = 64
 
 
@@ -21,10 +23,13 @@ def require(needed: float, what: str) -> None:
     TooLargeError
         If they are not; the message names both figures.
     """
-    free = psutil.virtual_memory().available
-    if needed > SHARE * free:
+    if needed <= _SMALL:
+        return
+    free = memory()
+    if not needed <= SHARE * free:
         raise TooLargeError(
-            f"{what} needs {needed / 1e9:.3g} GB; allowed are {SHARE:.0%} of the {free / 1e9:.3g} GB that are free"
+            f"{what} needs {needed / 1e9:.3g} GB; allowed are {SHARE:.0%} of the {free / 1e9:.3g} GB that are free "
+            "for this process"
         )
 
 

@@ -9,6 +9,7 @@ from rebatch import RebatchError, Setting, simulate, sweep
 from rebatch.numeric import sweep as module
 from rebatch.numeric.engines import lazy
 from rebatch.numeric.engines.descent import StoppedEarly
+from rebatch.numeric.sweep import SetAside, _Run
 
 SETTINGS = [
     Setting(target=target, activation="erf", alpha=2, eta=0.5, steps=3) for target in ("z1", "z1 + He(2, z2)")
@@ -143,9 +144,29 @@ def test_an_error_on_a_client_ends_the_sweep_with_its_message(tmp_path):
         sweep(SETTINGS, d=[20, 1], seeds=1, folder=tmp_path, client=client)
 
 
+def test_damaged_files_and_files_of_other_runs_are_set_aside_and_their_runs_repeated(tmp_path, counted):
+    run(tmp_path)
+    names = [_Run(s.to_dict(), "lazy", d, seed, {}).name for s, d, seed in GRID]
+    (tmp_path / names[2]).write_bytes((tmp_path / names[2]).read_bytes()[:1000])
+    (tmp_path / names[5]).write_bytes((tmp_path / names[4]).read_bytes())  # another seed
+    (tmp_path / names[7]).write_bytes((tmp_path / names[1]).read_bytes())  # another setting
+    made = len(counted.made)
+    with pytest.warns(SetAside) as caught:
+        assert_is_the_grid(run(tmp_path))
+    told = [str(w.message) for w in caught]
+    assert len(told) == 3
+    assert "seed differ" in told[1]
+    assert "setting" in told[2]
+    assert len(counted.made) == made + 3
+    assert sum(p.suffix == ".bad" for p in tmp_path.iterdir()) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ({"seeds": 10**9}, "GB"),
+        ({"seeds": "12"}, "seed = '12'"),
+        ({"d": 2.5}, "d = 2.5"),
         ({"settings": []}, "settings"),
         ({"settings": ["z1"]}, "settings"),
         ({"engine": "fast"}, "engine"),
