@@ -98,7 +98,8 @@ def from_bytes(raw: bytes) -> xr.Dataset:
 
 
 def _dataset(file: h5py.File) -> xr.Dataset:
-    variables, coordinates = {}, {}
+    variables: dict[str, Any] = {}
+    coordinates: dict[str, Any] = {}
     for name in file:
         if not isinstance(file.get(name, getlink=True), h5py.HardLink):
             raise RebatchError(f"{name!r} is a link to elsewhere; allowed are data in the file")

@@ -1,7 +1,7 @@
 """Trajectory: what one run of an engine returns, labelled, with its provenance; saved and loaded as netCDF."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from .setting import Setting
 from .storage import from_bytes, to_bytes
 
 if TYPE_CHECKING:
-    pass
+    from matplotlib.axes import Axes
 
 # How the reason begins why an interrupted run stopped.
 INTERRUPTED = "interrupted"
@@ -230,6 +230,17 @@ class Trajectory:
         step = self.data["step"].values
         if step.dtype.kind not in "iu" or (np.diff(step) <= 0).any():
             raise RebatchError("its steps are not integers in order")
+
+    def plot(
+        self, runs: "Sequence[Trajectory]" = (), axes: "Sequence[Axes] | None" = None
+    ) -> "np.ndarray[Any, Any]":
+        """Draw the overlaps against the step, a panel per direction, and return the axes.
+
+        See :func:`~rebatch.numeric.curves.draw_trajectory`: `runs` are drawn as points over the curves.
+        """
+        from .curves import draw_trajectory  # noqa: PLC0415 - numbers are had without a figure
+
+        return draw_trajectory(self.data, [run.data for run in runs], axes)
 
     def __str__(self) -> str:
         return f"Trajectory of {self.setting}\n{self.data}"

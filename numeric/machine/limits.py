@@ -32,7 +32,8 @@ def usable() -> int:
 
 def memory() -> float:
     """Return how many bytes can be taken: free on the machine, in the control group, in the address space."""
-    return max(0.0, min([psutil.virtual_memory().available, *_free_in_groups(_ROOT), *_address_space()]))
+    free = float(psutil.virtual_memory().available)
+    return max(0.0, min([free, *_free_in_groups(_ROOT), *_address_space()]))
 
 
 def _quotas(root: Path) -> Iterator[float]:
