@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "symbolic.overlap.series": ["overlap_series"],
         "symbolic.phases.diagram": ["phase_diagram"],
         "symbolic.language.target": ["Target"],
+        "numeric.inference.threshold": ["alpha_curve", "weak_recovery_threshold"],
         "numeric.readout": ["Readout", "ridge_readout"],
         "numeric.setting": ["Setting"],
         "numeric.simulate": ["simulate"],

@@ -22,6 +22,7 @@ ROOMS = (
             "calculus",
             "proofs",
             "learnability",
+            "thresholds",
             "overlap",
             "phases",
         )
@@ -29,6 +30,7 @@ ROOMS = (
     "kernels",
     "numeric",
     "numeric.engines",
+    "numeric.inference",
     "numeric.machine",
     "verify",
     "cli",

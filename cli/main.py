@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from ..symbolic.errors import RebatchError
-from .commands import checks, phases, report, runs, sweeps, theory
+from .commands import checks, inference, phases, report, runs, sweeps, theory
 
 app = typer.Typer(
     add_completion=False,
@@ -20,6 +20,7 @@ for command in (
     theory.catalog,
     theory.overlap,
     phases.phases,
+    inference.threshold,
     runs.simulate,
     runs.demo,
     sweeps.sweep,

@@ -1,0 +1,1 @@
+"""What the best algorithms reach: thresholds by quadrature, state evolution, message passing, spectral methods."""

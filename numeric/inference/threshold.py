@@ -1,0 +1,225 @@
+"""How many samples per dimension: `weak_recovery_threshold` (theory, 9).
+
+The trivial directions are those that any finite number of steps on a reused batch reaches. On the rest the
+threshold closes exactly (`symbolic/thresholds/closures.py`), or E[G G] is integrated: by roots on level sets for
+one continuous direction, on cells for two, from samples for more. A stage after the first one depends on what is
+known by then: it lies between the threshold at full knowledge of the earlier directions and that of the labels
+alone.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from ...symbolic.calculus.gaussian import expectation
+from ...symbolic.errors import DivergentError, RebatchError
+from ...symbolic.exact.known import How
+from ...symbolic.exact.subspace import Subspace, as_floats
+from ...symbolic.language.target import Target
+from ...symbolic.learnability.reading import Reading, read
+from ...symbolic.learnability.verdict import verdict_of
+from ...symbolic.thresholds.answers import Stage, Threshold
+from ...symbolic.thresholds.certificates import MAX_DEGREE, certificates
+from ...symbolic.thresholds.closures import Closure, closed_threshold
+from ...symbolic.thresholds.invertible import without_invertible
+from ...symbolic.thresholds.noise import noise_price
+from . import cells, line, noisy, sampled
+from .latent import Latent
+from .stability import as_subspace, instability, pair_tensor
+
+Array = NDArray[np.float64]
+# Powers of the label that are tried for trivial directions.
+_MAX_POWER = 8
+# A threshold is finite beyond doubt where 1/alpha_c exceeds its error so many times.
+_CERTAIN = 4.0
+_LARGEST_SEARCH = 6
+
+
+def weak_recovery_threshold(
+    target: Target | str, *, noise_std: float | None = None, max_degree: int = MAX_DEGREE
+) -> Threshold:
+    """Return the samples per dimension above which message passing and spectral methods find each direction.
+
+    Parameters
+    ----------
+    target : Target or str
+    noise_std : float, optional
+        Standard deviation of the label noise; by default the target's own.
+    max_degree : int
+        The highest degree of a certificate, at least 1.
+
+    Returns
+    -------
+    Threshold
+        Stages, the trivial one first; certificates; the price of label noise.
+
+    Raises
+    ------
+    RebatchError
+        If the noise is negative, E[y^2] is infinite, or g is not a real function everywhere.
+
+    References
+    ----------
+    [T24]; Mondelli, Montanari 2019; theory, 9.
+
+    Examples
+    --------
+    >>> weak_recovery_threshold("z1*z2 + z3*z4").stages[1].exact
+    4/3
+    """
+    target = Target(target, noise_std=noise_std)
+    if isinstance(max_degree, bool) or not isinstance(max_degree, int) or max_degree < 1:
+        raise RebatchError(f"max_degree = {max_degree!r}; allowed are integers >= 1")
+    target.require_gaussian("sharp thresholds")
+    require_second_moment(target)
+    reading = read(target)
+    trivial, how, proof = trivial_subspace(reading)
+    stages = [Stage(trivial.orthogonal_basis(), 0.0, how, None, sp.Integer(0), proof)]
+    left = trivial.within(reading.relevant)
+    if left.dimension:
+        stages += _stages(target, reading, trivial, left)
+    of_noise = left if left.dimension else reading.relevant
+    return Threshold(
+        target,
+        tuple(stages),
+        certificates(target, left, max_degree) if left.dimension else (),
+        noise_price(target, of_noise),
+    )
+
+
+def require_second_moment(target: Target) -> None:
+    """Check that E[g^2] is finite.
+
+    Raises
+    ------
+    RebatchError
+        If it is not.
+    """
+    try:
+        expectation(target.expr**2)
+    except DivergentError as error:
+        raise RebatchError(
+            f"E[y^2] of {target} is infinite; allowed are targets with a second moment ({error})"
+        ) from None
+
+
+def trivial_subspace(reading: Reading) -> tuple[Subspace, How, str]:
+    """Return the directions that are found at every alpha > 0, how that is known, and by what.
+
+    That they are all is known where symmetries hide the others; else the answer is UNDECIDED.
+    """
+    staircase = reading.reuse_staircase(_MAX_POWER)
+    trivial = staircase.spaces[-1] if staircase.spaces else Subspace.zero(reading.k)
+    words = "; ".join(staircase.witnesses) or "no E[F(y) z] differs from 0"
+    left = trivial.within(reading.relevant)
+    verdicts = verdict_of(reading, _MAX_POWER) if left.dimension else ()
+    hidden = Subspace.span((v.direction for v in verdicts if v.verdict == "hidden"), reading.k)
+    if left <= hidden:
+        return trivial, staircase.how, words
+    return trivial, How.UNDECIDED, f"{words}; more directions are not excluded by a symmetry"
+
+
+def _stages(target: Target, reading: Reading, trivial: Subspace, left: Subspace) -> list[Stage]:
+    closure = closed_threshold(target, reading, left)
+    if closure is not None:
+        first, rest, tensor = _closed(closure), closure.directions.within(left), None
+    else:
+        first, tensor = _integrated(target, reading, left)
+        rest = Subspace.span(first.directions, reading.k).within(left)
+    found = [first]
+    if rest.dimension and np.isfinite(first.alpha):
+        found.append(_later(target, reading, rest, first, tensor))
+    return found
+
+
+def _closed(closure: Closure) -> Stage:
+    alpha = float("inf") if closure.alpha == sp.oo else float(closure.alpha)
+    basis = closure.directions.orthogonal_basis()
+    return Stage(basis, alpha, closure.how, None, closure.alpha, closure.proof, closure.transform)
+
+
+def _integrated(target: Target, reading: Reading, left: Subspace) -> tuple[Stage, Array]:
+    """Return the first stage from quadrature, and E[G_ab G_cd] on `left`."""
+    latent, S, error, method = label_moments_of(target, reading.relevant)
+    onto = _unit_rows(left) @ latent.basis.T
+    tensor = pair_tensor(S[latent.r :, latent.r :], latent.r, onto)
+    doubt = error * left.dimension
+    top = instability(tensor, doubt)
+    if top.eigenvalue <= _CERTAIN * doubt:
+        reason = f"1/alpha_c is within {doubt:.1e} of 0 by {method}: no threshold can be told"
+        bound = 1 / (top.eigenvalue + doubt)
+        return Stage(left.orthogonal_basis(), bound, How.UNDECIDED, float("inf"), None, reason), tensor
+    alpha = 1 / top.eigenvalue
+    span = as_subspace(top.span @ _unit_rows(left), reading.k)
+    basis = left.orthogonal_basis() if span.dimension == left.dimension else span.orthogonal_basis()
+    stage = Stage(basis, alpha, How.NUMERIC, alpha**2 * doubt, None, f"1/alpha_c = |E[G . G]| by {method}")
+    return stage, tensor
+
+
+def label_moments_of(target: Target, space: Subspace) -> tuple[Latent, Array, float, str]:
+    """Return E[m m^T] of the features of the latent coordinates on a space, an error, and the method in words."""
+    noise = bool(target.noise_std)
+    expr = target.expr if noise else without_invertible(target.expr)
+    latent = Latent.of(target, space, expr)
+    count = len(latent.continuous)
+    if count > 2 or latent.r > _LARGEST_SEARCH:
+        return latent, *sampled.second_moments(latent), "samples sorted by label"
+    if noise:
+        return latent, *noisy.second_moments(latent), "quadrature, smoothed by the noise"
+    if count == 1:
+        try:
+            return latent, *line.second_moments(latent.branches()), "roots on level sets"
+        except line.TooManyPiecesError:
+            pass
+    method: Callable[[Latent], tuple[Array, float]] = cells.second_moments
+    return latent, *method(latent), "quadrature on cells between level curves"
+
+
+def _later(target: Target, reading: Reading, rest: Subspace, first: Stage, tensor: Array | None) -> Stage:
+    """Return bounds of the next stage: not before the first one, and at most that of the labels alone."""
+    upper = float("inf")
+    left = Subspace.span([*first.directions, *rest.rows], reading.k)
+    if tensor is not None:
+        onto = _unit_rows(rest) @ _unit_rows(left).T
+        alone = instability(np.einsum("abcd,ia,jb,kc,ld->ijkl", tensor, onto, onto, onto, onto))
+        doubt = (first.error or 0.0) / first.alpha**2
+        if alone.eigenvalue > _CERTAIN * doubt:
+            upper = max(first.alpha, 1 / alone.eigenvalue)
+    bound = "" if np.isinf(upper) else " and not after that of the labels alone"
+    proof = f"not before the stage above{bound}: it depends on how well the directions above are known"
+    return Stage(rest.orthogonal_basis(), first.alpha, How.UNDECIDED, upper - first.alpha, None, proof)
+
+
+def _unit_rows(space: Subspace) -> Array:
+    """Return an orthonormal basis as rows of floats."""
+    rows = np.array([as_floats(v) for v in space.orthogonal_basis()]).reshape(-1, space.ambient)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> tuple[Array, Array]:
+    """Return the threshold of the first stage after the trivial one, and its error, for each variance of the noise.
+
+    Raises
+    ------
+    RebatchError
+        If a variance is negative, or every direction is trivial.
+    """
+    target = Target(target)
+    reading = read(target)
+    left = trivial_subspace(reading)[0].within(reading.relevant)
+    if not left.dimension:
+        raise RebatchError(
+            f"every direction of {target} is found at every alpha > 0: there is no curve to draw"
+        )
+    alphas, errors = [], []
+    for D in np.asarray(variances, dtype=float):
+        if not D >= 0:
+            raise RebatchError(f"a noise variance of {D:g}; allowed are finite values >= 0")
+        stage = _stages(Target(target, noise_std=float(np.sqrt(D))), reading, Subspace.zero(reading.k), left)[
+            0
+        ]
+        alphas.append(stage.alpha)
+        errors.append(stage.error or 0.0)
+    return np.array(alphas), np.array(errors)

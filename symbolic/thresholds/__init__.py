@@ -1,0 +1,1 @@
+"""How many samples per dimension, exactly: closures, certificates and the price of noise (theory, 9)."""

@@ -1,0 +1,265 @@
+"""Thresholds that close exactly, each with its proof in one line (theory, 9).
+
+Without label noise, on the directions `left` outside the trivial subspace:
+
+1. G = 0 proved, the generative exponent is >= 3: infinity;
+2. labels of finitely many values: exact sums over the values;
+3. y an invertible function of |z|^2 on V, dim V = k: G = (|z|^2/k - 1) I, so 1/alpha_c = E[(|z|^2/k - 1)^2] = 2/k;
+4. quadratic forms with eigenvalues l1 (twice) and -l2 (twice), l1, l2 > 0: by memoryless exponentials,
+   1/alpha_c = 1 - min(l1, l2)^2 / (l1 + l2)^2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+import sympy as sp
+
+from ..errors import RebatchError
+from ..exact.frame import Framed, framed
+from ..exact.known import How
+from ..exact.polynomial import is_polynomial, rational
+from ..exact.real import as_expr
+from ..exact.subspace import Subspace, is_exact, squared_length
+from ..language.target import Target
+from ..learnability.reading import Reading
+from .finite_labels import finite_labels
+from .invertible import without_invertible
+from .monotone import strict_trend
+
+_T = sp.Symbol("t", positive=True)
+_Y = sp.Symbol("y", real=True)
+# Eigenvalues of a matrix of exact entries are tried up to this size.
+_LARGEST_OPERATOR = 10
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Closure:
+    """An exact threshold.
+
+    Attributes
+    ----------
+    alpha : sympy.Expr
+        Possibly infinite.
+    how : How
+    proof : str
+        One line.
+    directions : Subspace
+        What appears above it.
+    transform : sympy.Expr or None
+        A transform T(y) of the label that attains it, in the symbol y, where it has a formula.
+    """
+
+    alpha: sp.Expr
+    how: How
+    proof: str
+    directions: Subspace
+    transform: sp.Expr | None = None
+
+
+def closed_threshold(target: Target, reading: Reading, left: Subspace) -> Closure | None:
+    """Return the threshold of the directions `left` if it closes exactly, else None.
+
+    Parameters
+    ----------
+    target : Target
+        Without label noise for all but the first closure.
+    reading : Reading
+        Of the target.
+    left : Subspace
+        The complement of the trivial subspace in V; not empty.
+    """
+    infinite = _invisible(reading, left)
+    if infinite is not None or target.noise_std:
+        return infinite
+    whole = left == reading.relevant
+    finite = _finite(target, left)
+    if finite is not None or not whole:
+        return finite
+    return _radial(target, left) or _two_pairs(target, left)
+
+
+def _invisible(reading: Reading, left: Subspace) -> Closure | None:
+    """Whether the labels are proved to say nothing of z z^T: the generative exponent is at least 3."""
+    if left != reading.relevant:
+        return None
+    known = reading.generative_exponent()
+    if known.value is None or known.value < 3:
+        return None
+    proof = f"G(y) = E[z z^T | y] - I vanishes: the generative exponent is {known.value} ({known.witness})"
+    return Closure(sp.oo, known.how, proof, left)
+
+
+def _finite(target: Target, left: Subspace) -> Closure | None:
+    """Return the closure by the largest eigenvalue of F, where all its entries are exact."""
+    r = left.dimension
+    if r * (r + 1) // 2 > _LARGEST_OPERATOR or not all(map(is_exact, left.orthogonal_basis())):
+        return None
+    law = finite_labels(target, left)
+    if law is None:
+        return None
+    F = law.operator()
+    values = ", ".join(map(str, law.values))
+    if F.is_zero_matrix:
+        return Closure(sp.oo, How.EXACT, f"y takes the values {values}, and E[z z^T | y] = I at each", left)
+    candidates = [x for x in F.eigenvals() if abs(sp.im(sp.N(x))) < _SAME]
+    top = max(candidates, key=lambda x: float(sp.re(sp.N(x))))
+    directions = _directions(F, top, left)
+    if directions is None:
+        return None
+    weights = (f"{sp.simplify(p)}" for p in law.probabilities)
+    proof = (
+        f"y takes the values {values} with probabilities {', '.join(weights)}: 1/alpha_c = {sp.simplify(top)}"
+    )
+    return Closure(
+        sp.simplify(1 / top), How.EXACT, proof, directions, _table(law.values, law.moments, law.probabilities)
+    )
+
+
+def _table(
+    values: Sequence[sp.Rational], moments: Sequence[sp.Matrix], probabilities: Sequence[sp.Expr]
+) -> sp.Expr | None:
+    """For one direction, T = 1 - 1/E[z^2 | y] up to scale is E[z^2 - 1 | y] at each value."""
+    if moments[0].rows != 1:
+        return None
+    pieces = [
+        (sp.simplify(N[0, 0] / p), sp.Eq(_Y, v))
+        for v, N, p in zip(values, moments, probabilities, strict=True)
+    ]
+    return sp.Piecewise(*pieces)
+
+
+def _directions(F: sp.Matrix, top: sp.Expr, left: Subspace) -> Subspace | None:
+    """Return the span of the ranges of the top eigenmatrices; None if it is not plain."""
+    basis = left.orthogonal_basis()
+    r = len(basis)
+    matrix = np.array(F.evalf(30).tolist(), dtype=float)
+    values, vectors = np.linalg.eigh(matrix)
+    scale = values[-1]
+    if abs(scale - float(top)) > _SAME * scale:
+        return None
+    chosen = vectors[:, values > scale * (1 - _SAME)]
+    pairs = [(i, j) for i in range(r) for j in range(i, r)]
+    span = np.zeros((r, 0))
+    for column in chosen.T:
+        A = np.zeros((r, r))
+        for (i, j), x in zip(pairs, column, strict=True):
+            A[i, j] = A[j, i] = x if i == j else x / np.sqrt(2)
+        span = np.hstack([span, A])
+    if np.linalg.matrix_rank(span, tol=1e-6) == r:
+        return left
+    # The blocks of one coordinate of the basis each are the only smaller spans that are read off with proof.
+    inside = [i for i in range(r) if np.abs(span[i]).max() > 1e-6]
+    if np.linalg.matrix_rank(span, tol=1e-6) != len(inside):
+        return None
+    return Subspace.span([basis[i] for i in inside], left.ambient)
+
+
+def _radial(target: Target, left: Subspace) -> Closure | None:
+    """Return the closure of a label that is an invertible function of |z|^2 on V."""
+    inner = without_invertible(target.expr)
+    k = left.dimension
+    profile = _even_profile(inner, target, left) if k == 1 else _sphere_profile(inner, target, left)
+    if profile is None or not strict_trend(profile, _T):
+        return None
+    what = "z^2" if k == 1 else f"|z|^2 of {k} directions"
+    proof = f"{what} is a function of y, so 1/alpha_c = E[(|z|^2/{k} - 1)^2] = 2/{k}"
+    if k == 1:
+        proof = "z^2 is a function of y, so 1/alpha_c = E[(z^2 - 1)^2] = 2, the most there is"
+    return Closure(sp.Rational(k, 2), How.EXACT, proof, left, None)
+
+
+def _even_profile(inner: sp.Expr, target: Target, left: Subspace) -> sp.Expr | None:
+    """Return t -> g(t b/|b|), t > 0, of an even function of one direction."""
+    (b,) = left.orthogonal_basis()
+    size = squared_length(b)
+    if size is None:
+        return None
+    t = sp.Symbol("t", real=True)
+    images = {z: as_expr(x) * t / sp.sqrt(size) for z, x in zip(target.coordinates, b, strict=True)}
+    along = inner.xreplace(images)
+    if sp.expand(along.xreplace({t: -t}) - along) != 0:
+        return None
+    return sp.expand(along.xreplace({t: _T})) if is_polynomial(along, (t,)) else along.xreplace({t: _T})
+
+
+def _sphere_profile(inner: sp.Expr, target: Target, left: Subspace) -> sp.Expr | None:
+    """Return p with g = p(|z|) on V, of a polynomial that depends on |z|^2 alone."""
+    if not is_polynomial(inner, target.coordinates):
+        return None
+    try:
+        g = framed(inner, target.coordinates)
+    except RebatchError:
+        return None
+    if g.space != left:
+        return None
+    degree = int(g.polynomial.total_degree())
+    if degree % 2:
+        return None
+    # On the first axis t_1 = |z| / |b_1|; then compare with the sphere's own polynomial.
+    size = 1 / g.variances[0]
+    radius = _squared_radius(g)
+    profile, rebuilt = sp.Integer(0), g.polynomial.context().constant(0)
+    for exponents, coefficient in g.polynomial.to_dict().items():
+        if any(exponents[1:]):
+            continue
+        n = int(exponents[0])
+        if n % 2:
+            return None
+        weight = coefficient / size ** (n // 2)
+        profile += rational(weight) * _T**n
+        rebuilt = rebuilt + radius ** (n // 2) * weight
+    return profile if rebuilt == g.polynomial else None
+
+
+def _squared_radius(g: Framed):  # type: ignore[no-untyped-def]
+    """Return |z|^2 = sum_i t_i^2 |b_i|^2 on V."""
+    generators = g.polynomial.context().gens()
+    terms = [t**2 * (1 / v) for t, v in zip(generators, g.variances, strict=True)]
+    return reduce(add, terms)
+
+
+def _two_pairs(target: Target, left: Subspace) -> Closure | None:
+    """Quadratic forms of four directions with eigenvalues l1, l1, -l2, -l2."""
+    spectrum = quadratic_spectrum(target)
+    if spectrum is None or left.dimension != 4:
+        return None
+    values = sorted({x for x, _ in spectrum})
+    if len(values) != 2 or not values[0] < 0 < values[1] or any(n != 2 for _, n in spectrum):
+        return None
+    low, high = -values[0], values[1]
+    if low != high:
+        # The pair with the larger share of the label appears first, and its span is an eigenspace: not written here.
+        return None
+    share = min(low, high) / (low + high)
+    alpha = 1 / (1 - share**2)
+    proof = (
+        f"a quadratic form with eigenvalues {values[1]} and {values[0]}, twice each: given y the smaller of two "
+        f"exponentials is memoryless, and 1/alpha_c = 1 - {share}^2"
+    )
+    return Closure(alpha, How.EXACT, proof, left)
+
+
+def quadratic_spectrum(target: Target) -> list[tuple[sp.Rational, int]] | None:
+    """Return the nonzero eigenvalues of g = z^T B z + const with multiplicities, where all are rational."""
+    inner = without_invertible(target.expr)
+    if not is_polynomial(inner, target.coordinates):
+        return None
+    k = target.k
+    polynomial = sp.Poly(inner, *target.coordinates)
+    if polynomial.total_degree() != 2 or any(sum(e) == 1 for e in polynomial.monoms()):
+        return None
+    B = sp.zeros(k, k)
+    for exponents, coefficient in polynomial.terms():
+        where = [i for i, e in enumerate(exponents) for _ in range(e)]
+        if where:
+            i, j = where
+            B[i, j] += coefficient / 2
+            B[j, i] += coefficient / 2
+    found = B.eigenvals()
+    if not all(x.is_Rational for x in found):
+        return None
+    return [(x, n) for x, n in found.items() if x != 0]

@@ -1,0 +1,92 @@
+"""What label noise costs: the noise sensitivity exponent and the price of noise (theory, 9).
+
+With C_b = E[g^b (z z^T - I)] on the directions outside the trivial subspace, beta = min{b : C_b != 0}, and as the
+variance D of the noise grows
+
+    alpha_c ~ beta! D^beta / |C_beta|^2,
+
+|.| the largest eigenvalue in size; for one direction it is E[g^beta He_2]. (Given y, z z^T - I has the mean
+C_beta He_beta(y / sqrt(D)) / (beta! D^(beta/2)) to leading order, and E[He_beta^2] = beta!.)
+"""
+
+from dataclasses import dataclass
+from math import factorial
+from typing import Any
+
+import numpy as np
+
+from ..errors import RebatchError
+from ..exact.known import How, worst
+from ..exact.real import as_float
+from ..exact.subspace import Subspace, dot
+from ..language.target import Target
+from ..proofs.averages import Averages
+
+HIGHEST = 8
+
+
+@dataclass(frozen=True)
+class NoisePrice:
+    """The law alpha_c ~ price D^exponent at large label noise of variance D.
+
+    Attributes
+    ----------
+    exponent : int or None
+        beta; None if no power of the label up to `searched` shows the second moment.
+    price : float or None
+        beta! / |C_beta|^2; None where the exponent is, or where no direction is left that needs it.
+    how : How
+    searched : int
+    """
+
+    exponent: int | None
+    price: float | None
+    how: How
+    searched: int = HIGHEST
+
+    def __str__(self) -> str:
+        if self.exponent is None:
+            return f"no E[g^b He_2] with b <= {self.searched} is known not to vanish"
+        law = f"beta = {self.exponent}"
+        return law if self.price is None else f"{law}, alpha_c ~ {self.price:.6g} D^{self.exponent}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return exponent, price and warrant."""
+        return {"exponent": self.exponent, "price": self.price, "how": str(self.how)}
+
+
+def noise_price(target: Target | str, left: Subspace, highest: int = HIGHEST) -> NoisePrice:
+    """Return exponent and price of label noise on the directions `left`.
+
+    Parameters
+    ----------
+    target : Target or str
+    left : Subspace
+        The directions outside the trivial subspace, or all of V.
+    highest : int
+        The last power b that is tried.
+    """
+    averages = Averages(Target(target))
+    basis = left.orthogonal_basis()
+    lengths = [as_float(dot(b, b)) ** 0.5 for b in basis]
+    before: list[How] = []
+    for b in range(1, highest + 1):
+        C = np.zeros((len(basis), len(basis)))
+        found: list[How] = []
+        for i, u in enumerate(basis):
+            for j in range(i, len(basis)):
+                try:
+                    known = averages.coefficient(b, ((u, 2),) if i == j else ((u, 1), (basis[j], 1)))
+                except RebatchError:
+                    return NoisePrice(None, None, How.UNDECIDED, b - 1)
+                if known.zero:
+                    before.append(known.how)
+                    if not known.tells:
+                        return NoisePrice(None, None, How.UNDECIDED, b - 1)
+                else:
+                    found.append(known.how)
+                    C[i, j] = C[j, i] = float(known.value) / lengths[i] / lengths[j]
+        if found:
+            size = float(np.abs(np.linalg.eigvalsh(C)).max())
+            return NoisePrice(b, factorial(b) / size**2, worst([*found, *before]), highest)
+    return NoisePrice(None, None, How.UNDECIDED, highest)
