@@ -20,7 +20,7 @@ _MAX_BINS = 1 << 21
 _REACH = 9.0
 # Noise says nothing of labels that are so many times farther apart.
 _FAR = 100.0
-_PER_RANGE = 512
+_PER_RANGE = 8192
 _MOST_PER_SIGMA = 4096
 # The outermost of so many bins lie beyond |z| = 5.6.
 _QUANTILES = 4096

@@ -3,7 +3,7 @@
 Sorted by label, B samples in a row have nearly the same one, and the mean of f_i f_j^T over different samples i, j
 of such a group is an unbiased estimate of E[m m^T], m = E[f | y], but for the width of the group; samples of
 exactly the same label form a group of their own. The error is four standard errors over independent sets of
-samples, and the change when groups are twice as wide.
+samples, and three times the change when groups are twice as wide.
 """
 
 import numpy as np
