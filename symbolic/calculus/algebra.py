@@ -35,6 +35,8 @@ from ..exact.effort import spend
 from ..exact.polynomial import rational, ring
 
 MAX_TERMS = 200_000
+# Units of work for a monomial that is reduced; ten times that to write it as an expression.
+_PER_MONOMIAL = 5
 # exp(n w) tanh(w) is taken apart step by step, up to this n.
 _MAX_MULTIPLE = 12
 
@@ -370,6 +372,7 @@ class Algebra:
         degrees = P.degrees() if len(P) else ()
         if not any(degrees[self.k :]) or not self._reducible(degrees):
             return P
+        spend(_PER_MONOMIAL * len(P))
         total: dict[tuple[int, ...], fmpq] = {}
         for monomial, coefficient in P.to_dict().items():
             exponents, c = self._reduced_monomial(list(map(int, monomial)), coefficient)
@@ -423,6 +426,7 @@ class Algebra:
 
     def real_and_imaginary(self, P: fmpq_mpoly) -> tuple[sp.Expr, sp.Expr]:
         """Return the real and the imaginary part of a polynomial as SymPy expressions."""
+        spend(10 * _PER_MONOMIAL * len(P))
         symbols = [*self.coordinates, None, *(slot.expr for slot in self.slots.values())]
         parts: tuple[list[sp.Expr], list[sp.Expr]] = ([], [])
         for exponents, c in P.to_dict().items():

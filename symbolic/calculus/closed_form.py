@@ -18,6 +18,7 @@ from flint import fmpq, fmpq_mat, fmpq_mpoly
 
 from ..errors import DivergentError, RebatchError
 from ..exact.ball import is_positive_constant
+from ..exact.effort import spend
 from .algebra import Element, Slot
 from .normal_form import Reader
 
@@ -26,6 +27,8 @@ Monomial = tuple[int, ...]
 
 # Degrees above it are reached over their half, so that the recursion stays shallow.
 _DEEP = 100
+# Units of work for a moment, beside its products.
+_PER_MOMENT = 20
 
 
 class NoClosedFormError(RebatchError):
@@ -191,6 +194,7 @@ class TruncatedGaussian:
         return self._known[a]
 
     def _moment(self, a: Monomial) -> Element:
+        spend(_PER_MOMENT)
         if not any(a):
             return self._probability()
         i = next(j for j, e in enumerate(a) if e)

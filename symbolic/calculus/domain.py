@@ -12,6 +12,7 @@ from flint import arb, fmpq
 
 from ..errors import RebatchError, UndefinedFunctionError
 from ..exact.ball import evaluator
+from ..exact.effort import spend
 from ..exact.polynomial import is_polynomial
 from ..language.compiled import compiled
 from .tail import T, least
@@ -20,6 +21,8 @@ from .thin import constant_sign
 _GRID = 2001
 _REACH = 12.0
 _MAX_PIECES = 4000
+# Units of work for a piece.
+_PER_PIECE = 30
 
 
 def require_defined(expr: sp.Expr) -> None:
@@ -158,6 +161,7 @@ def _excludes_zero(u: sp.Expr, z: sp.Symbol) -> bool:
     while waiting:
         a, b = waiting.pop()
         done += 1
+        spend(_PER_PIECE)
         if done > _MAX_PIECES:
             return False
         middle = (a + b) / 2

@@ -22,6 +22,7 @@ from flint import fmpq, fmpq_mpoly
 
 from .. import checks
 from ..errors import DivergentError, RebatchError
+from ..exact.effort import DEFAULT_EFFORT, effort
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..language.target import Target
@@ -80,6 +81,8 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
         If the expectation is infinite.
     UndefinedFunctionError
         If g is not a real function on all of R^k: log(z), 1/z, sqrt(z), tan(z).
+    EffortSpentError
+        If it takes more work than an answer is worth: some 20 s.
     RebatchError
         If it could not be shown to exist; or `digits` is out of range.
 
@@ -103,7 +106,8 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
     if is_polynomial(target.expr, target.coordinates):
         polynomial = to_polynomial(target.expr, target.coordinates)
         return Expectation.exact(rational(polynomial_expectation(polynomial)))
-    return reading(target.expr, lambda average: average.of(average.g, digits))
+    with effort(DEFAULT_EFFORT):
+        return reading(target.expr, lambda average: average.of(average.g, digits))
 
 
 class Average:

@@ -19,12 +19,17 @@ from flint import fmpq, fmpq_mpoly
 
 from ..errors import RebatchError, TooLargeError
 from ..exact.ball import is_zero_constant
+from ..exact.effort import spend
 from ..exact.polynomial import rational
 from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
 from .thin import constant_sign, has_thin_zeros
 
 _FIRST_SLOTS = 10
 _MAX_SLOTS = 400
+# Two branches are read, expressions among them.
+_BRANCH = 3000
+# Trial division only beyond it: what is left is then one root, whose zeros show by a separation bound.
+_MAX_FACTORED = 2**80
 _KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
 _ODD_INCREASING = (sp.tanh, sp.sinh, sp.erf, sp.atan)
 
@@ -109,6 +114,7 @@ class Reader:
         step = next((j for j in algebra.used(f) if algebra.slots[j].kind == "step"), None)
         if step is None:
             return function(f, expr)
+        spend(_BRANCH)
         H = algebra.of(algebra.generators[step])
         total = algebra.constant(0)
         for indicator, value in ((H, 1), (algebra.constant(1) - H, 0)):
@@ -196,7 +202,7 @@ class Reader:
     def _radical(self, base: sp.Rational, exponent: sp.Rational) -> fmpq_mpoly:
         """Return base**exponent over roots of primes, which are independent: zeros show."""
         result = self.algebra.one
-        for prime, multiplicity in sp.factorrat(base, limit=2**20).items():
+        for prime, multiplicity in _factored(base).items():
             power = multiplicity * exponent
             whole = int(sp.floor(power))
             rest = power - whole
@@ -474,3 +480,13 @@ class Reader:
                 factor = algebra.slot(("constant", value), Slot("constant", value))
             total = total + P * factor
         return algebra.reduced(total)
+
+
+def _factored(x: sp.Rational) -> dict[sp.Integer, int]:
+    """Return prime -> power of a positive rational; of a large one a last factor may be composite."""
+    powers: dict[sp.Integer, int] = {}
+    for part, sign in ((int(x.p), 1), (int(x.q), -1)):
+        small = part <= _MAX_FACTORED
+        for prime, n in sp.factorint(part, limit=2**20, use_rho=small, use_pm1=small, use_ecm=False).items():
+            powers[sp.Integer(prime)] = powers.get(sp.Integer(prime), 0) + sign * n
+    return powers

@@ -20,8 +20,11 @@ from flint import arb, ctx, fmpq
 
 from ..errors import RebatchError
 from ..exact.ball import evaluator
+from ..exact.effort import spend
 
 _MAX_SPLITS = 4000
+# Units of work for a cell.
+_PER_CELL = 100
 # Not the middle, on which zeros like to lie.
 _SPLITS = (fmpq(31, 64), fmpq(37, 64))
 
@@ -58,6 +61,7 @@ def signs(u: sp.Expr, t: sp.Symbol, a: arb, b: arb) -> list[Cell]:
     for _ in range(_MAX_SPLITS):
         if not waiting:
             break
+        spend(_PER_CELL)
         _, _, left, right = heappop(waiting)
         sign = _sign(f(left.union(right)))
         if sign:

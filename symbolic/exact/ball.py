@@ -1,8 +1,9 @@
 """SymPy expressions as rigorous balls (Arb, through python-flint), and the sign of exact constants.
 
 A ball provably contains the value, so a ball that excludes 0 proves that a constant is not 0. That a constant *is* 0
-is proved for algebraic numbers by a separation bound: an expression of integers, + - * / and k-th roots that is not
-0 has absolute value at least 1 / (l u^(D - 1)), with u, l, D read off the expression [BFMSS01].
+is proved for algebraic numbers by a separation bound: an expression of integers, + - * /, k-th roots and cosines of
+rational multiples of pi that is not 0 has absolute value at least 1 / (l u^(D - 1)), with u, l, D read off the
+expression [BFMSS01].
 
 References
 ----------
@@ -11,7 +12,7 @@ References
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
-from math import log
+from math import log, prod
 from operator import add, attrgetter, mul
 
 import sympy as sp
@@ -204,6 +205,8 @@ def _is_algebraic(expr: sp.Expr) -> bool:
         return True
     if expr.is_Add or expr.is_Mul:
         return all(map(_is_algebraic, expr.args))
+    if isinstance(expr, sp.cos | sp.sin | sp.tan):
+        return (expr.args[0] / sp.pi).is_Rational is True
     return bool(expr.is_Pow and expr.exp.is_Rational and _is_algebraic(expr.base))
 
 
@@ -212,11 +215,9 @@ def _is_algebraic_zero(expr: sp.Expr) -> bool:
         return bool(expr == 0)
     if not _is_algebraic(expr):
         return False
-    roots: set[sp.Expr] = set()
+    roots: dict[sp.Expr, int] = {}
     log_u, log_l = _separation(expr, roots)
-    degree = 1
-    for root in roots:
-        degree *= int(root.exp.q)
+    degree = prod(roots.values())
     bits = ((degree - 1) * log_u + log_l) / log(2) + 64
     if bits > _MAX_SEPARATION_BITS:
         return False
@@ -225,19 +226,29 @@ def _is_algebraic_zero(expr: sp.Expr) -> bool:
     return bool(ball.contains(0) and ball.abs_upper() < arb(2) ** -int(bits))
 
 
-def _separation(expr: sp.Expr, roots: set[sp.Expr]) -> tuple[float, float]:
-    """Return (log u, log l) of [BFMSS01], here u and v, and collect the distinct roots."""
+def _separation(expr: sp.Expr, roots: dict[sp.Expr, int]) -> tuple[float, float]:
+    """Return (log u, log l) of [BFMSS01], here u and v, and collect the distinct roots with their degrees.
+
+    The cosine of a rational multiple of pi is one more kind of leaf: 2 cos(2 pi k / n) is an algebraic integer whose
+    conjugates are at most 2, in the field of the n-th roots of unity, of degree phi(n).
+    """
     if expr.is_Rational:
         return log(max(1, abs(int(expr.p)))), log(int(expr.q))
     if expr.is_Pow:
         u, v = _separation(expr.base, roots)
         p, q = int(expr.exp.p), int(expr.exp.q)
         if q > 1:
-            roots.add(sp.Pow(expr.base, sp.Rational(1, q), evaluate=False))
+            roots[sp.Pow(expr.base, sp.Rational(1, q), evaluate=False)] = q
             u, v = ((u + (q - 1) * v) / q, v) if u >= v else (u, ((q - 1) * u + v) / q)
         if p < 0:
             u, v = v, u
         return abs(p) * u, abs(p) * v
+    if isinstance(expr, sp.cos | sp.sin | sp.tan):
+        # With sin(x) = cos(x - pi/2) and a quotient of both in one field: 4 times the denominator serves all of them.
+        n = 4 * int((expr.args[0] / sp.pi).q)
+        field = sp.exp(2 * sp.pi * sp.I / n, evaluate=False)
+        roots[field] = int(sp.totient(n))
+        return log(2), log(2)
     bounds = [_separation(part, roots) for part in expr.args]
     if expr.is_Mul:
         return sum(u for u, _ in bounds), sum(v for _, v in bounds)

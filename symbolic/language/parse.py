@@ -22,6 +22,8 @@ MAX_NESTING = 100
 MAX_EXPONENT = 64
 MAX_HERMITE_ORDER = 64
 _MAX_NUMBER_BITS = 20_000
+# Roots and functions of longer numbers would be simplified for seconds.
+_MAX_ARGUMENT_BITS = 2_048
 _MAX_DECIMAL_EXPONENT = 300
 _MAX_DIGITS = 4_000
 _MAX_ARGUMENTS = 12
@@ -287,6 +289,8 @@ class _Reader:
                 raise self._error(f"the exponent {given} is not allowed; allowed is {allowed}", node.right)
             if base.is_zero and exponent <= 0:
                 raise self._error("zero to a power that is not positive", node)
+            if base.is_Rational and exponent.q > 1 and _bits(base) > _MAX_ARGUMENT_BITS:
+                raise self._error(f"a root of a number of over {_MAX_ARGUMENT_BITS} bits", node)
             if base.is_Rational and _bits(base) * largest > _MAX_NUMBER_BITS:
                 raise self._error(f"a number of over {_MAX_NUMBER_BITS} bits", node)
         elif not (_is_moderate(base) and _is_moderate(exponent)):
@@ -345,6 +349,8 @@ class _Reader:
         arguments = [self._expression(argument, depth + 1) for argument in node.args]
         if not all(map(_is_moderate, arguments)):
             raise self._error("a constant that is a tower of exponentials is too large", node)
+        if any(a.is_Rational and _bits(a) > _MAX_ARGUMENT_BITS for a in arguments):
+            raise self._error(f"{name} of a number of over {_MAX_ARGUMENT_BITS} bits", node)
         return function(*arguments)
 
     def _hermite(self, node: ast.Call, depth: int) -> sp.Expr:

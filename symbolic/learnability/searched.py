@@ -204,8 +204,9 @@ class SearchedReading:
     def two_values(self) -> tuple[sp.Rational, sp.Rational] | None:
         """Return the two rational values of the label, if it has no others; proved in the normal form."""
         points = np.random.default_rng(1).standard_normal((64, self.search.k))
-        values = np.unique(np.round(self.search.target(points), 9))
-        if len(values) != 2:
+        with np.errstate(all="ignore"):
+            values = np.unique(np.round(self.search.target(points), 9))
+        if len(values) != 2 or not np.all(np.isfinite(values)):
             return None
         a, b = (sp.Rational(str(v)).limit_denominator(1000) for v in values)
         g = self.search.target.expr

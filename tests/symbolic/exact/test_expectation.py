@@ -357,3 +357,35 @@ def test_answers_print_themselves():
     assert exact.to_json()["value"] == "sqrt(2)/sqrt(pi)"
     assert json.loads(json.dumps(ball.to_json()))["how"] == "enclosure"
     assert str(ball).startswith("[0.6057055096021588")
+
+
+@pytest.mark.parametrize(
+    ("text", "zero"),
+    [
+        ("cos(pi/7) - cos(2*pi/7) + cos(3*pi/7) - 1/2", True),
+        ("cos(pi/7) - cos(2*pi/7) + cos(3*pi/7) - 1/2 + 1/10^60", False),
+        ("sin(pi/9)*sin(2*pi/9)*sin(4*pi/9) - sqrt(3)/8", True),
+        ("tan(3*pi/11) + 4*sin(2*pi/11) - sqrt(11)", True),
+        ("tan(3*pi/11) + 4*sin(2*pi/11) - sqrt(11) + 1/10^50", False),
+    ],
+)
+def test_numbers_of_the_circle_are_decided(text, zero):
+    assert is_zero_constant(parse(text)) is zero
+
+
+@pytest.mark.parametrize(
+    ("text", "decimals", "json"),
+    # 1000 e^500000; E[z sign(z - 200)] = 2 phi(200); P(z > 10^6), whose logarithm is about -5e11.
+    [
+        ("z1*exp(1000*z1)", "1.74161e+217150", None),
+        ("z1*sign(z1-200)", "1.02873e-8686", 0.0),
+        ("exp(-2000)*tanh(z1)*z1", "1.56062e-869", 0.0),
+        ("abs(z1)", "0.797885", 0.7978845608028654),
+    ],
+)
+def test_numbers_beyond_floats_are_printed_and_not_called_zero_or_infinite(text, decimals, json):
+    answer = expectation(text)
+    assert answer.in_decimals() == decimals
+    assert answer.to_json()["float"] == json
+    assert answer.is_zero() is not True
+    assert ("decimal" in answer.to_json()) == (json is None or json == 0.0)
