@@ -21,6 +21,8 @@ from .thin import constant_sign
 _GRID = 2001
 _REACH = 12.0
 _MAX_PIECES = 4000
+# Polynomials with longer coefficients are not factored.
+_MAX_BITS = 1024
 # Units of work for a piece.
 _PER_PIECE = 30
 
@@ -85,6 +87,9 @@ def _polynomial_meets(u: sp.Expr, symbols: tuple[sp.Symbol, ...], need: str) -> 
 
     It changes its sign at the real zeros of its factors of odd multiplicity, and at no other place.
     """
+    numbers = u.atoms(sp.Rational)
+    if any(max(abs(int(x.p)), int(x.q)).bit_length() > _MAX_BITS for x in numbers):
+        return None
     content, factors = sp.factor_list(u, *symbols)
     squares = all(multiplicity % 2 == 0 for _, multiplicity in factors)
     if len(symbols) > 1:

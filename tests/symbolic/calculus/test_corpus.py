@@ -64,7 +64,7 @@ NAMED = [
     "sqrt(" + "7" * 4000 + ")*z1",
     "tanh(" + "7" * 3000 + "*z1)",
     "+".join(f"sin({n}*z1)" for n in range(1, 200)),
-    "(z1+z2+z3+z4+z5+z6+z7+z8)^20",
+    "(z1+z2+z3+z4+z5+z6+z7+z8)^9",
     "tan(tanh(z1*z2))^3",
     "exp(exp(exp(exp(z1))))",
     "*".join(f"abs(z1-{n})" for n in range(12)),
