@@ -1,15 +1,21 @@
 """The command `rebatch`: analyze a target, predict its overlaps, simulate, and see whether the two agree."""
 
+import errno
+import os
 import re
 import sys
+import traceback
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
 from ..symbolic.errors import RebatchError
+from . import signals
 from .commands import checks, inference, phases, report, runs, sweeps, theory
+from .terminal import write_in_any_encoding
 
+_LONGEST = 300
 app = typer.Typer(
     add_completion=False,
     help="What gradient descent learns of a target in high dimension, and what reusing a batch changes.",
@@ -32,11 +38,20 @@ for command in (
     app.command()(command)
 
 
+# What a command ends with, beside 0, 1 (theory and numbers disagree), 2 (an error of the user's) and signals.
+_OUTPUT_FAILED = 74
+_UNFORESEEN = 70
+
+
 def main() -> None:
     """Run the command; errors are one clear line and exit code 2, never a traceback."""
     warnings.showwarning = _show_warning
+    write_in_any_encoding()
+    signals.install()
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        signals.settled()
+        sys.stdout.flush()
     except RebatchError as error:
         _fail(str(error), 2)
     except typer.TyperException as error:
@@ -45,18 +60,50 @@ def main() -> None:
             message += ' (a target that begins with "-" stands after "--")'
         _fail(message, 2)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130)
+        _fail("interrupted", signals.exit_code())
+    except SystemExit as ending:
+        # The library below ends with 1 where the output is a broken pipe.
+        if isinstance(ending.__context__, OSError):
+            _fail_on_files(ending.__context__)
+        raise
     except OSError as error:
-        _fail(f"{error.filename or 'file'}: {error.strerror or error}", 2)
+        _fail_on_files(error)
     except MemoryError:
         _fail("the job does not fit in memory; a smaller d, alpha or number of neurons is needed", 2)
+    except Exception as error:
+        if os.environ.get("REBATCH_TRACEBACK"):
+            traceback.print_exc()
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(
+            f"this should not happen: {shown_line(reason)}; REBATCH_TRACEBACK=1 shows where, please report it",
+            _UNFORESEEN,
+        )
+    if signals.received():
+        _fail("interrupted: what is above was finished before", signals.exit_code())
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail_on_files(error: OSError) -> NoReturn:
+    """End with one line: 2 for a file, another code where the output itself cannot be written."""
+    if error.filename is None and (
+        isinstance(error, BrokenPipeError) or error.errno in (errno.ENOSPC, errno.EIO)
+    ):
+        # Nothing more can be written there, at the end of the process neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(f"output: {error.strerror}", _OUTPUT_FAILED)
+    _fail(f"{error.filename or 'file'}: {error.strerror or error}", 2)
+
+
+def shown_line(text: str) -> str:
+    """Return the beginning of a line that may be long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
+    signals.settled()
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)

@@ -146,15 +146,23 @@ def sweep_table(data: "xr.Dataset") -> Table:
 
 
 def trajectories_table(runs: "list[Trajectory]") -> Table:
-    """Return the mean overlaps over runs with their standard errors, and the training loss."""
-    M = np.stack([np.asarray(run.M) for run in runs])
-    mean, error = M.mean(axis=0), M.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else None
-    loss = np.mean([np.asarray(run.training_loss) for run in runs], axis=0)
-    columns = (f"M[{j + 1}, z{r + 1}]" for j in range(mean.shape[1]) for r in range(mean.shape[2]))
-    table = _table("step", "training loss", *columns)
-    for step, rows in enumerate(mean.reshape(len(mean), -1)):
-        errors = [None] * len(rows) if error is None else error[step].ravel()
-        table.add_row(str(step), f"{loss[step]:.5f}", *map(_with_error, rows, errors))
+    """Return the mean overlaps over runs with their standard errors, or the errors of one, and the training loss."""
+    from ..numeric.gathered import averaged  # noqa: PLC0415 - only this table needs it
+
+    data = averaged(runs)
+    p, k = data.sizes["neuron"], data.sizes["direction"]
+    table = _table("step", "training loss", *(f"M[{j + 1}, z{r + 1}]" for j in range(p) for r in range(k)))
+    for step, loss, here, M, errors in zip(
+        data["step"].values.tolist(),
+        data["training_loss"].values,
+        data["runs"].values,
+        data["M"].values.reshape(-1, p * k),
+        data["M_error"].values.reshape(-1, p * k),
+        strict=True,
+    ):
+        label = f"{step}" if here == len(runs) else f"{step} ({here} of {len(runs)} runs)"
+        cells = (_with_error(x, None if np.isnan(e) else e) for x, e in zip(M, errors, strict=True))
+        table.add_row(label, f"{loss:.5f}", *cells)
     return table
 
 

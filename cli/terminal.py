@@ -1,21 +1,55 @@
 """Where answers go: the terminal with its progress bar, and JSON."""
 
+import codecs
 import json
 import math
+import sys
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
-console = Console()
+from .signals import guarded
+
+# Where no person looks on a line has no end: tables are not folded, and `grep` finds every name.
+_ENDLESS = 10_000
+console = Console(width=None if sys.stdout.isatty() else _ENDLESS)
+# What an encoding without them shows for the signs that answers are written with.
+_PLAIN = {
+    "±": "+/-",
+    "…": "...",
+    "–": "-",
+    "—": "-",
+    "×": "x",
+    "√": "sqrt",
+    "≥": ">=",
+    "≤": "<=",
+    "→": "->",
+    "∞": "inf",
+}
+_PLAIN |= {"α": "alpha", "η": "eta", "λ": "lam", "σ": "sigma", "π": "pi", "Θ": "Theta", "ρ": "rho", "²": "^2"}
+
+
+def write_in_any_encoding() -> None:
+    """Let every answer and message be written, in ASCII too, and file names that are no texts."""
+    codecs.register_error("rebatch", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="rebatch")
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(x) or ascii(x)[1:-1] for x in letters), error.end
 
 
 def progress_bar(items: Any, description: str, *, show: bool) -> Any:
-    """Return the items behind a progress bar, where a person looks on."""
-    items = list(items)
+    """Return the items behind a progress bar, where a person looks on; they end when a signal comes."""
     if not (show and console.is_terminal and len(items) > 1):
-        return items
-    return track(items, description, console=console, transient=True)
+        return guarded(items)
+    return guarded(track(items, description, console=console, transient=True))
 
 
 def print_json(data: Any) -> None:

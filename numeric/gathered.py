@@ -95,6 +95,36 @@ def labels_of(run: Trajectory) -> dict[str, Any]:
     return {n: _plain(v) for n, v in given.items()}
 
 
+def averaged(runs: Sequence[Trajectory]) -> xr.Dataset:
+    """Return the means over several runs of one setting at every step, with the number of runs that have it.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        At least one; those that stopped early count where they are.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``M`` (step, neuron, direction) and ``training_loss`` (step), ``M_error``: the standard error of the mean, of
+        one run the error that its engine gives, else NaN; ``runs`` (step).
+    """
+    if len(runs) == 1:
+        data = runs[0].data
+        error = data["M_error"] if "M_error" in data else xr.full_like(data["M"], np.nan)
+        kept = data[["M", "training_loss"]].assign(
+            M_error=error, runs=("step", np.ones(data.sizes["step"], int))
+        )
+        return kept.drop_attrs()
+    pieces = [run.data[["M", "training_loss"]].drop_attrs() for run in runs]
+    data = xr.concat(pieces, "run", data_vars="all", join="outer", fill_value=np.nan)
+    there = data["training_loss"].notnull() | data["M"].notnull().any(("neuron", "direction"))
+    counts = there.sum("run")
+    # Of one run there is no spread.
+    error = (data["M"].var("run") * counts / (counts - 1).where(counts > 1) / counts) ** 0.5
+    return data.mean("run").assign(M_error=error, runs=counts)
+
+
 def _plain(value: Any) -> int | float | str:
     """Return a value as a number of Python or a text."""
     if isinstance(value, np.generic):

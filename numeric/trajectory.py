@@ -45,7 +45,7 @@ def _setting(text: str) -> Setting:
     return Setting.from_json(text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trajectory:
     """The overlaps of one run, step by step.
 
@@ -108,6 +108,11 @@ class Trajectory:
             )
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trajectory) and bool(self.data.identical(other.data))
+
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def M(self) -> xr.DataArray:
         """Overlaps with the index directions, M = W W*^T / d, shape (steps + 1, p, k)."""
@@ -169,7 +174,11 @@ class Trajectory:
         ------
         RebatchError
             With the reason.
+        KeyboardInterrupt
+            If that was Ctrl-C: whoever needs all steps is interrupted, too.
         """
+        if self.interrupted:
+            raise KeyboardInterrupt
         if self.stopped:
             raise RebatchError(f"{self.setting}: {self.stopped}")
 

@@ -43,7 +43,7 @@ _DEPENDENT = 1e-10
 _SURE = 6.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Joint:
     """One test of all overlaps together.
 
@@ -74,7 +74,7 @@ class Joint:
         return text + (f"; {self.left_out} entries left out: heavy tails" if self.left_out else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Agreement:
     """A prediction beside the mean over runs.
 

@@ -42,7 +42,7 @@ _FEWEST, _MOST, _DIMENSIONS_IN_ALL = 300, 1000, 40_000_000
 _CONSTANT = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slope:
     """A fitted exponent s in c d^s, with its standard error."""
 
@@ -53,7 +53,7 @@ class Slope:
         return f"{self.value:.3f} ± {self.error:.3f}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Convergence:
     """What was measured at every dimension.
 
@@ -141,7 +141,7 @@ def convergence(
         )
     with silent_stops():
         limit = simulate(setting, "limit", seed=seed)
-        if limit.data.attrs["rule"] == "sobol":
+        if limit.data.attrs["rule"] == "sobol" and not limit.stopped:
             limit = simulate(setting, "limit", seed=seed, points=2**17)
     limit.require_all_steps()
     M = limit.M.values[-1]
@@ -186,6 +186,7 @@ def _enough_runs(setting: Setting, dimensions: Sequence[int], seed: int) -> list
     """Return how many runs the control variates need at each dimension, or more where runs are short."""
     with silent_stops():
         run = simulate(setting, d=min(dimensions), seed=seed, draws=True)
+    run.require_all_steps()
     count = len(_averages(run.data["normals"].values, run.data["numbers"].values))
     if _controlled(setting):
         count += setting.neurons * setting.k + 1

@@ -89,6 +89,8 @@ def _signals(setting: Setting, units: Array, seed: int, threads: int | None) -> 
                 replace(setting, reuse=reuse), "limit", seed=seed, threads=threads, points=_SURVEY_POINTS,
                 scrambles=_SURVEY_SCRAMBLES, rule="sobol",
             )  # fmt: skip
+        if limit.interrupted:
+            raise KeyboardInterrupt
         if limit.stopped:
             return None
         M, error = limit.M.values[-1, 0], limit.data["M_error"].values[-1, 0]

@@ -55,7 +55,7 @@ _PREDICTION_POINTS = 2**17
 _OUTLIER_LEVEL = 1e-5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """One verdict on one direction, and what runs at several d show of it.
 
@@ -125,7 +125,7 @@ class Check:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LearnabilityCheck:
     """Every direction under both ways to use data, and one statement about all.
 
@@ -317,6 +317,8 @@ def learnability(
         for e, s in enumerate(experiments)
         for reuse in (True, False)
     }
+    if any(run.interrupted for run in limits.values()):
+        raise KeyboardInterrupt
     tests = sum({"learned": 1, "hidden": 2, "undecided": 0}[claim] for _, _, claim, _ in claims)
     checks = []
     for number, reuse, claim, reason in claims:
@@ -387,6 +389,8 @@ def _measured(
             seed=own,
             threads=threads,
         )
+        if trajectory.interrupted:
+            raise KeyboardInterrupt
         if trajectory.stopped:
             raise RebatchError(f"{experiments[e]}, d = {d}: {trajectory.stopped}")
         values[e, reuse][int(np.searchsorted(sizes, d)), run] = units @ trajectory.M.values[-1, 0]

@@ -116,7 +116,7 @@ def reuse_scaling(
         loss="correlation",
     )
     basis = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in directions])
-    threshold = _overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
+    threshold = _finished_overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
     if threshold < _LEAST_OVERLAP:
         raise RebatchError(
             f"in the limit the overlap at alpha = {alpha:g}, eta = {setting.eta:.3g} is {threshold:.2g}, too small "
@@ -170,7 +170,7 @@ def reuse_scaling(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReuseScaling:
     """The sample size that a reused batch needs, at several dimensions.
 

@@ -174,7 +174,7 @@ def judged(
     return Scaling(plan, d, replicas, seed, times, budget, median, low, high, fit, false_alarm, interrupted)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scaling:
     """Weak-recovery times at several dimensions beside their law.
 

@@ -1,5 +1,6 @@
 """Runs of the dynamics: `simulate` and `demo`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,9 @@ from ..options import (
     WeightDecay,
     readout_from,
     start_from,
+    text_of,
 )
+from ..signals import require_quiet, settled
 from ..terminal import console, print_json, progress_bar
 from .theory import analyze
 
@@ -64,6 +67,7 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Run gradient descent in high dimension and show the overlaps step by step."""
+    from ...numeric.machine.files import require_writable
     from ...numeric.setting import STARTS, Setting
     from ...numeric.simulate import simulate as run_engine
     from ...verify.agreement import agreement
@@ -72,6 +76,8 @@ def simulate(
     if figure is not None:
         from ..figures import agreement_figure, require_format, save
 
+    if out is not None:
+        require_writable(out, "--out")
     if out is not None and runs != 1:
         raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
     if compare and (runs < 3 or engine not in ("lazy", "dense")):
@@ -81,7 +87,7 @@ def simulate(
             raise RebatchError("--figure draws limit and runs; give --compare too")
         require_format(figure)
     setting = Setting(
-        target=target,
+        target=text_of(target),
         activation=activation,
         neurons=neurons,
         alpha=alpha,
@@ -101,13 +107,21 @@ def simulate(
     )
     if d is None and engine == "lazy":
         d = 100_000
-    results = [
-        run_engine(setting, engine, d=d, seed=s)
-        for s in progress_bar(range(seed, seed + runs), "simulating", show=not as_json)
-    ]
+    results = []
+    try:
+        for s in progress_bar(range(seed, seed + runs), "simulating", show=not as_json):
+            results.append(run_engine(setting, engine, d=d, seed=s))
+        held = agreement(run_engine(setting, "limit", seed=0), results) if compare else None
+        require_quiet()
+    except KeyboardInterrupt:
+        settled()
+        # The run that was cut short is shown where it is the only one.
+        results, held, figure = [run for run in results if not run.interrupted] or results, None, None
+        if not results:
+            raise
+        print(f"interrupted: {len(results)} of {runs} runs are shown, nothing is compared", file=sys.stderr)
     if out is not None:
         results[0].save(out)
-    held = agreement(run_engine(setting, "limit", seed=0), results) if compare else None
     if held is not None and figure is not None:
         save(agreement_figure(held), figure)
     if as_json:
@@ -122,6 +136,7 @@ def simulate(
                         "stopped": run.stopped,
                         "step": run.data.step.values.tolist(),
                         "M": run.M.values.tolist(),
+                        **({"M_error": run.data["M_error"].values.tolist()} if "M_error" in run.data else {}),
                         "Q": run.Q.values.tolist(),
                         "training_loss": run.training_loss.values.tolist(),
                     }

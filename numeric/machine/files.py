@@ -31,6 +31,8 @@ def require_writable(path: str | os.PathLike[str], name: str = "file") -> Path:
         if not isinstance(given, str) or not given:
             raise TypeError
         destination = Path(os.path.realpath(given))
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(given)
         # What /dev/stdout leads to may have no name any more.
         if os.path.exists(given) and not destination.is_file():
             what = "a folder" if destination.is_dir() else "a device"
@@ -73,6 +75,13 @@ def _require_folder(folder: Path, name: str) -> None:
         raise RebatchError(f"{name}: {str(folder)!r} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise RebatchError(f"{name}: the folder {str(folder)!r} cannot be written to")
+    # Rights are one thing, a file system that takes no files another.
+    try:
+        handle, partial = _open_partial(folder)
+    except OSError as error:
+        raise RebatchError(f"{name}: the folder {str(folder)!r}: {error.strerror}") from None
+    os.close(handle)
+    partial.unlink(missing_ok=True)
 
 
 def refused(path: Any, error: Exception, name: str = "file") -> RebatchError:

@@ -10,6 +10,7 @@ References
 [BFMSS01] Burnikel, Funke, Mehlhorn, Schirra, Schmitt, "A separation bound for real algebraic expressions", ESA 2001.
 """
 
+import copyreg
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from math import log, prod
@@ -254,3 +255,25 @@ def _separation(expr: sp.Expr, roots: dict[sp.Expr, int]) -> tuple[float, float]
         return sum(u for u, _ in bounds), sum(v for _, v in bounds)
     total_l = sum(v for _, v in bounds)
     return max(u - v for u, v in bounds) + total_l + log(len(bounds)), total_l
+
+
+def _arb(mid: tuple[int, int] | str, rad: tuple[int, int] | str) -> arb:
+    """Return the ball of these bits: the precision of the moment does not round them."""
+    return arb(mid, rad)
+
+
+def _acb(real: arb, imag: arb) -> acb:
+    return acb(real, imag)
+
+
+def _bits(value: arb) -> tuple[int, int] | str:
+    """Return an exact number as its bits, or as a text where it is infinite or none."""
+    if value.is_finite():
+        mantissa, exponent = value.man_exp()
+        return int(mantissa), int(exponent)
+    return "inf" if value > 0 else "-inf" if value < 0 else "nan"
+
+
+# Balls travel to other processes, and copies are made of answers that hold them; the library says of neither how.
+copyreg.pickle(arb, lambda ball: (_arb, (_bits(ball.mid()), _bits(ball.rad()))))
+copyreg.pickle(acb, lambda ball: (_acb, (ball.real, ball.imag)))

@@ -5,8 +5,9 @@ of the coordinates is named they are independent with that law (theory, 13).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -131,6 +132,10 @@ class Target:
     @cached_property
     def _compiled(self) -> Callable[..., NDArray[np.float64]]:
         return compiled(self.expr, self.coordinates)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what defines the target; what was compiled of it is compiled again where it is needed."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __str__(self) -> str:
         return self.text
