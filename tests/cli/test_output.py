@@ -105,10 +105,11 @@ def test_an_error_of_a_file_is_one_of_the_users(monkeypatch, capsys):
     assert "figure.png: No space" in capsys.readouterr().err
 
 
+OVERLAP = ["overlap", "tanh(z1)", "-s", "relu", "--alpha", "2", "--eta", "0.1"]
 LONG = {
     "simulate": [*RUN[:-1], "200000", "--steps", "4", "--runs", "60", "--compare"],
     "verify": ["verify", "z1 + He(3, z2)"],
-    "overlap": [*["overlap", "tanh(z1)", "-s", "relu", "--alpha", "2", "--eta", "0.1", "--runs", "60", "--figure", "o.png"]],
+    "overlap": [*OVERLAP, "--runs", "60", "--figure", "o.png"],
     "demo": ["demo", "--runs", "300", "--figure", "o.png"],
     "scaling": ["scaling", "He(3, z)"],
     "converge": ["converge"],
