@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from rebatch import RebatchError, expectation
-from rebatch.symbolic.calculus.cubature import cubature
+from rebatch.symbolic.calculus.cubature import _unresolved, cubature
 from rebatch.symbolic.exact.known import How
 from rebatch.symbolic.language.symbols import coordinate
 
@@ -117,3 +117,11 @@ def test_what_is_not_known_prints_no_number():
     assert unknown.to_json()["error"] is None
     assert (unknown + answer).error == np.inf
     assert (unknown * 0).is_zero() is True
+
+
+def test_values_that_alternate_on_a_grid_are_unresolved_and_smooth_ones_are_not():
+    x = np.arange(100.0)
+    smooth = np.exp(-((x[:, None] - 50) ** 2 + (x[None] - 50) ** 2) / 200)
+    assert _unresolved(smooth) < 1e-6 * smooth.sum()
+    noise = smooth * np.cos(1e4 * np.outer(x, x))
+    assert _unresolved(noise) > 0.3 * np.abs(noise).sum()

@@ -134,3 +134,28 @@ def test_expectations_with_kinks_without_a_slope_are_finite(text, value):
 def test_a_number_beyond_floating_point_is_refused():
     with pytest.raises(RebatchError, match="beyond floating point"):
         Target("exp(10^6)*z1")(np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "f"),
+    [
+        ("gelu(z1)", lambda t: t * mpmath.ncdf(t)),
+        ("1 - erf(z1)", mpmath.erfc),
+        ("1 + tanh(z1)", lambda t: 2 / (1 + mpmath.exp(-2 * t))),
+        ("3 - 3*exp(z1/10^9)", lambda t: -3 * mpmath.expm1(t / 10**9)),
+        ("sinh(z1)*exp(-z1^2)", lambda t: mpmath.sinh(t) * mpmath.exp(-(t**2))),
+    ],
+)
+def test_tails_keep_their_relative_accuracy(text, f):
+    z = np.array([-9.0, -2.5, -1e-9, 0.3, 1.5, 9.0])
+    values = Target(text)(z[:, None])
+    with mpmath.workdps(40):
+        assert values == pytest.approx([float(f(mpmath.mpf(x))) for x in z], rel=1e-12)
+
+
+def test_a_closed_step_is_zero_whatever_is_behind_it():
+    values = compiled(parse("heaviside(-z1)*exp(800*z1)"), (z1,))(np.array([-0.001, 2.0]))
+    assert values == pytest.approx([np.exp(-0.8), 0])
+    root = compiled(sp.Heaviside(z1) * z1 ** sp.Rational(1, 3), (z1,))
+    with np.errstate(invalid="ignore"):
+        assert root(np.array([-8.0, 8.0])) == pytest.approx([0, 2])
