@@ -27,6 +27,7 @@ for command in (
     theory.overlap,
     phases.phases,
     inference.threshold,
+    inference.ceiling,
     runs.simulate,
     runs.demo,
     sweeps.sweep,

@@ -6,6 +6,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from ..numeric.inference.ceiling import Ceiling
 from ..numeric.inference.threshold import alpha_curve
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.thresholds.answers import Threshold
@@ -58,6 +59,52 @@ def noise_figure(answer: Threshold) -> Figure:
         ylabel=r"samples per dimension $\alpha_c$",
     )
     panel.set_ylim(bottom=0.5 * float(np.min(alphas)), top=2 * float(np.max(alphas)))
+    panel.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def ceiling_table(answer: Ceiling) -> Table:
+    """Return the cosines at every number of products, with the step sizes that were best."""
+    table = _table("products with X", "best possible", "one batch, reused", "eta", "fresh batches", "eta")
+    rows = zip(
+        answer.products,
+        answer.best,
+        answer.reused,
+        answer.eta_reused,
+        answer.fresh,
+        answer.eta_fresh,
+        strict=True,
+    )
+    for count, best, reused, eta, fresh, eta_fresh in rows:
+        cells = (
+            f"{best:.3f}",
+            f"{reused:.3f}",
+            "" if np.isnan(eta) else f"{eta:.3g}",
+            f"{fresh:.3f}",
+            "" if np.isnan(eta_fresh) else f"{eta_fresh:.3g}",
+        )
+        table.add_row(str(count), *cells)
+    table.caption = "fresh batches take alpha d new samples at every step"
+    return table
+
+
+def ceiling_figure(answer: Ceiling) -> Figure:
+    """Return the cosines against the number of products with X."""
+    figure = Figure(figsize=(5.2, 3.8), layout="constrained")
+    panel = figure.subplots()
+    curves = (
+        ("C2", "s-", answer.best, "best first-order method (message passing)"),
+        ("C0", "o-", answer.reused, "descent, one batch reused"),
+        ("C1", "o--", answer.fresh, "descent, fresh batches"),
+    )
+    for color, line, cosine, name in curves:
+        panel.plot(answer.products, cosine, line, color=color, markersize=4, label=name)
+    panel.set(
+        xlabel=r"products with $X$ or $X^\top$",
+        ylabel="cosine with the hidden direction",
+        ylim=(-0.02, 1.02),
+        title=rf"$\alpha$ = {answer.alpha:g}, step size tuned at every point",
+    )
     panel.legend(frameon=False, fontsize="small")
     return figure
 

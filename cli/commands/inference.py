@@ -1,4 +1,4 @@
-"""What the best algorithms reach: `threshold`."""
+"""What the best algorithms reach: `threshold` and `ceiling`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ..options import AsJson, TargetOrName, text_of
+from ..options import AsJson, NoiseStd, TargetOrName, readout_from, text_of
 from ..terminal import console, print_json
 
 
@@ -47,3 +47,47 @@ def threshold(
     )
     for note in answer.notes():
         console.print(note, highlight=False)
+
+
+def ceiling(
+    target: TargetOrName,
+    alpha: Annotated[float, typer.Option(help="Samples per dimension.")] = 2.0,
+    steps: Annotated[int, typer.Option(help="Steps of each method, two products with X each.")] = 6,
+    activation: Annotated[
+        str, typer.Option("--activation", "-s", help="Of the one neuron that descends.")
+    ] = "relu",
+    etas: Annotated[
+        str | None, typer.Option(help="Step sizes that descent is tuned over, numbers with commas between.")
+    ] = None,
+    noise_std: NoiseStd = 0.0,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the cosines against the number of products.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the limit of descent.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How close descent comes to the best first-order method at equal numbers of products with the data."""
+    from ...numeric.inference.ceiling import ETAS
+    from ...numeric.inference.ceiling import ceiling as ceiling_of
+    from ...symbolic.language.target import Target
+    from ..thresholds import ceiling_figure, ceiling_table
+
+    if figure is not None:
+        from ..figures import require_format
+
+        require_format(figure)
+    learned = Target(text_of(target), noise_std=noise_std)
+    tried = ETAS if etas is None else [float(x) for x in readout_from(etas) or []]
+    answer = ceiling_of(learned, alpha=alpha, steps=steps, activation=activation, etas=tried, seed=seed)
+    if figure is not None:
+        from ..figures import save
+
+        save(ceiling_figure(answer), figure)
+    if as_json:
+        print_json(answer.to_json())
+        return
+    console.print(
+        f"[bold]y = {escape(learned.text)}[/], alpha = {alpha:g}, {escape(activation)}", highlight=False
+    )
+    console.print(ceiling_table(answer))
+    console.print(answer.statement(), highlight=False)

@@ -68,7 +68,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """A monotone piece of a branch on (a, b), with g tabulated for starting values."""
 
     branch: Branch
@@ -79,15 +79,17 @@ class _Piece:
 
     @property
     def low(self) -> float:
+        """The lowest label on it."""
         return float(min(self.y[0], self.y[-1]))
 
     @property
     def high(self) -> float:
+        """The highest label on it."""
         return float(max(self.y[0], self.y[-1]))
 
 
 @dataclass(frozen=True)
-class _Atom:
+class Atom:
     """A flat piece: the label is `value` on (a, b)."""
 
     branch: Branch
@@ -111,10 +113,10 @@ def second_moments(branches: Sequence[Branch]) -> tuple[Array, float]:
     TooManyPiecesError
         If there are too many pieces.
     """
-    pieces: list[_Piece] = []
-    atoms: list[_Atom] = []
+    pieces: list[Piece] = []
+    atoms: list[Atom] = []
     for branch in branches:
-        _split(branch, pieces, atoms)
+        split(branch, pieces, atoms)
     if len(pieces) > _MAX_PIECES:
         raise TooManyPiecesError
     still = _atoms(atoms)
@@ -126,7 +128,7 @@ def second_moments(branches: Sequence[Branch]) -> tuple[Array, float]:
     return np.asarray(matrix), error
 
 
-def _split(branch: Branch, pieces: list[_Piece], atoms: list[_Atom]) -> None:
+def split(branch: Branch, pieces: list[Piece], atoms: list[Atom]) -> None:
     """Cut a branch at its breaks and at the zeros of its slope."""
     inside = sorted({x for x in branch.breaks if -REACH < x < REACH})
     ends = [-REACH, *inside, REACH]
@@ -142,7 +144,7 @@ def _split(branch: Branch, pieces: list[_Piece], atoms: list[_Atom]) -> None:
         value = np.broadcast_to(branch.value(inner), t.shape)
         scale = max(1.0, float(np.abs(value).max()))
         if float(np.ptp(value)) <= _FLAT * scale:
-            atoms.append(_Atom(branch, a, b, float(value[len(t) // 2])))
+            atoms.append(Atom(branch, a, b, float(value[len(t) // 2])))
             continue
         cuts = _zeros_of_slope(branch.slope, inner, slope)
         places = [a, *cuts, b]
@@ -156,7 +158,7 @@ def _split(branch: Branch, pieces: list[_Piece], atoms: list[_Atom]) -> None:
             # What is not monotone in the table is rounding.
             y = (np.maximum if y[-1] > y[0] else np.minimum).accumulate(y)
             if y[-1] != y[0]:
-                pieces.append(_Piece(branch, left, right, s, y))
+                pieces.append(Piece(branch, left, right, s, y))
 
 
 @cache
@@ -181,7 +183,7 @@ def _zeros_of_slope(slope: Function, t: Array, values: Array) -> list[float]:
     return sorted({*((low + high) / 2).tolist(), *t[touching].tolist()})
 
 
-def _atoms(atoms: Sequence[_Atom]) -> list[Array]:
+def _atoms(atoms: Sequence[Atom]) -> list[Array]:
     """Return mass and moments of every level at which something is flat."""
     levels: dict[float, Array] = {}
     for atom in atoms:
@@ -190,7 +192,7 @@ def _atoms(atoms: Sequence[_Atom]) -> list[Array]:
     return [moments for moments in levels.values() if moments[0] > 0]
 
 
-def _smooth_part(pieces: Sequence[_Piece], nodes: int) -> tuple[Array, float]:
+def _smooth_part(pieces: Sequence[Piece], nodes: int) -> tuple[Array, float]:
     """Return the integral of N N^T / N_1 over all levels, and its mass."""
     if not pieces:
         return np.zeros((1, 1)), 0.0
@@ -217,10 +219,10 @@ def _distinct(levels: list[float]) -> list[float]:
     return kept
 
 
-def _over_interval(active: Sequence[_Piece], low: float, high: float, nodes: int) -> tuple[Array, float]:
+def _over_interval(active: Sequence[Piece], low: float, high: float, nodes: int) -> tuple[Array, float]:
     """Integrate m m^T over low < y < high along each root: where roots merge, only weights in m are uncertain."""
-    x, w = _clustered(nodes)
-    ends = [_roots(piece, np.array([low, high])) for piece in active]
+    x, w = clustered(nodes)
+    ends = [roots_of(piece, np.array([low, high])) for piece in active]
     along = [a + (b - a) * x for a, b in ends]
     y = np.concatenate(
         [np.broadcast_to(p.branch.value(t), t.shape) for p, t in zip(active, along, strict=True)]
@@ -228,7 +230,7 @@ def _over_interval(active: Sequence[_Piece], low: float, high: float, nodes: int
     N: Array = np.zeros(())
     mass = []
     for i, (piece, t, (a, b)) in enumerate(zip(active, along, ends, strict=True)):
-        root = _roots(piece, y)
+        root = roots_of(piece, y)
         root[i * nodes : (i + 1) * nodes] = t
         slope = np.abs(np.broadcast_to(piece.branch.slope(root), root.shape))
         density = piece.branch.weight * _phi(root) / np.maximum(slope, _LEAST_SLOPE)
@@ -244,7 +246,7 @@ def _with_mass(branch: Branch, t: Array) -> Array:
     return np.concatenate([basic[:1], branch.features(basic)])
 
 
-def _roots(piece: _Piece, y: Array) -> Array:
+def roots_of(piece: Piece, y: Array) -> Array:
     """Return t in the piece with g(t) = y: a bracket from a table, then Newton's steps inside it."""
     up = 1.0 if piece.y[-1] > piece.y[0] else -1.0
     table, wanted = up * piece.y, up * y
@@ -274,7 +276,7 @@ def _phi(t: Array | float) -> Array:
 
 
 @cache
-def _clustered(nodes: int) -> tuple[Array, Array]:
+def clustered(nodes: int) -> tuple[Array, Array]:
     """Return nodes and weights on (0, 1): Gauss-Legendre in s, x the smoothstep of degree 7 of s."""
     s, w = np.polynomial.legendre.leggauss(nodes)
     s, w = (s + 1) / 2, w / 2

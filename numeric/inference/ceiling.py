@@ -1,0 +1,183 @@
+"""How close descent comes to the best possible: cosines against products with the data (theory, 9).
+
+A step of gradient descent and a step of message passing both take one product with X and one with its
+transpose. Among all methods with as many products, Bayes-optimal message passing has the largest overlap
+(Celentano, Montanari, Wu 2020), so its state evolution is the ceiling; descent is that of one neuron in the
+limit d -> infinity, its step size tuned for every number of steps over a grid.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...symbolic.errors import RebatchError
+from ...symbolic.language.target import Target
+from ..engines.descent import silent_stops
+from ..setting import Setting
+from ..simulate import simulate
+from .state_evolution import state_evolution
+
+Array = NDArray[np.float64]
+ETAS = tuple(float(x) for x in np.geomspace(0.02, 5.0, 9))
+_SAMPLES = 1 << 13
+_SCRAMBLES = 4
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Cosines with the hidden direction after 0, 1, … steps of each method.
+
+    Attributes
+    ----------
+    target : Target
+    alpha : float
+    activation : str
+    best : ndarray, shape (steps + 1,)
+        Bayes-optimal message passing: no first-order method has more.
+    reused, fresh : ndarray, shape (steps + 1,)
+        Gradient descent on one batch of alpha d samples, and on a new one at every step.
+    eta_reused, eta_fresh : ndarray, shape (steps + 1,)
+        The step sizes that were best for each number of steps; nan for none.
+    etas : tuple of float
+        The grid.
+    """
+
+    target: Target
+    alpha: float
+    activation: str
+    best: Array
+    reused: Array
+    fresh: Array
+    eta_reused: Array
+    eta_fresh: Array
+    etas: tuple[float, ...]
+
+    @property
+    def products(self) -> NDArray[np.int64]:
+        """The products with X or its transpose after each number of steps."""
+        return 2 * np.arange(len(self.best))
+
+    @property
+    def efficiency(self) -> float | None:
+        """The share of the ceiling that two steps on one batch reach; None where the ceiling is 0."""
+        return float(self.reused[2] / self.best[2]) if self.best[2] > _VISIBLE else None
+
+    def statement(self) -> str:
+        """Return the one number in a sentence."""
+        if self.efficiency is None:
+            return (
+                "no method reaches anything in a finite number of products from no knowledge: from a random start it "
+                "takes of order log d steps above the threshold"
+            )
+        return (
+            f"two steps on one batch reach {100 * self.efficiency:.0f}% of the cosine that any first-order method "
+            f"can with as many products ({self.reused[2]:.3f} of {self.best[2]:.3f})"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the curves as JSON-ready data."""
+        return {
+            "target": self.target.text,
+            "alpha": self.alpha,
+            "activation": self.activation,
+            "products": self.products.tolist(),
+            "ceiling": self.best.tolist(),
+            "reused": self.reused.tolist(),
+            "one_pass": self.fresh.tolist(),
+            "eta_reused": self.eta_reused.tolist(),
+            "eta_one_pass": self.eta_fresh.tolist(),
+            "etas": list(self.etas),
+            "efficiency": self.efficiency,
+        }
+
+
+# A cosine below it is that of the start, 0.003, with what few steps make of it.
+_VISIBLE = 0.05
+
+
+def ceiling(
+    target: Target | str,
+    *,
+    alpha: float = 2.0,
+    steps: int = 6,
+    activation: str = "relu",
+    etas: Sequence[float] = ETAS,
+    seed: int = 0,
+) -> Ceiling:
+    """Return the cosines of descent, tuned over its step size, beside those of the best first-order method.
+
+    Parameters
+    ----------
+    target : Target or str
+        Of one direction; label noise counts.
+    alpha : float
+        Samples per dimension.
+    steps : int
+        At least 2.
+    activation : str
+        Of the one neuron, which descends the correlation loss.
+    etas : sequence of float
+        Step sizes; for each number of steps the one with the largest cosine counts.
+    seed : int
+
+    Raises
+    ------
+    RebatchError
+        If an argument is out of range, or the target has not one direction.
+    """
+    target = Target(target)
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+        raise RebatchError(f"steps = {steps!r}; allowed are integers >= 2")
+    if not len(etas):
+        raise RebatchError("no step size; allowed is one or more")
+    best = state_evolution(target, alpha, steps=steps).cosine
+    reused, fresh = (
+        _tuned(target, alpha, steps, activation, etas, seed, reuse=reuse) for reuse in (True, False)
+    )
+    return Ceiling(
+        target,
+        float(alpha),
+        activation,
+        best,
+        reused[0],
+        fresh[0],
+        reused[1],
+        fresh[1],
+        tuple(map(float, etas)),
+    )
+
+
+def _tuned(
+    target: Target,
+    alpha: float,
+    steps: int,
+    activation: str,
+    etas: Sequence[float],
+    seed: int,
+    *,
+    reuse: bool,
+) -> tuple[Array, Array]:
+    """Return the largest cosine at every step over the step sizes, and where it is reached."""
+    curves = np.zeros((len(etas), steps + 1))
+    for row, eta in zip(curves, etas, strict=True):
+        setting = Setting(
+            target=target,
+            activation=activation,
+            alpha=alpha,
+            eta=float(eta),
+            steps=steps,
+            loss="correlation",
+            readout=[1.0],
+            reuse=reuse,
+        )
+        with silent_stops():
+            run = simulate(setting, "limit", seed=seed, points=_SAMPLES, scrambles=_SCRAMBLES, rule="sobol")
+        M, Q = np.asarray(run.M)[:, 0], np.asarray(run.Q)[:, 0, 0]
+        # A run that diverged keeps the steps before.
+        row[: len(M)] = np.linalg.norm(M, axis=1) / np.sqrt(Q)
+    where = curves.argmax(axis=0)
+    best = curves.max(axis=0)
+    return best, np.where(best > 0, np.asarray(etas, float)[where], np.nan)
