@@ -73,7 +73,7 @@ def samples_table(analysis: Analysis) -> Table:
     """Return what each algorithm needs."""
     table = _table("algorithm", "learns", "needs", "how known", "reference")
     for need in analysis.samples.values():
-        table.add_row(need.algorithm, need.learns, f"[bold]{need}[/]", str(need.how), need.reference)
+        table.add_row(need.algorithm, need.learns, f"[bold]{need}[/]", str(need.how), escape(need.source))
     return table
 
 

@@ -99,7 +99,7 @@ def what_theory_says(target: Target) -> Section:
             ),
             Table(
                 ("algorithm", "learns", "needs", "how known", "reference"),
-                [(n.algorithm, n.learns, str(n), str(n.how), n.reference) for n in known.samples.values()],
+                [(n.algorithm, n.learns, str(n), str(n.how), n.source) for n in known.samples.values()],
             ),
         ),
     )

@@ -9,9 +9,12 @@ class How(StrEnum):
 
     ========== =============================================================================
     EXACT      computed in exact arithmetic: a reader can redo it by hand
-    THEOREM    follows from a published theorem whose hypotheses were checked exactly
+    THEOREM    follows from a published theorem; what it asks of the target was checked
+               exactly, and what it asks of an algorithm is stated beside it
     ENCLOSURE  a ball that provably contains the value, and excludes the alternative
     NUMERIC    floating point with a stated tolerance; evidence, not proof
+    CONJECTURE a published conjecture or heuristic, true of no target by proof: weaker than
+               any number that was computed for this one
     UNDECIDED  the search ended without an answer; what was searched is stated beside it
     ========== =============================================================================
     """
@@ -20,6 +23,7 @@ class How(StrEnum):
     THEOREM = "theorem"
     ENCLOSURE = "enclosure"
     NUMERIC = "numeric"
+    CONJECTURE = "conjecture"
     UNDECIDED = "undecided"
 
 

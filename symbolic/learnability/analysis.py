@@ -139,13 +139,13 @@ class Analysis:
         if self.reuse_staircase.capped:
             lines.append(f"reuse: powers beyond y^{self.reuse_staircase.max_power} were too large to try")
         for need in self.samples.values():
-            lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) [{need.reference}]")
+            lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) {need.source}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Return the tables of the analysis for a notebook."""
         exponents = [(n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()]
-        needs = [(n.algorithm, n.learns, str(n), str(n.how), n.reference) for n in self.samples.values()]
+        needs = [(n.algorithm, n.learns, str(n), str(n.how), n.source) for n in self.samples.values()]
         proofs = [(in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step]
         return "".join(
             (

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..exact.known import How, worst
+from ..exact.known import How
 from ..exact.subspace import Vector, in_words
 from ..language.target import Target
 from .analysis import Analysis
@@ -25,7 +25,7 @@ from .answers import Exponent
 from .direction_verdict import DirectionVerdict
 from .product_answers import NO_ROTATION, CoordinateLeap, Fourier
 from .reading import read_product
-from .samples import SampleComplexity
+from .samples import SampleComplexity, at_exponent, online_power, two_steps
 from .verdict import verdict_of
 
 ABSENT = {
@@ -79,7 +79,7 @@ class ProductAnalysis(Analysis):
         return {
             "online_sgd": _online("first direction", self.information_exponent),
             "online_sgd_all": _online("all directions", self.leap),
-            "reuse": _reuse(reached, any(v.verdict == "undecided" for v in self.two_step), self.dimension),
+            "reuse": two_steps(reached, sum(v.verdict == "undecided" for v in self.two_step), self.dimension),
             "statistical_queries": _queries("all, adaptive", self.statistical_leap),
             "nonadaptive_queries": _queries("all, at once", self.cover),
         }
@@ -136,24 +136,19 @@ def _order(leap: CoordinateLeap, direction: Vector) -> str:
 
 
 def _online(learns: str, exponent: Exponent) -> SampleComplexity:
-    if exponent.value is None:
-        return SampleComplexity("online SGD", learns, None, How.UNDECIDED, "A23")
-    power = Fraction(max(exponent.value - 1, 1))
-    return SampleComplexity("online SGD", learns, power, exponent.how, "A23", exponent.value == 2)
-
-
-def _reuse(reached: list[How], undecided: bool, dimension: int) -> SampleComplexity:
-    name, learns = "two steps, one batch", f"{len(reached)} of {dimension}"
-    if reached:
-        return SampleComplexity(name, learns, Fraction(1), worst([How.THEOREM, *reached]), "D24")
-    return SampleComplexity(name, learns, None, How.UNDECIDED if undecided else How.THEOREM, "D24")
+    source = "main conjecture: time d^max(leap, 2) up to logarithms, stated for uniform signs; here for these inputs"
+    return at_exponent(
+        exponent, How.CONJECTURE, ("online SGD", learns), online_power(exponent), ("A23", source),
+        logarithm=exponent.value == 2,
+    )  # fmt: skip
 
 
 def _queries(learns: str, exponent: Exponent) -> SampleComplexity:
-    name = "statistical queries"
-    if exponent.value is None:
-        return SampleComplexity(name, learns, None, How.UNDECIDED, "JMS24", unit="queries")
-    return SampleComplexity(name, learns, Fraction(exponent.value), exponent.how, "JMS24", unit="queries")
+    source = "theorem: the number of queries at a fixed tolerance, on product inputs; not of descent"
+    return at_exponent(
+        exponent, How.THEOREM, ("statistical queries", learns), Fraction(exponent.value or 0), ("JMS24", source),
+        unit="queries",
+    )  # fmt: skip
 
 
 def analyze_product(target: Target, max_order: int) -> ProductAnalysis:

@@ -1,26 +1,37 @@
 """How many samples each algorithm needs, as a power of the dimension d, from the exponents of the target.
 
-============================ ============================= ==================================
-online SGD, first direction  d^max(IE - 1, 1)              d log d at IE = 2       [BA21]
-online SGD, all directions   d^max(L - 1, 1)               L the isotropic leap    [A23]
-one giant batch, one step    d^IE                          the directions of order IE [D23]
-giant batches, all           d^L                           a batch for each step   [D23]
-two steps on one batch       d                             what two steps reach    [D24]
-population gradient flow     time 1, log d, d^(IE/2 - 1)   from dm/dt ~ m^(IE - 1) [BA21]
-statistical queries          d^max(GL / 2, 1)              GL the generative leap  [DPLB24], [DLB25]
-============================ ============================= ==================================
+What is said of an algorithm is at best a theorem of a paper, on top of an exponent that is known as well as it says:
 
-The flow starts at an overlap m of order d^(-1/2) and leaves it in a time that the integral of m^(1 - IE) dm gives.
+============================ =========================== =========================================================
+online SGD, first direction  d^max(IE - 1, 1)            theorem [BA21] for one direction and one neuron on the
+                             d log d at IE = 2           sphere, up to logarithms; conjecture for several directions
+online SGD, all directions   d^max(L - 1, 1)             main conjecture of [A23], there a time d^max(Leap, 2), with
+                                                         the leap in given coordinates; proved for a class and a
+                                                         variant of SGD. Here L is the isotropic leap
+one giant batch, one step    d^IE                        theorem [D23]: the directions of order IE
+giant batches, all           d^L, a batch for each step  theorem [D23] for staircases (L = 1), else conjecture
+two steps on one batch       d                           theorem [D24]: what two steps reach, for almost every step
+                                                         size and an activation with E[sigma'^(m-1) sigma^(m)] != 0
+population gradient flow     time 1, log d,              conjecture: the integral of dm/dt = m^(IE - 1) from an
+                             d^(IE/2 - 1)                overlap m of order d^(-1/2), a heuristic
+statistical queries          d^max(GL / 2, 1)            theorem [DPLB24], [DLB25]: no statistical query or
+                                                         low-degree polynomial needs fewer, and a spectral
+                                                         statistic needs no more; nothing is said of descent
+============================ =========================== =========================================================
+
+"Not with n = O(d)" is what [D24] proves of directions that stay hidden after two steps; more samples may find them.
 Theory, 3.7.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from ..exact.known import How, worst
 from .answers import Exponent, GenerativeLeap
+
+NEVER = "not with n = O(d)"
 
 
 @dataclass(frozen=True)
@@ -32,11 +43,15 @@ class SampleComplexity:
     algorithm, learns : str
         Who, and what it reaches.
     power : Fraction or None
-        None where the exponent behind it is not decided, or nothing is reached.
-    logarithm : bool
+        None where the exponent behind it is not decided, or nothing is reached with n = O(d).
     how : How
+        The weakest of what is known of the algorithm, at best a theorem, and of the exponent.
     reference : str
-    unit : {"samples", "time"}
+        Keys of papers.
+    hypothesis : str
+        Of whom it is a theorem or a conjecture, and under what hypotheses.
+    logarithm : bool
+    unit : {"samples", "time", "queries"}
         The flow on the population has no samples; it takes time.
     """
 
@@ -45,12 +60,18 @@ class SampleComplexity:
     power: Fraction | None
     how: How
     reference: str
+    hypothesis: str
     logarithm: bool = False
     unit: str = "samples"
 
+    @property
+    def source(self) -> str:
+        """The reference with its hypothesis, in one line."""
+        return f"[{self.reference}] {self.hypothesis}"
+
     def __str__(self) -> str:
         if self.power is None:
-            return "undecided" if self.how is How.UNDECIDED else "never"
+            return "undecided" if self.how is How.UNDECIDED else NEVER
         prefix = "time " if self.unit == "time" else ""
         return prefix + _product(
             self.power, "d^{}" if self.power.denominator == 1 else "d^({})", "log d", self.logarithm
@@ -64,7 +85,7 @@ class SampleComplexity:
         return prefix + _product(self.power, "d^{{{}}}", r"\log d", self.logarithm)
 
     def to_json(self) -> dict[str, Any]:
-        """Return text, LaTeX, power, warrant and reference."""
+        """Return text, LaTeX, power, warrant, reference and hypothesis."""
         return {
             "learns": self.learns,
             "text": str(self),
@@ -74,6 +95,7 @@ class SampleComplexity:
             "unit": self.unit,
             "how": str(self.how),
             "reference": self.reference,
+            "hypothesis": self.hypothesis,
         }
 
 
@@ -104,69 +126,115 @@ def sample_complexities(
     Examples
     --------
     >>> from rebatch import analyze
-    >>> {name: str(need) for name, need in analyze("z1 + He(3, z2)").samples.items()}["online_sgd_all"]
-    'd^2'
+    >>> needs = analyze("z1 + He(3, z2)").samples
+    >>> print(needs["online_sgd_all"], needs["online_sgd_all"].how)
+    d^2 conjecture
     """
     if information_exponent.infinite:
         return {}
-    IE, L = information_exponent, isotropic_leap
-    order = f"order {IE.value}" if IE.value else "first directions"
     return {
-        "online_sgd": _needs("online SGD", "first direction", IE, _online, "BA21", square_log=True),
-        "online_sgd_all": _needs("online SGD", "all directions", L, _online, "A23", square_log=True),
-        "giant_step": _needs("giant batch, one step", order, IE, Fraction, "D23"),
-        "giant_steps": _needs("giant batches, steps", "all directions", L, Fraction, "D23"),
-        "reuse": _reuse(reached, undecided, dimension),
-        "gradient_flow": _needs(
-            "gradient flow",
-            "first direction",
-            IE,
-            lambda n: max(Fraction(n - 2, 2), Fraction(0)),
-            "BA21",
-            square_log=True,
-            unit="time",
-        ),
+        "online_sgd": _online_first(information_exponent, dimension),
+        "online_sgd_all": _online_all(isotropic_leap),
+        "giant_step": _giant_step(information_exponent),
+        "giant_steps": _giant_steps(isotropic_leap),
+        "reuse": two_steps(reached, undecided, dimension),
+        "gradient_flow": _flow(information_exponent),
         "statistical_queries": _queries(generative_leap),
     }
 
 
-def _online(n: int) -> Fraction:
-    return Fraction(max(n - 1, 1))
-
-
-def _needs(
-    algorithm: str,
-    learns: str,
+def at_exponent(
     exponent: Exponent,
-    power: Callable[[int], Fraction],
-    reference: str,
-    *,
-    square_log: bool = False,
-    unit: str = "samples",
+    law: How,
+    algorithm: tuple[str, str],
+    power: Fraction,
+    source: tuple[str, str],
+    **form: Any,
 ) -> SampleComplexity:
-    """Return the complexity at an exponent, with a logarithm at exponent 2 where the algorithm has one there."""
+    """Return what an algorithm needs by a law, known no better than the law and the exponent."""
     if exponent.value is None:
-        return SampleComplexity(algorithm, learns, None, How.UNDECIDED, reference, unit=unit)
-    logarithm = square_log and exponent.value == 2
-    return SampleComplexity(
-        algorithm, learns, power(exponent.value), exponent.how, reference, logarithm, unit
+        form.pop("logarithm", None)
+        return SampleComplexity(*algorithm, None, How.UNDECIDED, *source, **form)
+    return SampleComplexity(*algorithm, power, worst([law, exponent.how]), *source, **form)
+
+
+def online_power(exponent: Exponent) -> Fraction:
+    """Return n - 1, at least 1: the power of samples that online SGD needs at the exponent n."""
+    return Fraction(max((exponent.value or 0) - 1, 1))
+
+
+def _online_first(IE: Exponent, dimension: int) -> SampleComplexity:
+    proved = dimension == 1
+    source = (
+        "theorem: one neuron on the sphere, random start, up to logarithms"
+        if proved
+        else "conjecture: the theorem is for one direction, the local analysis the same"
+    )
+    return at_exponent(
+        IE, How.THEOREM if proved else How.CONJECTURE, ("online SGD", "first direction"), online_power(IE),
+        ("BA21", source), logarithm=IE.value == 2,
+    )  # fmt: skip
+
+
+def _online_all(L: Exponent) -> SampleComplexity:
+    source = (
+        "main conjecture: time d^max(leap, 2) up to logarithms, proved for a class; there the leap in given "
+        "coordinates, here the isotropic one"
+    )
+    return at_exponent(
+        L, How.CONJECTURE, ("online SGD", "all directions"), online_power(L), ("A23", source), logarithm=L.value == 2
+    )  # fmt: skip
+
+
+def _giant_step(IE: Exponent) -> SampleComplexity:
+    order = f"order {IE.value}" if IE.value else "first directions"
+    source = "theorem: one large step, an activation with Hermite coefficients up to this order"
+    return at_exponent(
+        IE, How.THEOREM, ("giant batch, one step", order), Fraction(IE.value or 0), ("D23", source)
     )
 
 
-def _reuse(reached: Sequence[How], undecided: int, dimension: int) -> SampleComplexity:
-    name, learns = "two steps, one batch", f"{len(reached)} of {dimension}"
+def _giant_steps(L: Exponent) -> SampleComplexity:
+    source = (
+        "theorem for staircases: finitely many steps, each on fresh O(d) samples"
+        if L.value == 1
+        else "conjecture: proved for staircases only; the isotropic leap"
+    )
+    law = How.THEOREM if L.value == 1 else How.CONJECTURE
+    return at_exponent(
+        L, law, ("giant batches, steps", "all directions"), Fraction(L.value or 0), ("D23", source)
+    )
+
+
+def two_steps(reached: Sequence[How], undecided: int, dimension: int) -> SampleComplexity:
+    """Return what two steps on one batch need: O(d) for what they reach."""
+    algorithm = ("two steps, one batch", f"{len(reached)} of {dimension}")
     if reached:
-        # Theorem [D24] on top of a witness, which may be known in floating point only.
-        how = worst([How.THEOREM, *reached])
-        return SampleComplexity(name, learns, Fraction(1), how, "D24")
-    return SampleComplexity(name, learns, None, How.UNDECIDED if undecided else How.THEOREM, "D24")
+        source = "theorem: almost every step size, an activation with E[sigma'^(m-1) sigma^(m)] != 0"
+        # The theorem on top of a witness, which may be known in floating point only.
+        return SampleComplexity(*algorithm, Fraction(1), worst([How.THEOREM, *reached]), "D24", source)
+    if undecided:
+        source = "neither a witness nor a symmetry was found"
+        return SampleComplexity(*algorithm, None, How.UNDECIDED, "D24", source)
+    source = "theorem: a symmetry hides every direction from two steps with n = O(d)"
+    return SampleComplexity(*algorithm, None, How.THEOREM, "D24", source)
+
+
+def _flow(IE: Exponent) -> SampleComplexity:
+    source = "heuristic: the integral of dm/dt = m^(IE-1) from m of order d^(-1/2)"
+    power = max(Fraction((IE.value or 0) - 2, 2), Fraction(0))
+    return at_exponent(
+        IE, How.CONJECTURE, ("gradient flow", "first direction"), power, ("BA21", source),
+        logarithm=IE.value == 2, unit="time",
+    )  # fmt: skip
 
 
 def _queries(leap: GenerativeLeap) -> SampleComplexity:
     """Return d^max(GL/2, 1), decided also where both bounds of the leap give the same power."""
-    name, reference = "statistical queries", "DPLB24, DLB25"
+    algorithm = ("statistical queries", "all directions")
+    source = "theorem: a lower bound, met by a spectral statistic, not by descent"
     bounds = [None if n is None else max(Fraction(n, 2), Fraction(1)) for n in (leap.lower, leap.upper)]
     if bounds[0] is None or bounds[0] != bounds[1]:
-        return SampleComplexity(name, "all directions", None, How.UNDECIDED, reference)
+        return SampleComplexity(*algorithm, None, How.UNDECIDED, "DPLB24, DLB25", source)
     how = leap.how if leap.value is not None else How.NUMERIC
-    return SampleComplexity(name, "all directions", bounds[0], how, reference)
+    return SampleComplexity(*algorithm, bounds[0], worst([How.THEOREM, how]), "DPLB24, DLB25", source)
