@@ -54,7 +54,7 @@ def test_analyze_says_what_each_algorithm_needs_in_json(capsys):
     assert data["generative_leap"]["value"] == data["generative_leap"]["lower"] == 3
     assert data["reuse_staircase"]["dimensions"] == []
     assert data["samples"]["statistical_queries"]["text"] == "d^(3/2)"
-    assert data["samples"]["reuse"]["text"] == "never"
+    assert data["samples"]["reuse"]["text"] == "not with n = O(d)"
 
 
 def test_analyze_shows_directions_by_algorithm(capsys):
