@@ -74,6 +74,7 @@ def samples_table(analysis: Analysis) -> Table:
     table = _table("algorithm", "learns", "needs", "how known", "reference")
     for need in analysis.samples.values():
         table.add_row(need.algorithm, need.learns, f"[bold]{need}[/]", str(need.how), escape(need.source))
+    table.columns[0].no_wrap = True  # the last column is long: on a narrow screen it alone folds
     return table
 
 
