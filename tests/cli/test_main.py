@@ -351,7 +351,10 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
         (["analyze", "-z1"], 'stands after "--"'),
         (["analyze", "z1 #[/]"], "'#'"),
         (["demo", "--figure", "x.xyz"], ".png"),
-        (["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "-p", "100000000"], "from 1 to 4,096"),
+        (
+            ["simulate", "z1", "-s", "relu", "--alpha", "1", "--eta", "1", "-p", "100000000"],
+            "from 1 to 4,096",
+        ),
         (["simulate", "z1", "-s", "relu", "--alpha", "2", "--eta", "0.1", "-d", "100000000000"], "80%"),
         (["simulate", "z1", "-s", "relu", "--alpha", "2", "--eta", "0.1", "--compare"], "--runs"),
         (
