@@ -122,7 +122,7 @@ MUTANTS = (
            "sp.erfc(inside(-f.args[0] if factor == c else f.args[0]))", "sp.erfc(inside(f.args[0]))",
            "symbolic/**/test_compiled"),
     Mutant("a closed step times infinity", "symbolic/language/compiled.py",
-           "return np.where(np.equal(step, 0), 0.0, step * value)", "return step * value",
+           "np.multiply(step, np.where(np.equal(step, 0), 0.0, value))", "np.multiply(step, value)",
            "symbolic/**/test_compiled"),
     Mutant("the majorant of a sum is that of a product", "symbolic/calculus/tail.py",
            "Majorant(self.c + other.c, max(", "Majorant(self.c * other.c, max(",

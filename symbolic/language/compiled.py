@@ -122,7 +122,7 @@ def _scaled_sinh(a: Array, u: Array) -> Array:
 
 def _stepped(step: Array, value: Array) -> Array:
     """Return step * value, 0 where the step is closed, whatever the value is there."""
-    return np.where(np.equal(step, 0), 0.0, step * value)
+    return np.multiply(step, np.where(np.equal(step, 0), 0.0, value))
 
 
 def _hermite_sum(u: Array, coefficients: Sequence[float]) -> Array:
