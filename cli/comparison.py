@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..numeric.machine.memory import require
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
@@ -57,6 +58,7 @@ def held_against_runs(
     Points that shared a seed would err together.
     """
     settings = {(reuse, eta): replace(experiment, reuse=reuse, eta=eta) for reuse in formulas for eta in etas}
+    require(500.0 * runs * len(settings), f"{runs} runs at each of {len(settings)} step sizes")
     jobs = [(*key, i * runs + run) for i, key in enumerate(settings) for run in range(runs)]
     found: dict[tuple[bool, float], list[Trajectory]] = {key: [] for key in settings}
     for reuse, eta, seed in progress(jobs):

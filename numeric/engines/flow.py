@@ -16,6 +16,7 @@ from ...symbolic import checks
 from ...symbolic.errors import RebatchError
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
+from ..machine.memory import require
 from ..machine.progress import progress
 from ..population import population
 from ..setting import Setting
@@ -23,6 +24,15 @@ from ..start import start
 from ..trajectory import Trajectory
 from .dense import DenseSide
 from .descent import DIVERGED, Record, divergence, interruption
+
+# The integrator takes six evaluations a step: a flow that needs more of them is stiff beyond use, or blows up.
+_MOST_EVALUATIONS = 20_000
+# A recorded step: its number and two arrays with their heads.
+_BYTES_PER_STEP = 500.0
+
+
+class _Endless(Exception):
+    """A step of the flow does not end."""
 
 
 def simulate_flow(
@@ -128,19 +138,45 @@ def _integrate(
     setting: Setting, rate: Callable[[float, Array], Array], state: Array, tolerance: float, record: Record
 ) -> "list[tuple[int, Array]]":
     """Return (step, state) at the recorded steps, up to a divergence or Ctrl-C; `record` then says so."""
-    steps = sorted({*range(0, setting.steps, setting.record_every), setting.steps})
+    kept = -(-setting.steps // setting.record_every)
+    require(_BYTES_PER_STEP * kept + 16.0 * kept * state.size, f"recording {kept} steps of a flow")
+    if not np.isfinite(setting.eta * setting.steps):
+        raise RebatchError(
+            f"eta = {setting.eta:g} and steps = {setting.steps}; allowed are finite times eta steps of a flow"
+        )
+    steps = [*range(0, setting.steps, setting.record_every), setting.steps]
     result = [(0, state)]
+    evaluations = 0
+
+    def counted(time: float, state: Array) -> Array:
+        nonlocal evaluations
+        evaluations += 1
+        if evaluations > _MOST_EVALUATIONS:
+            raise _Endless
+        return rate(time, state)
+
+    def room(_: float, state: Array) -> float:
+        return DIVERGED - float(np.abs(state).max())
+
+    room.terminal = True  # type: ignore[attr-defined] - how SciPy is told
     with progress("gradient flow", setting.steps) as done, np.errstate(all="ignore"):
         for before, step in pairwise(steps):
-            times = setting.eta * before, setting.eta * step
+            times, evaluations = (setting.eta * before, setting.eta * step), 0
             try:
                 solution = solve_ivp(
-                    rate, times, state, method="RK45", rtol=tolerance, atol=tolerance, t_eval=[times[1]]
+                    counted, times, state, method="RK45", rtol=tolerance, atol=tolerance, t_eval=[times[1]],
+                    events=room,
+                )  # fmt: skip
+            except _Endless:
+                record.stopped = (
+                    f"step {step} of the flow needs more than {_MOST_EVALUATIONS} evaluations; the steps before are "
+                    "kept; a smaller eta or a larger tolerance is needed"
                 )
+                break
             except KeyboardInterrupt:
                 record.stopped = interruption(before)
                 break
-            if not solution.success or not (np.abs(solution.y) <= DIVERGED).all():
+            if solution.status != 0 or not (np.abs(solution.y) <= DIVERGED).all():
                 record.stopped = divergence(step)
                 break
             state = solution.y[:, -1]

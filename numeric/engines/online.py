@@ -142,10 +142,16 @@ class _Online:
     ) -> None:
         self.setting, self.d, self.stop, self.along = setting, d, stop, along
         p, k, self.b = setting.neurons, setting.k, setting.batch_size or 1
+        self.batches = max(1, _DRAWN // (self.b * min(_GROUP, replicas)))
         count = -(-setting.steps // setting.record_every) + 1
         require(
             8.0 * count * (replicas * (p * (k + p) + 1) + 1),
             f"recording {count} steps of {replicas} replicas (record_every = {setting.record_every})",
+        )
+        drawn = min(self.batches, setting.steps) * replicas * self.b
+        require(
+            8.0 * drawn * (k + p + self.b + 1),
+            f"drawing {drawn} samples of one step (batch_size = {self.b}, {replicas} replicas)",
         )
         self.kept = np.append(np.arange(0, setting.steps, setting.record_every), setting.steps)
         self.M = np.empty((replicas, len(self.kept), p, k))
@@ -154,7 +160,6 @@ class _Online:
         self.hit = np.full(replicas, -1, dtype=np.int64)
         self.slices = [slice(i, min(i + _GROUP, replicas)) for i in range(0, replicas, _GROUP)]
         seeds = seed.spawn(len(self.slices))
-        self.batches = max(1, _DRAWN // (self.b * min(_GROUP, replicas)))
         self.groups = [
             _Group(setting, d, s.stop - s.start, own, self.hit[s])
             for s, own in zip(self.slices, seeds, strict=True)
