@@ -1,6 +1,10 @@
-import numpy as np
+import warnings
 
-from rebatch import Setting, simulate
+import numpy as np
+import pytest
+
+from rebatch import RebatchError, Setting, simulate
+from rebatch.numeric.engines.descent import StoppedEarly
 
 
 def test_weights_without_a_signal_decay_exponentially():
