@@ -158,7 +158,7 @@ def _integrate(
     def room(_: float, state: Array) -> float:
         return DIVERGED - float(np.abs(state).max())
 
-    room.terminal = True  # type: ignore[attr-defined] - how SciPy is told
+    setattr(room, "terminal", True)  # noqa: B010 - how SciPy is told
     with progress("gradient flow", setting.steps) as done, np.errstate(all="ignore"):
         for before, step in pairwise(steps):
             times, evaluations = (setting.eta * before, setting.eta * step), 0
