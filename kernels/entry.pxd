@@ -1,4 +1,5 @@
 # What every entry asks of its arguments, once per call: sizes that fit each other, and numbers that lie where C expects.
+from activations cimport POLYNOMIAL
 from libc.stdint cimport uintptr_t
 
 
@@ -33,5 +34,5 @@ cdef inline int network(Py_ssize_t p, Py_ssize_t a, int kind, int threads) excep
     """Check what every kernel that knows the activation is told: a (p,), the enum Kind, the number of threads."""
     at_least("the number of neurons", p, 1)
     equal("the length of a", a, p)
-    within("kind", kind, 0, 3)
+    within("kind", kind, 0, POLYNOMIAL)
     return at_least("threads", threads, 1)

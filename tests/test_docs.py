@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FLOORS = ("symbolic", "kernels", "numeric", "verify", "cli")
 MODULES = sorted(path.relative_to(ROOT) for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
-PAGES = sorted(path.relative_to(ROOT) for path in [ROOT / "README.md", *DOCS.rglob("*.md")])
+PAGES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("[CR]*.md"), *DOCS.rglob("*.md")])
 # What is read for references: the code, its tests and the pages, but not this file's own patterns.
 WRITTEN = [
     path.relative_to(ROOT)

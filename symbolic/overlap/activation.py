@@ -130,7 +130,7 @@ class Activation:
         """The kernel that computes sigma and sigma' in the inner loops; None where there is none."""
         if is_polynomial(self.expr, (H,)):
             return "polynomial"
-        return next((name for name in KERNELS[:3] if self.expr == NAMED[name]), None)
+        return next((name for name in KERNELS[:-1] if self.expr == NAMED[name]), None)
 
     @property
     def is_polynomial(self) -> bool:
