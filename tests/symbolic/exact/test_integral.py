@@ -64,7 +64,7 @@ def test_a_handler_that_returns_does_not_disturb():
     ("text", "digits", "rounds"),
     [
         ("tanh(z1)*z1", 30, 25),
-        pytest.param("(tanh(z1)^2 + 1/cosh(z1)^2)^2*(z1^2 - 1)", 30, 40, marks=pytest.mark.deep),
+        pytest.param("tanh(z1)*z1 - 1 + tanh(z1)^2", 30, 40, marks=pytest.mark.deep),
     ],
 )
 def test_an_interrupt_at_any_time_changes_no_answer(text, digits, rounds):

@@ -56,7 +56,7 @@ def by_mpmath(expr, point):
 
 
 @given(expressions, st.tuples(near, near), st.tuples(*[st.sampled_from(POINTS)] * 2))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_values_are_those_of_mpmath_at_random_and_at_extreme_points(text, near, far):
     expr = parse(text)
     function = compiled(expr, (z1, z2))
