@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, roots_hermitenorm
 from scipy.stats import qmc
 
-from ..symbolic.errors import RebatchError
+from ..symbolic.errors import RebatchError, TooLargeError
 from .machine.blocks import Threads, spread
+from .masks import MaskPlan, Masks
 from .setting import Setting
 
 Array = NDArray[np.float64]
@@ -47,6 +48,8 @@ class Block:
     gamma : ndarray, shape (rows, n)
         The innovations known so far, and below them the signals.
     y, weights : ndarray, shape (n,)
+    masks : Masks
+        In which steps they take part.
     innovations : int
         How many are known.
     """
@@ -55,6 +58,7 @@ class Block:
     gamma: Array
     y: Array
     weights: Array
+    masks: Masks
     innovations: int = 0
 
 
@@ -105,7 +109,7 @@ class SobolSamples:
     ----------
     setting : Setting
     points : int
-        A power of 2.
+        In each stratum of the masks, a power of 2.
     innovations : int
         The most that one batch has.
     pool : Threads
@@ -114,26 +118,41 @@ class SobolSamples:
     def __init__(self, setting: Setting, points: int, innovations: int, pool: Threads) -> None:
         self._setting, self._pool = setting, pool
         self._start = setting.k + setting.neurons
+        self._plan = plan = MaskPlan(setting)
         self._dimension = dimension(setting, innovations)
         self._inverse_sqrt_alpha = 1 / math.sqrt(setting.alpha)
         self._steps = 0
         size = min(BLOCK, points)
-        weights = np.full(size, 1 / points)
+        strata = np.repeat(np.arange(len(plan.blocks)), points // size)
+        weights = np.full(size, 1 / (size * len(strata)))
         rows = self._start + innovations, innovations + setting.neurons
+        nothing = np.zeros((plan.choices, 1))
         self._blocks = [
-            Block(np.empty((rows[0], size)), np.empty((rows[1], size)), np.empty(size), weights)
-            for _ in range(points // size)
+            Block(
+                np.empty((rows[0], size)),
+                np.empty((rows[1], size)),
+                np.empty(size),
+                weights,
+                plan.masks(int(stratum), nothing),
+            )
+            for stratum in strata
         ]
+        self._strata = strata
 
     def scramble(self, seed: np.random.SeedSequence) -> None:
         """Draw the points anew, with their own scramble."""
-        engine = qmc.Sobol(self._dimension, bits=_SOBOL_BITS, rng=np.random.default_rng(seed))
+        engine = qmc.Sobol(
+            self._dimension + self._plan.choices, bits=_SOBOL_BITS, rng=np.random.default_rng(seed)
+        )
         # The column of the label noise stands after those of z and u.
         noise = slice(self._start, self._dimension - len(self._blocks[0].basis) + self._start)
 
-        def fill(block: Block, uniform: Array) -> None:
+        def fill(block: Block, stratum: int, uniform: Array) -> None:
             # Half a unit in the last place: points are multiples of 2^-30, 0 included.
             uniform += 2.0 ** -(_SOBOL_BITS + 1)
+            uniform, choices = uniform[:, : self._dimension], uniform[:, self._dimension :]
+            if self._plan.choices:
+                block.masks = self._plan.masks(stratum, choices.T)
             ndtri(np.delete(uniform, noise, axis=1).T, out=block.basis)
             xi = ndtri(uniform[:, noise]).sum(axis=1)
             block.y[:] = labels(self._setting, block.basis[: self._setting.k], xi)
@@ -141,7 +160,8 @@ class SobolSamples:
 
         for first in range(0, len(self._blocks), _FILLED_AT_ONCE):
             some = self._blocks[first : first + _FILLED_AT_ONCE]
-            list(self._pool.map(fill, some, (engine.random(len(block.y)) for block in some)))
+            strata = self._strata[first : first + _FILLED_AT_ONCE].tolist()
+            list(self._pool.map(fill, some, strata, (engine.random(len(block.y)) for block in some)))
         self._steps = 0
 
     def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
@@ -186,6 +206,12 @@ class TensorSamples:
     def __init__(self, setting: Setting, nodes: int, limit: int, pool: Threads) -> None:
         self._setting, self._nodes, self._limit, self._pool = setting, nodes, limit, pool
         self._dimension = dimension(setting, 0)
+        plan = MaskPlan(setting)
+        if not plan.countable:
+            raise TooLargeError(
+                f"the schedule {setting.schedule!r} has too many outcomes for a tensor grid; use the rule 'sobol'"
+            )
+        self._paths = list(plan.paths())
 
     def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
         """See :class:`Samples`."""
@@ -199,11 +225,12 @@ class TensorSamples:
                 advance(block, step)
             return respond(block, steps)
 
-        return self._over_blocks(task, sum(ranks), math.prod(len(weights) for _, weights in fresh))
+        children = math.prod(len(weights) for _, weights in fresh)
+        return self._over_blocks(task, sum(ranks), children, self._paths)
 
     def average(self, task: Callable[[Block], Array]) -> Array:
         """See :class:`Samples`."""
-        return self._over_blocks(task, 0, 1)
+        return self._over_blocks(task, 0, 1, self._paths[:1])
 
     def rewind(self) -> None:
         """See :class:`Samples`; nothing was kept."""
@@ -216,17 +243,27 @@ class TensorSamples:
             counts[-1] = max(1, min(self._nodes, int((self._limit / before) ** (1 / ranks[-1]))))
         return counts
 
-    def _over_blocks(self, task: Callable[[Block], Array], innovations: int, children: int) -> Array:
-        """Return the sum of `task` over blocks of (z, u, xi) that will be split into so many children."""
+    def _over_blocks(
+        self, task: Callable[[Block], Array], innovations: int, children: int, paths: list[Masks]
+    ) -> Array:
+        """Return the sum of `task` over blocks of (z, u, xi) that will be split into so many children.
+
+        It is the mean over the paths of the masks.
+        """
         points = self._nodes**self._dimension
         size = max(1, _GRID_BLOCK // children)
+        starts = range(0, points, size)
+        total = sum(path.weight for path in paths)
 
-        def on_block(start: int) -> Array:
-            return task(self._base(np.arange(start, min(start + size, points)), innovations))
+        def on_block(item: int) -> Array:
+            path, start = paths[item // len(starts)], starts[item % len(starts)]
+            block = self._base(np.arange(start, min(start + size, points)), innovations, path)
+            block.weights *= path.weight / total
+            return task(block)
 
-        return _sum(spread(on_block, range(0, points, size), self._pool, self._pool.count))
+        return _sum(spread(on_block, range(len(paths) * len(starts)), self._pool, self._pool.count))
 
-    def _base(self, index: NDArray[np.intp], innovations: int) -> Block:
+    def _base(self, index: NDArray[np.intp], innovations: int, masks: Masks) -> Block:
         setting = self._setting
         nodes, weights = gauss_hermite(self._nodes)
         digits = np.array(np.unravel_index(index, (self._nodes,) * self._dimension))
@@ -236,7 +273,7 @@ class TensorSamples:
         basis[:start] = normal[:start]
         y = labels(setting, normal[: setting.k], normal[-1])
         gamma = np.zeros((innovations + setting.neurons, len(index)))
-        return Block(basis, gamma, y, np.prod(weights[digits], axis=0))
+        return Block(basis, gamma, y, np.prod(weights[digits], axis=0), masks)
 
 
 def _split(block: Block, setting: Setting, fresh: Array, weights: Array) -> Block:
@@ -250,6 +287,7 @@ def _split(block: Block, setting: Setting, fresh: Array, weights: Array) -> Bloc
         np.repeat(block.gamma, count, axis=1),
         np.repeat(block.y, count),
         np.outer(block.weights, weights).ravel(),
+        block.masks,
         block.innovations,
     )
 

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,8 +18,11 @@ from ..symbolic.overlap.activation import KERNELS, Activation
 from ..symbolic.overlap.network import LOSSES, Loss, checked_readout
 
 Matrix = tuple[tuple[float, ...], ...]
-Start = Literal["orthogonal", "random"] | Matrix
-STARTS: tuple[Literal["orthogonal", "random"], ...] = ("orthogonal", "random")
+Start = Literal["orthogonal", "random", "symmetric"] | Matrix
+STARTS: tuple[Literal["orthogonal", "random", "symmetric"], ...] = ("orthogonal", "random", "symmetric")
+Batches = int | Literal["single"]
+Schedule = Literal["full", "cyclic", "reshuffled", "with replacement"]
+SCHEDULES: tuple[Schedule, ...] = ("full", "cyclic", "reshuffled", "with replacement")
 MAX_NEURONS = 4096
 # A given Q^0 may be this far from symmetric or positive, relative to its size: the rounding of who computed it.
 _START_ERROR = 1e-10
@@ -35,7 +40,8 @@ class Setting:
     2. there is at least one neuron and one step;
     3. the readout has one finite number per neuron;
     4. a given start has M^0 of shape (p, k) and Q^0 - M^0 M^0^T positive semidefinite;
-    5. `repeats` > 1 only where a batch is followed by another one.
+    5. `repeats` > 1 only where a batch is followed by another one;
+    6. a schedule other than "full" is of one reused data set, and says into how many batches it falls.
 
     Parameters
     ----------
@@ -53,17 +59,30 @@ class Setting:
     loss : {"squared", "correlation"}
     noise_std : float
         Label noise; 0 takes the target's own.
-    readout : sequence of p floats, optional
-        The second layer a, fixed; by default (-1)^j / sqrt(p).
-    start : {"orthogonal", "random"} or array_like, shape (p, k)
-        M = 0 and Q = I exactly; rows uniform on the sphere of radius sqrt(d); or a given M^0.
+    readout : sequence of p floats, or "gaussian", optional
+        The second layer a, fixed; by default (-1)^j / sqrt(p). "gaussian": a_j ~ N(0, 1/p), drawn from
+        `readout_seed`; at a symmetric start the first half, and the other half is minus it.
+    start : {"orthogonal", "random", "symmetric"} or array_like, shape (p, k)
+        M = 0 and Q = I exactly; rows uniform on the sphere of radius sqrt(d); pairs w_i = w_{p-i+1} with
+        a_i = -a_{p-i+1}, the p/2 different rows with M = 0 and Q = I: f = 0 at the start [D24]; or a given M^0.
     reuse : bool
-        True: every step uses the same batch. False: every step draws a new one of the same size.
+        True: the n samples stay. False: every step draws new ones.
     start_Q : array_like, shape (p, p), optional
         Q^0 for a given M^0; by default rows of norm sqrt(d) that have only w* in common: M^0 M^0^T with diagonal 1.
+    schedule : {"full", "cyclic", "reshuffled", "with replacement"}, optional
+        Which of the n samples take part in a step, where `reuse` keeps them (theory, 8). "full": all. "cyclic": they
+        fall into blocks, one after the other, again and again. "reshuffled": into new random blocks in each epoch.
+        "with replacement": as many as a block has, chosen anew at each step. By default "reshuffled" where `batches`
+        or `batch_size` is given, else "full".
+    batches : int or "single", optional
+        B, the number of blocks, as equal as they can be: where B does not divide n, some have one sample more.
+        "single": one sample at a time, and a step is then an epoch of n of them, in which weight decay acts with
+        lam / n each time.
     batch_size : int, optional
-        Samples per step, by default all n = alpha d (the online engine: 1). With `reuse`, an epoch goes through the
-        n samples in a new random order, in batches of this size, the last one possibly smaller.
+        Samples per step, by default all n = alpha d (the online engine: 1). With `reuse` it says the size of the
+        blocks instead of their number; the last of an epoch may be smaller.
+    fresh_at : sequence of int
+        Steps, counted from 0, taken on as many fresh samples that are seen once, between those on the reused data.
     repeats : int
         Steps on each batch before the next one.
     rho : float
@@ -71,6 +90,8 @@ class Setting:
         extragradient, rho < 0 sharpness-aware, 0 plain descent [R24].
     normalize : bool
         Scale every row back to norm sqrt(d) after each step: spherical gradient descent.
+    readout_seed : int, optional
+        Of the readout "gaussian".
     record_every : int
         Keep the overlaps at every so-many-th step, and at the last.
 
@@ -98,6 +119,10 @@ class Setting:
     rho: float
     normalize: bool
     record_every: int
+    schedule: Schedule
+    batches: Batches | None
+    fresh_at: tuple[int, ...]
+    readout_seed: int | None
 
     def __init__(
         self,
@@ -111,8 +136,8 @@ class Setting:
         weight_decay: float = 0.0,
         loss: Loss = "squared",
         noise_std: float = 0.0,
-        readout: Sequence[float] | None = None,
-        start: Literal["orthogonal", "random"] | ArrayLike = "orthogonal",
+        readout: Sequence[float] | Literal["gaussian"] | None = None,
+        start: Literal["orthogonal", "random", "symmetric"] | ArrayLike = "orthogonal",
         reuse: bool = True,
         start_Q: ArrayLike | None = None,
         batch_size: int | None = None,
@@ -120,6 +145,10 @@ class Setting:
         rho: float = 0.0,
         normalize: bool = False,
         record_every: int = 1,
+        schedule: Schedule | None = None,
+        batches: Batches | None = None,
+        fresh_at: Sequence[int] = (),
+        readout_seed: int | None = None,
     ) -> None:
         target = Target(target)
         target.require_gaussian("experiments")
@@ -141,7 +170,10 @@ class Setting:
             "weight_decay": checks.number("weight_decay", weight_decay, least=0),
             "loss": checks.one_of("loss", loss, LOSSES),
             "noise_std": noise_std or target.noise_std,
-            "readout": _readout(readout, neurons),
+            "readout": _readout(
+                readout, neurons, readout_seed, mirrored=isinstance(start, str) and start == "symmetric"
+            ),
+            "readout_seed": readout_seed,
             "start": _start(start, neurons, target.k),
             "reuse": checks.flag("reuse", reuse),
             "start_Q": None if start_Q is None else checks.matrix("start_Q", start_Q, (neurons, neurons)),
@@ -150,11 +182,20 @@ class Setting:
             "rho": checks.number("rho", rho),
             "normalize": checks.flag("normalize", normalize),
             "record_every": checks.integer("record_every", record_every, least=1),
+            "schedule": _schedule(schedule, batches, batch_size, reuse=checks.flag("reuse", reuse)),
+            "batches": batches
+            if batches in (None, "single")
+            else checks.integer("batches", batches, least=1),
+            "fresh_at": _fresh_at(
+                fresh_at, checks.integer("steps", steps, least=1), reuse=checks.flag("reuse", reuse)
+            ),
         }
-        if values["repeats"] != 1 and values["reuse"] and batch_size is None:
+        if values["repeats"] != 1 and values["reuse"] and values["schedule"] == "full":
             raise RebatchError(
                 f"repeats = {repeats}, but one batch serves every step; allowed with reuse=False"
             )
+        if batches == "single" and (values["fresh_at"] or values["repeats"] != 1):
+            raise RebatchError("batches = 'single' with fresh_at or repeats; allowed are their defaults")
         if start_Q is not None and isinstance(start, str):
             raise RebatchError(f"start_Q is given, but start = {start!r}; allowed with a given M^0")
         for name, value in values.items():
@@ -189,8 +230,20 @@ class Setting:
         return np.array(self.readout)
 
     def batch(self, d: int) -> int:
-        """Return the number of samples that one step uses: `batch_size`, by default all of them."""
+        """Return the most samples that one update uses.
+
+        Raises
+        ------
+        RebatchError
+            If there are fewer samples than blocks, or than one batch has.
+        """
         n = self.samples(d)
+        if self.batches == "single":
+            return 1
+        if self.batches is not None:
+            if self.batches > n:
+                raise RebatchError(f"batches = {self.batches}; allowed is at most one a sample, n = {n}")
+            return -(-n // self.batches)
         if self.batch_size is None or not self.reuse:
             return self.batch_size or n
         if self.batch_size > n:
@@ -198,10 +251,12 @@ class Setting:
         return self.batch_size
 
     def draws(self, step: int) -> bool:
-        """Return whether a new batch begins at this step (step 0 always)."""
-        if self.reuse and self.batch_size is None:
-            return step == 0
-        return step % self.repeats == 0
+        """Return whether new data comes at this step and stays (step 0 always)."""
+        return step == 0 if self.reuse else step % self.repeats == 0
+
+    def position(self, step: int) -> int:
+        """Return the number of batches of the schedule before the one of this step."""
+        return (step - sum(fresh < step for fresh in self.fresh_at)) // self.repeats
 
     def start_coefficients(self) -> NDArray[np.float64] | None:
         """Return the start on w*_1 … w*_k and p directions outside them, shape (p, k + p); None if it is random.
@@ -218,6 +273,9 @@ class Setting:
             return None
         if self.start == "orthogonal":
             return np.hstack([np.zeros((p, k)), np.eye(p)])
+        if self.start == "symmetric":
+            half = np.eye(p)[: p // 2]
+            return np.hstack([np.zeros((p, k)), np.vstack([half, half[::-1]])])
         M = np.array(self.start)
         if self.start_Q is None:
             rest = 1 - (M**2).sum(axis=1)
@@ -259,6 +317,10 @@ class Setting:
             "rho": self.rho,
             "normalize": self.normalize,
             "record_every": self.record_every,
+            "schedule": self.schedule,
+            "batches": self.batches,
+            "fresh_at": list(self.fresh_at),
+            "readout_seed": self.readout_seed,
         }
 
     @classmethod
@@ -280,6 +342,8 @@ class Setting:
             )
         values = dict(data)
         target = Target(values.pop("target"), k=values.pop("k", None))
+        if values.get("readout_seed") is not None:
+            values["readout"] = "gaussian"
         try:
             return cls(target=target, **values)
         except TypeError as error:
@@ -311,15 +375,25 @@ class Setting:
         parameters = inspect.signature(Setting).parameters
         given = {name: getattr(self, name) for name in parameters}
         given["noise_std"] = 0.0  # the target says it
-        if self.readout == _readout(None, self.neurons):
+        if self.schedule == _schedule(None, self.batches, self.batch_size, reuse=self.reuse):
+            given["schedule"] = None
+        if self.readout_seed is not None:
+            given["readout"] = "gaussian"
+        elif self.readout == _readout(None, self.neurons):
             given["readout"] = None
         shown = (f"{name}={v!r}" for name, v in given.items() if v != parameters[name].default)
         return f"Setting({', '.join(shown)})"
 
     def __str__(self) -> str:
         batch = "one batch reused" if self.reuse else "a fresh batch each step"
+        if self.schedule != "full":
+            batch += f", {self.schedule}"
+        if self.batches is not None:
+            batch += ", one sample at a time" if self.batches == "single" else f", {self.batches} batches"
         if self.batch_size is not None:
             batch += f", {self.batch_size} samples a step"
+        if self.fresh_at:
+            batch += f", fresh samples at steps {', '.join(map(str, self.fresh_at))}"
         if self.repeats > 1:
             batch += f", each batch {self.repeats} times"
         if self.rho:
@@ -354,7 +428,75 @@ def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:
     return L
 
 
-def _readout(readout: Sequence[float] | None, neurons: int) -> tuple[float, ...]:
+def _schedule(
+    schedule: str | None, batches: Batches | None, batch_size: int | None, *, reuse: bool
+) -> Schedule:
+    """Return the schedule, by default the one that is meant, after checking it against what else is given."""
+    if isinstance(batches, str) and batches != "single":
+        raise RebatchError(f"batches = {batches!r}; allowed are integers >= 1 and 'single'")
+    if batches is not None and batch_size is not None:
+        raise RebatchError(f"batches = {batches!r} and batch_size = {batch_size}; allowed is one of them")
+    if not reuse:
+        if batches is not None or schedule not in (None, "full"):
+            raise RebatchError(
+                f"schedule = {schedule!r}, batches = {batches!r} with reuse=False; allowed with reuse=True: fresh "
+                "samples come once"
+            )
+        return "full"
+    parts = batches is not None or batch_size is not None
+    name = checks.one_of("schedule", schedule or ("reshuffled" if parts else "full"), SCHEDULES)
+    if name == "full" and (batch_size is not None or batches not in (None, 1)):
+        raise RebatchError(
+            f"schedule = 'full' with batches = {batches!r}, batch_size = {batch_size}; allowed are "
+            f"{', '.join(SCHEDULES[1:])}"
+        )
+    if name != "full" and not parts:
+        raise RebatchError(
+            f"schedule = {name!r} without batches; allowed are batches = 5, say, or 'single', or a batch_size"
+        )
+    return name
+
+
+def _fresh_at(steps: Sequence[int], count: int, *, reuse: bool) -> tuple[int, ...]:
+    try:
+        given = sorted({operator.index(step) for step in steps})
+    except TypeError:
+        raise RebatchError(f"fresh_at = {steps!r}; allowed are steps 0 … {count - 1}") from None
+    if given and not (reuse and given[0] >= 0 and given[-1] < count):
+        raise RebatchError(f"fresh_at = {given}; allowed are steps 0 … {count - 1} of a run with reuse=True")
+    return tuple(given)
+
+
+def _readout(
+    readout: Sequence[float] | str | None, neurons: int, seed: int | None = None, *, mirrored: bool = False
+) -> tuple[float, ...]:
+    """Return the second layer as numbers, drawn where it is Gaussian, antisymmetric where the start is mirrored."""
+    if mirrored and neurons % 2:
+        raise RebatchError(f"neurons = {neurons} with start = 'symmetric'; allowed are even numbers")
+    if seed is not None:
+        drawn = _gaussian_readout(neurons, seed, mirrored=mirrored)
+        # A setting that is copied gives the numbers along with their seed.
+        if readout != "gaussian" and (readout is None or tuple(readout) != drawn):
+            raise RebatchError(f"readout = {readout!r} with readout_seed = {seed}; allowed is 'gaussian'")
+        return drawn
+    if isinstance(readout, str) and readout == "gaussian":
+        raise RebatchError("readout = 'gaussian' without readout_seed; allowed are integers >= 0")
     if isinstance(readout, str):
-        raise RebatchError(f"readout = {readout!r}; allowed are {neurons} finite numbers, one per neuron")
-    return tuple(float(a) for a in checked_readout(readout, neurons))
+        raise RebatchError(
+            f"readout = {readout!r}; allowed are {neurons} finite numbers, one per neuron, and 'gaussian'"
+        )
+    numbers_given = tuple(float(a) for a in checked_readout(readout, neurons))
+    if mirrored and any(a != -b for a, b in zip(numbers_given, reversed(numbers_given), strict=True)):
+        raise RebatchError(
+            f"readout = {numbers_given} with start = 'symmetric'; allowed are a_i = -a_(p-i+1)"
+        )
+    return numbers_given
+
+
+def _gaussian_readout(neurons: int, seed: int, *, mirrored: bool) -> tuple[float, ...]:
+    """Return a_j ~ N(0, 1/p); the second half minus the first, backwards, where the start is mirrored."""
+    checks.integer("readout_seed", seed, least=0)
+    a = np.random.default_rng(int(seed)).standard_normal(neurons) / math.sqrt(neurons)
+    if mirrored:
+        a[neurons // 2 :] = -a[: neurons // 2][::-1]
+    return tuple(map(float, a))

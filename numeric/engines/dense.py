@@ -1,11 +1,13 @@
 """Gradient descent on a real data matrix X, drawn or the user's own (theory, 6.1).
 
-Full-batch, one-pass, repeated batches, and mini-batches over reshuffled epochs: every step reads its rows of X once
-(kernels/gradient.pyx). W* and the start are uniformly random orthonormal directions with the given overlaps.
+Every schedule of the batch: a step reads its rows of X once (kernels/gradient.pyx). W* and the start are
+uniformly random orthonormal directions with the given overlaps.
 """
 
 import math
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +24,7 @@ from ..machine.memory import aligned, require
 from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
+from ..visits import Visits
 from .descent import descend
 from .rows import RowBlocks, Rows, as_rows, gradient
 from .rows import fields as compute_fields
@@ -37,6 +40,8 @@ _LEAST_ROWS = 30
 # What a mean may be off 0, or a variance off 1, beyond this many standard errors of Gaussian data.
 _FAR = 0.5
 _SIGMAS = 8.0
+# Multiplications of a step that make it worth a thread's while to be woken.
+_SHARE = 2**20
 
 
 def simulate_dense(
@@ -166,10 +171,21 @@ def _warn_unless_standard(X: NDArray[Any]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Data:
+    """Samples, their latent coordinates and labels."""
+
+    X: Rows
+    z: Array
+    y: Array
+
+
 class DenseSide:
-    """A batch of rows of X; the weights as vectors w_j/sqrt(d) in R^d."""
+    """Rows of X, drawn or given; the weights as vectors w_j/sqrt(d) in R^d."""
 
     pool: Any
+    data: _Data
+    reused: _Data
 
     def __init__(
         self,
@@ -181,67 +197,71 @@ class DenseSide:
         precision: Precision,
         directions: ArrayLike | None,
     ) -> None:
-        self.setting, self.d, self.threads, self.X = setting, d, threads, X
-        self.own_data = X is not None
+        self.setting, self.d, self.X = setting, d, X
         self.dtype = np.dtype(precision) if X is None else X.dtype
-        self.n = setting.samples(d) if setting.reuse else setting.batch(d)
         self.batch = setting.batch(d)
+        self.n = setting.samples(d) if setting.reuse else self.batch
         p = setting.neurons
         count = max(1, min(_MOST_PARTS, self.batch // (64 * p)))
-        drawn = 0 if self.own_data else self.n * d
+        drawn = (0 if X is not None else self.n * d) + (self.batch * d if setting.fresh_at else 0)
         require(
             self.dtype.itemsize * (drawn + (count + 1) * p * d) + 8 * d * (4 * p + setting.k) + 16 * self.n,
             f"the dense engine with n = {self.n} and d = {d}",
         )
         self.parts = aligned((count, p, d), self.dtype)
         self.coefficients = np.array(setting.activation.coefficients())
+        self.threads = min(threads, 1 + self.batch * d * p // _SHARE)
         self.seed, start_seed, order_seed = seed.spawn(3)
         rng = stream(start_seed)
         coefficients = start(setting, d, rng)
         basis = _orthonormal(_unit_directions(directions, setting.k, d), setting.k + p, d, rng)
         self.stars = basis[: setting.k]
         self.start = np.asarray(coefficients @ basis)
-        self.shuffle = stream(order_seed)
-        self.epoch = np.zeros(0, dtype=np.intp)
+        self.visits = Visits(setting, self.n, self.batch, stream(order_seed))
 
-    def draw(self, weights: Array) -> Array:
-        """Go on to fresh data, to the next rows of the epoch, or, the first time, to the data that stays."""
-        if self.X is None or not self.setting.reuse:
-            self._draw_data()
-        if not hasattr(self, "y"):
-            self._label()
-        if self.batch == self.n:
-            self.order = np.arange(self.n, dtype=np.intp)
-        else:
-            if not len(self.epoch):
-                self.epoch = self.shuffle.permutation(self.n).astype(np.intp)
-            self.order, self.epoch = self.epoch[: self.batch], self.epoch[self.batch :]
+    def begin(self, step: int, weights: Array) -> Array:
+        """Go on to fresh data where it comes, or to the data that stays, and to the rows of the step."""
+        if self.setting.draws(step):
+            X = self.X
+            if X is None:
+                # The memory of one batch serves the next.
+                room = self.reused.X if step else np.empty((self.n, self.d), dtype=self.dtype)
+                assert isinstance(room, np.ndarray)
+                X = self._drawn(room)
+            self.reused = self._labelled(X)
+        if step in self.setting.fresh_at:
+            self.data = self._labelled(self._drawn(np.empty((self.batch, self.d), dtype=self.dtype)))
+            self.rows = np.arange(self.batch, dtype=np.intp)
+            return weights
+        self.data = self.reused
+        self.rows = self.visits.at(step)
         return weights
 
-    def _draw_data(self) -> None:
-        X = self.X if isinstance(self.X, np.ndarray) else np.empty((self.n, self.d), dtype=self.dtype)
-        self.X = X
+    def singles(self) -> Iterator[NDArray[np.intp]]:
+        """Yield the rows of an epoch of single samples."""
+        return self.visits.singles()
+
+    def _drawn(self, room: NDArray[Any]) -> NDArray[Any]:
+        """Return the room filled with N(0, 1)."""
         (child,) = self.seed.spawn(1)
-        starts = range(0, self.n, _ROWS_PER_STREAM)
+        starts = range(0, len(room), _ROWS_PER_STREAM)
 
         def fill(first: int, seed: np.random.SeedSequence) -> None:
-            block = X[first : first + _ROWS_PER_STREAM]
+            block = room[first : first + _ROWS_PER_STREAM]
             stream(seed).standard_normal(dtype=self.dtype, out=block)
 
         list(self.pool.map(fill, starts, child.spawn(len(starts))))
-        if hasattr(self, "y"):
-            self._label()
+        return room
 
-    def _label(self) -> None:
-        assert self.X is not None
-        z = np.empty((self.n, self.setting.k))
+    def _labelled(self, X: Rows) -> "_Data":
+        z = np.empty((len(X), self.setting.k))
         # Scaled by sqrt(d): the kernel divides by it, and z = <w*, x>/sqrt(d) for w* of norm sqrt(d).
         stars = (math.sqrt(self.d) * self.stars).astype(self.dtype)
-        compute_fields(self.X, np.arange(self.n, dtype=np.intp), stars, z, self.threads)
+        compute_fields(X, np.arange(len(X), dtype=np.intp), stars, z, self.threads)
         if not np.isfinite(z).all():
             raise RebatchError("X holds entries that are not finite")
         (child,) = self.seed.spawn(1)
-        self.z, self.y = z, labels(self.setting.target, z, stream(child))
+        return _Data(X, z, labels(self.setting.target, z, stream(child)))
 
     def _cast(self, weights: Array) -> NDArray[Any]:
         scaled = aligned(weights.shape, self.dtype)
@@ -250,12 +270,11 @@ class DenseSide:
 
     def gradient(self, weights: Array) -> tuple[Array, float]:
         """Return (1/d) sum_v x_v g_j(v) over the batch, and the loss per sample."""
-        assert self.X is not None
         G = np.empty_like(weights)
         loss = gradient(
-            self.X,
-            self.order,
-            self.y,
+            self.data.X,
+            self.rows,
+            self.data.y,
             self._cast(weights),
             self.setting.a(),
             KINDS[self.setting.activation.kernel],
@@ -266,7 +285,7 @@ class DenseSide:
             self.threads,
         )
         G /= math.sqrt(self.d)
-        return G, loss / len(self.order)
+        return G, loss / len(self.rows)
 
     def loss(self, weights: Array) -> float:
         """Return the loss per sample of the batch at hand."""
@@ -276,7 +295,7 @@ class DenseSide:
         losses = np.empty(len(self.parts))
         return signals(
             h,
-            self.y[self.order],
+            self.data.y[self.rows],
             self.setting.a(),
             kind,
             self.coefficients,
@@ -284,12 +303,11 @@ class DenseSide:
             h,
             losses,
             self.threads,
-        ) / len(self.order)
+        ) / len(self.rows)
 
     def _fields(self, weights: Array) -> Array:
-        assert self.X is not None
-        h = np.empty((len(self.order), len(weights)))
-        compute_fields(self.X, self.order, self._cast(weights), h, self.threads)
+        h = np.empty((len(self.rows), len(weights)))
+        compute_fields(self.data.X, self.rows, self._cast(weights), h, self.threads)
         return h
 
     def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
@@ -304,8 +322,8 @@ class DenseSide:
         """Return fields, latent coordinates and labels of the batch at hand."""
         return {
             "fields": (("sample", "neuron"), self._fields(weights)),
-            "latent": (("sample", "direction"), self.z[self.order]),
-            "labels": (("sample",), self.y[self.order]),
+            "latent": (("sample", "direction"), self.data.z[self.rows]),
+            "labels": (("sample",), self.data.y[self.rows]),
         }
 
 

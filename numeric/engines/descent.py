@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..machine.progress import progress
 from ..setting import Setting
 from ..trajectory import INTERRUPTED, Trajectory
+from ..visits import Rows
 
 Array = NDArray[np.float64]
 
@@ -50,10 +51,18 @@ def warn_of_stop(reason: str, stacklevel: int) -> None:
 
 
 class Side(Protocol):
-    """Data and weights as an engine holds them; weights are opaque here, in units in which rows have norm 1."""
+    """Data and weights as an engine holds them; weights are opaque here, in units in which rows have norm 1.
 
-    def draw(self, weights: Array) -> Array:
-        """Go on to the next batch; return the same weights, as they are held beside it."""
+    The rows in `rows` are the batch at hand.
+    """
+
+    rows: Rows
+
+    def begin(self, step: int, weights: Array) -> Array:
+        """Go on to the data and the batch of this step; return the same weights, as they are held beside it."""
+
+    def singles(self) -> Iterator[Rows]:
+        """Yield the rows of an epoch of single samples, each an array of one."""
 
     def gradient(self, weights: Array) -> tuple[Array, float]:
         """Return (1/d) sum_v x_v g_j(v) of the batch at hand, for w_j/sqrt(d), and the loss per sample."""
@@ -107,9 +116,9 @@ class Record:
 def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Record, Array]:
     """Run `setting.steps` steps and return what was kept, and the last weights.
 
-    The loss at a step is that of the batch on which the step is taken, before it is taken; at the last step, of the
-    batch that would come next. A run ends early, keeping the steps before, when an overlap is not finite or beyond
-    1e6, or on Ctrl-C.
+    The loss at a step is that of the batch on which the step is taken, before it is taken (of all samples, where they
+    come one by one); at the last step, of the batch that would come next. A run ends early, keeping the steps before,
+    when an overlap is not finite or beyond 1e6, or on Ctrl-C.
 
     Raises
     ------
@@ -117,7 +126,7 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
         If Ctrl-C comes before the first step is kept: there is nothing to return.
     """
     record = Record(setting)
-    eta, lam, last = setting.eta, setting.weight_decay, setting.steps
+    last = setting.steps
     try:
         with progress(what, last) as done:
             for step in range(last + 1):
@@ -125,20 +134,22 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
                 if diverged(M, Q):
                     record.stopped = divergence(step)
                     break
-                if setting.draws(step):
-                    weights = side.draw(weights)
+                weights = side.begin(step, weights)
                 if step == last:
                     record.add(step, M, Q, side.loss(weights))
                     break
-                G, loss = side.gradient(weights)
-                if step % setting.record_every == 0:
-                    record.add(step, M, Q, loss)
-                if setting.rho:
-                    G, _ = side.gradient(side.moved(weights, 1.0, setting.rho, G))
-                weights = side.moved(weights, 1 - eta * lam, eta, G)
-                if setting.normalize:
-                    _, Q = side.overlaps(weights)
-                    weights = weights / np.sqrt(np.diagonal(Q))[:, None]
+                kept = step % setting.record_every == 0
+                if setting.batches == "single":
+                    if kept:
+                        record.add(step, M, Q, side.loss(weights))
+                    n = len(side.rows)
+                    for rows in side.singles():
+                        side.rows = rows
+                        weights, _ = _updated(setting, side, weights, setting.weight_decay / n)
+                else:
+                    weights, loss = _updated(setting, side, weights, setting.weight_decay)
+                    if kept:
+                        record.add(step, M, Q, loss)
                 done(step + 1)
     except FloatingPointError:
         record.stopped = divergence(step + 1)
@@ -147,6 +158,18 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
             raise
         record.stopped = interruption(record.step[-1])
     return record, weights
+
+
+def _updated(setting: Setting, side: Side, weights: Array, lam: float) -> tuple[Array, float]:
+    """Return the weights after one update on the rows at hand, and the loss per sample before it."""
+    G, loss = side.gradient(weights)
+    if setting.rho:
+        G, _ = side.gradient(side.moved(weights, 1.0, setting.rho, G))
+    weights = side.moved(weights, 1 - setting.eta * lam, setting.eta, G)
+    if setting.normalize:
+        _, Q = side.overlaps(weights)
+        weights = weights / np.sqrt(np.diagonal(Q))[:, None]
+    return weights, loss
 
 
 def diverged(M: Array, Q: Array) -> bool:

@@ -69,8 +69,12 @@ def simulate_flow(
     RebatchError
         If the setting has mini-batches, repeats or a look ahead, none of which a flow has, or d is missing.
     """
-    if setting.batch_size is not None or setting.repeats != 1 or setting.rho:
-        raise RebatchError("a flow has no batch_size, repeats or rho; allowed are their defaults")
+    if setting.schedule != "full" or setting.batch_size or setting.repeats != 1 or setting.fresh_at:
+        raise RebatchError(
+            "a flow has no schedule, batch_size, repeats or fresh_at; allowed are their defaults"
+        )
+    if setting.rho:
+        raise RebatchError(f"rho = {setting.rho:g}; a flow has no look ahead, allowed is 0")
     tolerance = checks.number("tolerance", tolerance, least=1e-13, most=1)
     if d is None and (setting.reuse or setting.start == "random"):
         raise RebatchError("d is missing; a batch and a random start need it")
@@ -117,7 +121,7 @@ def _batch_flow(setting: Setting, d: int, seed: int, threads: int | None, tolera
             setting, d, np.random.SeedSequence(seed), thread_count(threads), None, "float64", None
         )
         side.pool = pool
-        weights = side.draw(side.start)
+        weights = side.begin(0, side.start)
 
         def rate(_: float, state: Array) -> Array:
             W = state.reshape(weights.shape)

@@ -11,6 +11,7 @@ is n x (number of products); d costs nothing.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +22,6 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 from ...kernels.products import combine, inner
 from ...kernels.signals import KINDS, signals
 from ...symbolic import checks
-from ...symbolic.errors import RebatchError
 from ..labels import labels
 from ..machine.blocks import Array, Blocks, Threads, thread_pool
 from ..machine.draws import stream
@@ -29,6 +29,7 @@ from ..machine.memory import require
 from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
+from ..visits import Visits
 from .descent import descend
 
 Storage = Literal["float64", "float32"]
@@ -76,6 +77,8 @@ class LazyGaussian:
         The orthonormal u_j, in the first `rows` rows.
     C : ndarray, shape (capacity, capacity)
         C[j, i] = u_j . X v_i, the coefficients of X^T u_j.
+
+    There is room for `products` products with X^T, and for `later` directions that come from elsewhere.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class LazyGaussian:
         pool: Threads,
         storage: Storage = "float64",
         draws: Draws | None = None,
+        later: int = 0,
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
         self.draws = draws
@@ -97,9 +101,9 @@ class LazyGaussian:
         # Two arrays for passing use, of as many rows as are drawn at a time.
         room = (directions, "float64")
         *self.rooms, self.P, self.U = _in_one_piece(
-            n, room, room, (directions + products, storage), (products, storage)
+            n, room, room, (directions + products + later, storage), (products, storage)
         )
-        self.C = np.zeros((products, directions + products))
+        self.C = np.zeros((products, directions + products + later))
         self._dependent, self._visible = _DEPENDENT[storage], _VISIBLE[storage]
         *streams, own = seed.spawn(len(self.blocks.slices) + 1)
         self._streams = [stream(s) for s in streams]
@@ -110,11 +114,11 @@ class LazyGaussian:
 
         X v = sum_j (q_j . v) u_j + the part outside the u_j, which is fresh.
         """
-        new = slice(self.drawn, self.directions)
-        if new.start < new.stop:
+        while self.drawn < self.directions:
+            new = slice(self.drawn, min(self.directions, self.drawn + len(self.rooms[1])))
             fresh = self.rooms[1][: new.stop - new.start]
 
-            def draw(index: int, block: slice) -> None:
+            def draw(index: int, block: slice, fresh: Array = fresh) -> None:
                 for row in fresh[:, block]:
                     self._streams[index].standard_normal(out=row)
 
@@ -124,7 +128,7 @@ class LazyGaussian:
             U = self.U[: self.rows]
             self._add(self.C[: self.rows, new].T - self._inner(fresh, U), U, fresh)
             self.P[new] = fresh
-            self.drawn = self.directions
+            self.drawn = new.stop
         return self.P[: self.directions]
 
     def transposed_product(self, G: Array) -> Array:
@@ -252,7 +256,7 @@ def simulate_lazy(
     Parameters
     ----------
     setting : Setting
-        One batch reused, or fresh batches; no mini-batches of a reused batch.
+        Of a mini-batch the others have the signal 0: a step costs as much as one on all samples.
     d : int
         Input dimension, at least k + p.
     seed : int
@@ -284,15 +288,11 @@ def simulate_lazy(
     [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (3 k + 3 p + 2 p steps + 1) bytes, and
     as many as the draws take that are kept.
     """
-    if setting.reuse and setting.batch_size is not None:
-        raise RebatchError("mini-batches of a reused batch need the data itself; allowed is engine='dense'")
     checks.one_of("storage", storage, tuple(_DEPENDENT))
     fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None
-        side = _LazySide(
-            setting, setting.batch(d), int(d), np.random.SeedSequence(seed), pool, storage, drawn
-        )
+        side = _LazySide(setting, int(d), np.random.SeedSequence(seed), pool, storage, drawn)
         record, weights = descend(setting, side, side.start, f"lazy, d = {d}")
         kept = side.last_batch(weights) if fields else {}
         if drawn is not None:
@@ -300,81 +300,130 @@ def simulate_lazy(
     return record.trajectory(engine="lazy", d=int(d), seed=int(seed), variables=kept)
 
 
-class _LazySide:
-    """The batch as a LazyGaussian; the weights as coefficients on its directions, w* first."""
-
-    X: LazyGaussian
+class _LazyData:
+    """Samples as a LazyGaussian that knows some directions at first, w* among them, and their labels."""
 
     def __init__(
         self,
         setting: Setting,
-        n: int,
+        X: LazyGaussian,
+        noise_seed: np.random.SeedSequence,
+        draws: Draws | None,
+    ) -> None:
+        self.X, self.y = X, np.empty(X.n)
+        z = X.images()[: setting.k]
+        noise = [stream(s) for s in noise_seed.spawn(len(X.blocks.slices))]
+
+        def label(index: int, block: slice) -> None:
+            self.y[block] = labels(setting.target, z[:, block].T, noise[index])
+
+        X.blocks.run(label)
+        if draws is not None and setting.target.noise_std:
+            X.unseen.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
+
+
+class _LazySide:
+    """The data at hand; the weights as coefficients on its directions, w* first."""
+
+    data: _LazyData
+    reused: _LazyData
+
+    def __init__(
+        self,
+        setting: Setting,
         d: int,
         seed: np.random.SeedSequence,
         pool: Threads,
         storage: Storage,
         draws: Draws | None = None,
     ) -> None:
-        self.setting, self.n, self.d, self.pool, self.storage = setting, n, d, pool, storage
+        self.setting, self.d, self.pool, self.storage = setting, d, pool, storage
+        self.batch = setting.batch(d)
+        self.n = setting.samples(d) if setting.reuse else self.batch
         self.draws = draws
         self.seed, start_seed = seed.spawn(2)
         self.start = start(setting, d, stream(start_seed))
         self.coefficients = np.array(setting.activation.coefficients())
         steps = setting.steps if setting.reuse else min(setting.repeats, setting.steps)
-        self.products = setting.neurons * steps * (2 if setting.rho else 1)
-        first = setting.k + setting.neurons
-        stored = np.dtype(storage).itemsize * (first + 2 * self.products) + 8 * (2 * first + 1)
+        updates = steps * (self.n if setting.batches == "single" else 1)
+        self.each_time = setting.neurons * (2 if setting.rho else 1)
+        # n signals span R^n: what comes later depends on them.
+        self.products = min(self.each_time * updates, self.n)
+        self.later = self.each_time * len(setting.fresh_at)
+        first = setting.k + setting.neurons + self.later
+        rows = np.dtype(storage).itemsize * (first + 2 * self.products) + 8 * (2 * first + 1)
         # Kept, and once more while they are put together.
         drawn = 0 if draws is None else 16 * (first + 1 + self.products) * math.ceil(setting.steps / steps)
+        fresh = rows + np.dtype(storage).itemsize * self.products if setting.fresh_at else 0
+        square = 8.0 * self.products * (first + self.products)
         require(
-            n * (stored + drawn),
-            f"the lazy engine with n = {n} and {self.products} products",
+            self.n * (rows + drawn) + self.batch * fresh + square,
+            f"the lazy engine with n = {self.n} and {self.products} products",
         )
+        (order_seed,) = seed.spawn(1)
+        self.visits = Visits(setting, self.n, self.batch, stream(order_seed))
 
-    def draw(self, weights: Array) -> Array:
-        """Take a new X, on whose directions only w* and the present weights are known, and its labels."""
+    def begin(self, step: int, weights: Array) -> Array:
+        """Take new data where it comes, of which only w* and the weights are known, and the step's rows."""
         setting, k = self.setting, self.setting.k
-        # Rotating the directions outside w* changes no law: p of them hold the weights.
-        rest = _triangle(weights[:, k:].T).T
-        weights = np.hstack([weights[:, :k], rest])
-        # The memory of one batch is given back before that of the next is taken.
-        if hasattr(self, "X"):
-            del self.X
+        if setting.draws(step):
+            # Rotating the directions outside w* changes no law: p of them hold the weights.
+            weights = np.hstack([weights[:, :k], _triangle(weights[:, k:].T).T])
+            # The memory of one batch is given back before that of the next is taken.
+            if hasattr(self, "data"):
+                del self.data, self.reused
+            self.data = self.reused = self._fresh(self.n, weights.shape[1], self.products)
+        if step in setting.fresh_at:
+            self.data = self._fresh(self.batch, weights.shape[1], self.each_time)
+            self.rows = np.arange(self.batch, dtype=np.intp)
+            return weights
+        self.data = self.reused
+        # Directions that fresh samples have added are new to these.
+        self.data.X.directions = weights.shape[1]
+        self.rows = self.visits.at(step)
+        return weights
+
+    def _fresh(self, n: int, directions: int, products: int) -> _LazyData:
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
-        self.X = LazyGaussian(
-            self.n, self.d, weights.shape[1], self.products, matrix_seed, self.pool, self.storage, self.draws
+        X = LazyGaussian(
+            n, self.d, directions, products, matrix_seed, self.pool, self.storage, self.draws, self.later
         )
-        z = self.X.images()[:k]
-        noise = [stream(s) for s in noise_seed.spawn(len(self.X.blocks.slices))]
-        self.y = np.empty(self.n)
+        return _LazyData(self.setting, X, noise_seed, self.draws)
 
-        def label(index: int, block: slice) -> None:
-            self.y[block] = labels(setting.target, z[:, block].T, noise[index])
-
-        self.X.blocks.run(label)
-        if self.draws is not None and setting.target.noise_std:
-            self.X.unseen.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
-        return weights
+    def singles(self) -> Iterator[NDArray[np.intp]]:
+        """Yield the rows of an epoch of single samples."""
+        return self.visits.singles()
 
     def gradient(self, weights: Array) -> tuple[Array, float]:
         """Return (1/d) X^T g on the directions, the new ones included, and the loss per sample."""
         G, loss = self._signals(weights)
-        return self.X.transposed_product(G) / self.d, loss
+        return self.data.X.transposed_product(G) / self.d, loss
 
     def loss(self, weights: Array) -> float:
         """Return the loss per sample of the batch at hand."""
         return self._signals(weights)[1]
 
     def _signals(self, weights: Array) -> tuple[Array, float]:
-        """Return the signals, shape (p, n), in room 0 of X, and the loss per sample."""
-        images = self.X.images()
+        """Return the signals, shape (p, n), in room 0 of X, 0 beside the rows at hand, and the loss per sample."""
+        X, rows = self.data.X, self.rows
+        images = X.images()[: weights.shape[1]]
+        g = X.rooms[0][: len(weights)]
+        combine(np.ascontiguousarray(weights), images, g, True, X.blocks.threads)
+        if len(rows) == X.n:
+            return g, self._respond(g, self.data.y) / X.n
+        part = np.ascontiguousarray(g[:, rows])
+        loss = self._respond(part, self.data.y[rows])
+        g[:] = 0.0
+        g[:, rows] = part
+        return g, loss / len(rows)
+
+    def _respond(self, h: Array, y: Array) -> float:
+        """Turn fields into signals; return the summed loss."""
+        losses = np.empty(len(self.data.X.blocks.slices))
         a, kind = self.setting.a(), KINDS[self.setting.activation.kernel]
         correlation = self.setting.loss == "correlation"
-        h, losses = self.X.rooms[0][: len(weights)], np.empty(len(self.X.blocks.slices))
-        combine(np.ascontiguousarray(weights), images[: weights.shape[1]], h, True, self.X.blocks.threads)
-        loss = signals(h, self.y, a, kind, self.coefficients, correlation, h, losses, self.X.blocks.threads)
-        return h, loss / self.n
+        return signals(h, y, a, kind, self.coefficients, correlation, h, losses, self.data.X.blocks.threads)
 
     def moved(self, weights: Array, shrink: float, step: float, gradient: Array) -> Array:
         """Return shrink * weights + step * gradient, on the directions of both."""
@@ -389,9 +438,9 @@ class _LazySide:
 
     def last_batch(self, weights: Array) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
         """Return fields, latent coordinates and labels of the batch at hand."""
-        images = self.X.images()
+        images = self.data.X.images()[:, self.rows]
         return {
             "fields": (("sample", "neuron"), (weights @ images[: weights.shape[1]]).T),
             "latent": (("sample", "direction"), images[: self.setting.k].T.astype(np.float64)),
-            "labels": (("sample",), self.y),
+            "labels": (("sample",), self.data.y[self.rows]),
         }

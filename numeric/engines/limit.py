@@ -33,10 +33,11 @@ from ...symbolic.errors import RebatchError, TooLargeError
 from ..integration import SobolSamples, TensorSamples, dimension, is_smooth
 from ..machine.blocks import Array, Threads, thread_pool
 from ..machine.progress import progress
+from ..masks import MaskPlan
 from ..setting import Setting
 from ..trajectory import INTERRUPTED, Trajectory
-from .descent import warn_of_stop
-from .recursion import DIMENSIONS, Finished, Run, first_steps, longest_reuse
+from .descent import divergence, warn_of_stop
+from .recursion import DIMENSIONS, Finished, Run, first_steps, most_innovations
 
 Rule = Literal["auto", "sobol", "gauss-hermite"]
 RULES: tuple[Rule, ...] = ("auto", "sobol", "gauss-hermite")
@@ -51,8 +52,8 @@ _FIRST_POINTS = 2**12
 _NODES = (20, 28, 40, 56, 80, 112, 160, 224)
 _GRID_LIMIT = 2**25
 
-# Variants of the dynamics for which theory, 4 does not hold as it stands.
-_PLAIN = {"batch_size": None, "rho": 0.0, "record_every": 1}
+# Batches per epoch of the coarsest of three runs from which single samples are extrapolated.
+_COARSEST = 4
 _MEANINGS = {
     "test_loss": "loss per sample at a fresh input, from M and Q",
     "noise_covariance": "C(t, s) = alpha E[g^t g^s^T]; 0 between batches",
@@ -78,7 +79,8 @@ def simulate_limit(
     Parameters
     ----------
     setting : Setting
-        A random start is the orthogonal one in this limit.
+        A random start is the orthogonal one in this limit. Every schedule of the batch: `batches` of them in an
+        epoch, or single samples, which are the limit of ever smaller batches (a step is an epoch there).
     d : None
         There is none.
     seed : int
@@ -86,7 +88,8 @@ def simulate_limit(
     threads : int, optional
         By default one per core.
     points : int, optional
-        Sobol points per scramble, a power of 2; by default 2^15.
+        Sobol points per scramble, a power of 2; by default 2^15. Where they fall into strata (blocks of a schedule),
+        each has the next power of 2 above its share.
     accuracy : float, optional
         Instead of `points`: the error that every entry of M shall have at most. Points and scrambles are added until
         it is reached, or 2^20 points per scramble or 1 GB of memory are; the attribute ``accuracy_reached`` says
@@ -132,12 +135,20 @@ def simulate_limit(
         raise RebatchError(f"d = {d!r}; the limit has no d, leave it out")
     _check_setting(setting)
     _check(points, accuracy, scrambles, rule)
+    if setting.batches == "single" and (accuracy is not None or rule == "gauss-hermite"):
+        raise RebatchError(
+            "an accuracy or the rule 'gauss-hermite' with batches = 'single'; allowed are points, the rule is 'sobol'"
+        )
     with thread_pool(threads) as pool:
         answer = None
-        if rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
+        if setting.batches == "single":
+            answer = _of_single_samples(setting, points, scrambles, seed, pool, overlaps_only)
+        elif rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
             to = TENSOR_ACCURACY if accuracy is None else accuracy
             answer = _by_tensor(setting, to, pool, overlaps_only)
-        unsure = answer is not None and not answer.stopped and answer.provenance["accuracy_reached"] == "no"
+        unsure = (
+            answer is not None and not answer.stopped and answer.provenance.get("accuracy_reached") == "no"
+        )
         if answer is None or (rule == "auto" and unsure):
             seeds = np.random.SeedSequence(seed)
             sampled = _by_sobol(setting, points, accuracy, scrambles, seeds, pool, overlaps_only)
@@ -146,7 +157,9 @@ def simulate_limit(
     if answer.stopped:
         warn_of_stop(answer.stopped, stacklevel=3)
     extra = {
-        name: (DIMENSIONS[name], answer.mean[name], {"long_name": _MEANINGS[name]}) for name in _MEANINGS
+        name: (DIMENSIONS[name], answer.mean[name], {"long_name": meaning})
+        for name, meaning in _MEANINGS.items()
+        if name in answer.mean
     }
     errors = {
         f"{name}_error": (DIMENSIONS[name], error, {"long_name": answer.error_meaning})
@@ -168,11 +181,17 @@ def simulate_limit(
 
 def _check_setting(setting: Setting) -> None:
     """Refuse what the recursion does not hold for."""
-    for name, plain in _PLAIN.items():
-        if (given := getattr(setting, name, plain)) != plain:
-            raise RebatchError(
-                f"{name} = {given!r}; the limit is for plain full-batch steps, {name} = {plain!r}"
-            )
+    if setting.record_every != 1:
+        raise RebatchError(f"record_every = {setting.record_every}; the limit keeps every step, allowed is 1")
+    if setting.batch_size is not None:
+        raise RebatchError(
+            f"batch_size = {setting.batch_size}; the limit has no n: allowed are batches = n / batch_size, 'single'"
+        )
+    if setting.rho and setting.fresh_at:
+        raise RebatchError(
+            f"rho = {setting.rho:g} with fresh_at; in the limit a step on fresh samples has no look ahead: "
+            "allowed is one of them"
+        )
 
 
 def _check(points: int | None, accuracy: float | None, scrambles: int, rule: str) -> None:
@@ -210,18 +229,9 @@ def _by_sobol(
     overlaps_only: bool,
 ) -> _Answer:
     """Run on independent scrambles; with an accuracy, on larger ones until it is reached."""
-    innovations = setting.neurons * longest_reuse(setting, setting.steps)
-    bytes_per_point = 8 * (dimension(setting, innovations) + 2 + innovations + setting.neurons)
-    most = MAX_POINTS
-    while most * bytes_per_point > MEMORY_LIMIT:
-        most //= 2
-    size = points or (DEFAULT_POINTS if accuracy is None else _FIRST_POINTS)
-    if size > most:
-        raise TooLargeError(
-            f"{size} points need {size * bytes_per_point / 1e9:.2g} GB; the limit is {MEMORY_LIMIT / 1e9:g} GB, "
-            f"or {most} points"
-        )
-    samples = SobolSamples(setting, size, innovations, pool)
+    most = _most_points(setting)
+    size = points or min(most, DEFAULT_POINTS if accuracy is None else _FIRST_POINTS)
+    samples = _sobol_samples(setting, size, pool)
     runs: list[Finished] = []
     wanted = scrambles
     answer = None
@@ -247,12 +257,100 @@ def _by_sobol(
         # It falls at least like the root of the number of points, for smooth functions nearly like its inverse.
         growth = 2 ** math.floor(math.log2((excess / 1.5) ** (1 / 0.6)))
         size = min(most, size * min(max(growth, 2), 16))
-        samples, runs, wanted = SobolSamples(setting, size, innovations, pool), [], scrambles
+        del samples
+        samples, runs, wanted = _sobol_samples(setting, size, pool), [], scrambles
     if accuracy is None:
         return answer
     reached = "yes" if excess <= 1 and answer.provenance["errors_trusted"] == "yes" else "no"
     asked = {"accuracy_asked": accuracy, "accuracy_reached": reached}
     return replace(answer, provenance={**answer.provenance, **asked})
+
+
+def _bytes_per_point(setting: Setting) -> int:
+    innovations = most_innovations(setting, setting.steps)
+    plan = MaskPlan(setting)
+    masks = 9 * (setting.steps + 1) if plan.choices else 0
+    return 8 * (dimension(setting, innovations) + 2 + innovations + setting.neurons) + masks
+
+
+def _share(setting: Setting, points: int) -> int:
+    """Return the points of each stratum of the masks, a power of 2: together at least as many as asked for."""
+    return 2 ** math.ceil(math.log2(max(2, points / len(MaskPlan(setting).blocks))))
+
+
+def _most_points(setting: Setting) -> int:
+    """Return the most points, a power of 2, that the memory limit allows."""
+    strata, most = len(MaskPlan(setting).blocks), MAX_POINTS
+    while most > 2 and strata * _share(setting, most) * _bytes_per_point(setting) > MEMORY_LIMIT:
+        most //= 2
+    return most
+
+
+def _sobol_samples(setting: Setting, points: int, pool: Threads) -> SobolSamples:
+    """Return samples of at least so many points, before the first scramble.
+
+    Raises
+    ------
+    TooLargeError
+        If they need too much memory.
+    """
+    if points > (most := _most_points(setting)):
+        raise TooLargeError(
+            f"{points} points need {points * _bytes_per_point(setting) / 1e9:.2g} GB; the limit is "
+            f"{MEMORY_LIMIT / 1e9:g} GB, or {most} points"
+        )
+    return SobolSamples(setting, _share(setting, points), most_innovations(setting, setting.steps), pool)
+
+
+def _of_single_samples(
+    setting: Setting, points: int | None, scrambles: int, seed: int, pool: Threads, overlaps_only: bool
+) -> _Answer:
+    """Return the limit of ever smaller batches, from runs with 4, 8 and 16 of them in an epoch.
+
+    The error of B batches is c / B + O(B^-2), so that f = 2 f(2 B) - f(B) + O(B^-2) on each scramble. What is left is
+    a third of the difference of the two extrapolations; it is added to the standard error.
+    """
+    found: list[list[Finished]] = []
+    for parts in (_COARSEST, 2 * _COARSEST, 4 * _COARSEST):
+        finer = replace(
+            setting, batches=parts, steps=setting.steps * parts, weight_decay=setting.weight_decay / parts
+        )
+        samples = _sobol_samples(finer, points or min(_most_points(finer), DEFAULT_POINTS), pool)
+        runs: list[Finished] = []
+        seeds = np.random.SeedSequence(seed).spawn(scrambles)
+        if _run_on_scrambles(finer, samples, seeds, runs, overlaps_only, parts):
+            raise KeyboardInterrupt
+        del samples
+        kept = min(len(run.values["M"]) for run in runs)
+        names = ("M", "Q", "training_loss", "test_loss")
+        found.append([Finished({n: run.values[n][:kept:parts] for n in names}, "") for run in runs])
+    common = min(len(run.values["M"]) for runs in found for run in runs)
+    coarse, middle, fine = (
+        {name: np.stack([run.values[name][:common] for run in runs]) for name in runs[0].values}
+        for runs in found
+    )
+    mean, error, left = {}, {}, 0.0
+    for name in fine:
+        extrapolated, before = 2 * fine[name] - middle[name], 2 * middle[name] - coarse[name]
+        mean[name] = extrapolated.mean(axis=0)
+        spread = extrapolated.std(axis=0, ddof=1) / np.sqrt(scrambles)
+        rest = np.abs((extrapolated - before).mean(axis=0)) / 3
+        error[name] = spread + rest
+        if name == "M":
+            left = float(rest.max())
+    return _Answer(
+        mean,
+        error,
+        f"standard error over {scrambles} scrambles, and what the extrapolation to single samples leaves",
+        {
+            "rule": "sobol",
+            "scrambles": scrambles,
+            "batches_per_epoch": [_COARSEST, 2 * _COARSEST, 4 * _COARSEST],
+            "extrapolation_error": left,
+            "errors_trusted": "yes",
+        },
+        divergence(common) if common <= setting.steps else "",
+    )
 
 
 def _run_on_scrambles(
@@ -261,13 +359,14 @@ def _run_on_scrambles(
     seeds: list[np.random.SeedSequence],
     runs: list["Finished"],
     overlaps_only: bool,
+    losses_every: int | None = None,
 ) -> str:
     """Add a run for every seed to `runs`; return why Ctrl-C left some out, or nothing."""
     wanted = len(runs) + len(seeds)
 
     def on(scramble: np.random.SeedSequence) -> Finished:
         samples.scramble(scramble)
-        return Run(setting, samples, overlaps_only).trajectory()
+        return Run(setting, samples, overlaps_only, losses_every).trajectory()
 
     with progress("limit", wanted) as done:
         for child in seeds:
@@ -326,13 +425,14 @@ def _over_scrambles(runs: list["Finished"], points: int) -> _Answer:
 
 def _fits_tensor(setting: Setting) -> bool:
     """Whether the overlaps need at most 4 dimensions, and everything is smooth."""
-    innovations = setting.neurons * longest_reuse(setting, setting.steps - 1)
-    return dimension(setting, innovations) <= TENSOR_DIMENSION and is_smooth(setting)
+    innovations = most_innovations(setting, setting.steps - 1)
+    few = dimension(setting, innovations) <= TENSOR_DIMENSION
+    return few and is_smooth(setting) and MaskPlan(setting).countable
 
 
 def _by_tensor(setting: Setting, accuracy: float, pool: Threads, overlaps_only: bool) -> _Answer:
     """Run on finer and finer grids until two in a row agree."""
-    innovations = setting.neurons * longest_reuse(setting, setting.steps - 1)
+    innovations = most_innovations(setting, setting.steps - 1)
     dimensions = dimension(setting, innovations)
     allowed = [nodes for nodes in _NODES if nodes**dimensions <= _GRID_LIMIT]
     if len(allowed) < 2:

@@ -68,11 +68,11 @@ def test_dense_descent_on_the_revealed_matrix_is_the_lazy_run(name, loss, start,
         start=start, weight_decay=0.1,
     )  # fmt: skip
     with Threads(2) as pool:
-        run = lazy._LazySide(setting, setting.samples(d), d, np.random.SeedSequence(seed), pool, "float64")
+        run = lazy._LazySide(setting, d, np.random.SeedSequence(seed), pool, "float64")
         first = run.start.copy()
         record, _ = descend(setting, run, first, "test")
     M, Q, loss_lazy = record.M, record.Q, record.loss
-    X, V = revealed(run.X, np.random.default_rng(seed))
+    X, V = revealed(run.data.X, np.random.default_rng(seed))
     # The batch rotates the directions outside w* once, so that the start is again k + p coefficients.
     rotated = np.hstack([first[:, :2], np.linalg.qr(first[:, 2:].T, mode="r").T])
     W = np.sqrt(d) * rotated @ V[: rotated.shape[1]]
