@@ -240,6 +240,15 @@ MUTANTS = (
            "omega = forward(c) - V * g", "omega = forward(c)", "numeric/**/test_amp"),
     Mutant("message passing without the second correction", "numeric/inference/amp.py",
            "new[: len(c)] += A * c", "new[: len(c)] += 0 * c", "numeric/**/test_amp"),
+    Mutant("schedules: every sample takes part in every step", "numeric/masks.py",
+           "order == block for block in self.blocks[stratum]", "order >= 0 for block in self.blocks[stratum]",
+           "numeric/**/test_schedules"),
+    Mutant("schedules: the mask of the step before", "numeric/masks.py",
+           "position = self._steps % len(chance) if", "position = (self._steps - 1) % len(chance) if",
+           "numeric/**/test_schedules"),
+    Mutant("schedules: a sample is drawn as often as the whole batch", "numeric/masks.py",
+           "taken[: self.choices] = uniform < 1 / self.parts", "taken[: self.choices] = uniform < 1",
+           "numeric/**/test_schedules"),
 )  # fmt: skip
 
 

@@ -275,7 +275,7 @@ def _bytes_per_point(setting: Setting) -> int:
 
 def _share(setting: Setting, points: int) -> int:
     """Return the points of each stratum of the masks, a power of 2: together at least as many as asked for."""
-    return 2 ** math.ceil(math.log2(max(2, points / len(MaskPlan(setting).blocks))))
+    return int(2 ** math.ceil(math.log2(max(2, points / len(MaskPlan(setting).blocks)))))
 
 
 def _most_points(setting: Setting) -> int:
