@@ -98,6 +98,16 @@ def integers_from(option: str, text: str) -> list[int]:
         raise RebatchError(f"{option} {text!r}; allowed are integers with commas between") from None
 
 
+def batches_from(text: str | None) -> int | Literal["single"] | None:
+    """Return the number of blocks, or "single"."""
+    if text is None or text == "single":
+        return None if text is None else "single"
+    try:
+        return int(text)
+    except ValueError:
+        raise RebatchError(f"--batches {text!r}; allowed are integers >= 1 and single") from None
+
+
 def readout_from(text: str | None) -> list[Any] | None:
     """Return the second layer, numbers with commas, exactly as written."""
     if text is None:

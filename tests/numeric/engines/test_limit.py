@@ -384,7 +384,7 @@ def test_bad_options_are_refused(options, message):
         simulate(REFERENCE, "limit", seed=0, **options)
 
 
-@pytest.mark.parametrize("variant", [{"rho": 0.1}, {"batch_size": 10}])
+@pytest.mark.parametrize("variant", [{"rho": 0.1, "fresh_at": (1,)}, {"batch_size": 10}])
 def test_dynamics_outside_the_theory_is_refused(variant):
     setting = Setting(target="z1", activation="relu", alpha=1, eta=0.1, steps=2, **variant)
     with pytest.raises(RebatchError, match=next(iter(variant))):

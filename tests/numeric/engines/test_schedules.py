@@ -66,6 +66,24 @@ def test_runs_come_to_the_limit_of_their_schedule(schedule, activation, engine):
     assert np.abs(apart / error).max() > 10
 
 
+def test_a_look_ahead_on_the_same_batch_comes_to_its_limit():
+    theory = limit(rho=0.3, steps=3)
+    plain = limit(steps=3)
+    M = np.array([simulate(setting(rho=0.3, steps=3), d=2000, seed=s).M.values for s in range(40)])[:, 1:]
+    error = np.hypot(M.std(axis=0, ddof=1) / np.sqrt(len(M)), theory.data.M_error.values[1:])
+    assert np.abs((M.mean(axis=0) - theory.M.values[1:]) / error).max() < FAR + 0.5
+    assert np.abs((plain.M.values[1:] - theory.M.values[1:]) / error).max() > 10
+
+
+def test_fresh_batches_between_reused_ones_come_to_their_limit():
+    given = {"fresh_at": (1, 3), "steps": 5}
+    theory, plain = limit(**given), limit(steps=5)
+    M = np.array([simulate(setting(**given), d=2000, seed=s).M.values for s in range(40)])[:, 1:]
+    error = np.hypot(M.std(axis=0, ddof=1) / np.sqrt(len(M)), theory.data.M_error.values[1:])
+    assert np.abs((M.mean(axis=0) - theory.M.values[1:]) / error).max() < FAR + 0.5
+    assert np.abs((plain.M.values[1:] - theory.M.values[1:]) / error).max() > 10
+
+
 def test_single_samples_are_the_limit_of_many_blocks():
     one = limit(steps=1, schedule="with replacement", batches="single", eta=0.2, points=2**11)
     runs = [
