@@ -30,6 +30,10 @@ def analyze(
     target: TargetOrName,
     max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
     inputs: Inputs = None,
+    effort: Annotated[
+        int,
+        typer.Option(min=0, help="Units of work, a microsecond or so each, until what is open is undecided."),
+    ] = 20_000_000,
     as_json: AsJson = False,
     as_latex: AsLatex = False,
 ) -> None:
@@ -38,7 +42,7 @@ def analyze(
     from ..tables import directions_table, exponents_table, proofs_table, samples_table
 
     learned = target_from(target, inputs)
-    analysis = analyze_target(learned, max_order=max_order)
+    analysis = analyze_target(learned, max_order=max_order, effort=effort)
     if as_json:
         print_json(analysis.to_json())
         return

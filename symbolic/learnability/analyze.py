@@ -1,7 +1,14 @@
-"""The whole analysis of a target: every question of theory, 3, put to its one reading."""
+"""The whole analysis of a target: every question of theory, 3, put to its one reading, within one effort."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..exact import effort as work
+from ..exact.known import How
 from ..language.target import Target
 from .analysis import Analysis
+from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .direction_verdict import DirectionVerdict
 from .exponents import (
     generative_exponent,
     generative_leap,
@@ -14,8 +21,14 @@ from .exponents import (
 from .product_analysis import analyze_product
 from .verdict import MAX_WITNESS_ORDER, two_step_verdict
 
+T = TypeVar("T")
 
-def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Analysis:
+_SPENT = "effort spent before an answer was found: more effort, or a lower max_order, goes on"
+
+
+def analyze(
+    target: Target | str, *, max_order: int = MAX_WITNESS_ORDER, effort: int | None = work.DEFAULT_EFFORT
+) -> Analysis:
     """Return what gradient descent can learn of a target: exponents and two-step verdicts.
 
     Parameters
@@ -23,11 +36,14 @@ def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Anal
     target : Target or str
     max_order : int
         The highest m for which a witness E[y^m z] is sought.
+    effort : int or None
+        Units of work, a microsecond or so each, after which every question that has no answer yet is undecided: the
+        same on every machine. None: no limit. Inputs of finitely many values are gone through, and need none.
 
     Raises
     ------
     RebatchError
-        If max_order is not a positive integer, or g is not a real function with an expectation.
+        If max_order is not a positive integer, effort is negative, or g is not a real function with an expectation.
 
     References
     ----------
@@ -36,14 +52,35 @@ def analyze(target: Target | str, *, max_order: int = MAX_WITNESS_ORDER) -> Anal
     target = Target(target)
     if not target.inputs.is_gaussian:
         return analyze_product(target, max_order)
-    return Analysis(
-        target=target,
-        dimension=relevant_subspace(target).dimension,
-        information_exponent=information_exponent(target),
-        leap=leap(target),
-        isotropic_leap=isotropic_leap(target),
-        generative_exponent=generative_exponent(target),
-        generative_leap=generative_leap(target, max_order),
-        reuse_staircase=reuse_staircase(target, max_order),
-        two_step=two_step_verdict(target, max_order),
+    relevant = relevant_subspace(target)
+    undecided = Exponent(None, How.UNDECIDED, witness=_SPENT)
+    no_verdict = tuple(
+        DirectionVerdict(v, "undecided", How.UNDECIDED, order=0) for v in relevant.orthogonal_basis()
     )
+    with work.effort(effort):
+        return Analysis(
+            target=target,
+            dimension=relevant.dimension,
+            information_exponent=_answer(lambda: information_exponent(target), undecided),
+            two_step=_answer(lambda: two_step_verdict(target, max_order), no_verdict),
+            reuse_staircase=_answer(
+                lambda: reuse_staircase(target, max_order), ReuseStaircase((), 0, How.UNDECIDED)
+            ),
+            leap=_answer(lambda: leap(target), undecided),
+            isotropic_leap=_answer(
+                lambda: isotropic_leap(target), IsotropicLeap(None, How.UNDECIDED, witness=_SPENT)
+            ),
+            generative_exponent=_answer(lambda: generative_exponent(target), undecided),
+            generative_leap=_answer(
+                lambda: generative_leap(target, max_order),
+                GenerativeLeap(None, How.UNDECIDED, witness=_SPENT, lower=1),
+            ),
+        )
+
+
+def _answer(question: Callable[[], T], otherwise: T) -> T:
+    """Return the answer, or what is said where the effort was spent before there was one."""
+    try:
+        return question()
+    except work.EffortSpentError:
+        return otherwise

@@ -27,7 +27,8 @@ class DirectionVerdict:
     verdict : {"learned", "hidden", "undecided"}
     how : How
     order : int or None
-        Learned: the least m at which E[y^m z] leaves the span of the lower ones. Undecided: the highest m searched.
+        Learned: the least m at which E[y^m z] leaves the span of the lower ones. Undecided: the highest m
+        searched, 0 where the effort was spent before.
     witness : vector of rationals or of Expectation, or None
         Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
         lower mu_j.
@@ -75,6 +76,8 @@ class DirectionVerdict:
             return "; ".join(map(str, self.certificate))
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
+        if not self.order:
+            return "effort spent before a witness or a symmetry was found"
         return f"no witness E[y^m z] for m <= {self.order}, no symmetry among those tried"
 
 

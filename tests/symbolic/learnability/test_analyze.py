@@ -1,0 +1,49 @@
+"""An analysis ends: what the effort does not reach is undecided, and what is decided stands."""
+
+import pytest
+
+from rebatch import How, RebatchError, analyze
+from rebatch.symbolic.learnability.reading import forget
+
+HARD = "sin(exp(z1^2)) + z2"
+
+
+def answers(analysis):
+    return {name: str(e) for name, e in analysis.exponents().items()} | {
+        str(v.direction): v.verdict for v in analysis.two_step
+    }
+
+
+def test_without_effort_everything_is_undecided_and_nothing_is_claimed():
+    forget()
+    analysis = analyze(HARD, effort=0)
+    assert all(e.how is How.UNDECIDED for e in analysis.exponents().values())
+    assert all("effort spent" in e.witness for e in analysis.exponents().values())
+    assert [v.verdict for v in analysis.two_step] == ["undecided", "undecided"]
+    assert "effort spent" in analysis.two_step[0].reason()
+    assert "effort spent" in str(analysis)
+
+
+def test_more_effort_decides_more_and_never_otherwise():
+    seen = {}
+    for effort in (10_000, 300_000, 3_000_000):
+        forget()
+        for name, answer in answers(analyze("relu(z1)*tanh(z2) + z1", effort=effort)).items():
+            if answer != "undecided" and not answer.startswith("at least"):
+                assert seen.setdefault(name, answer) == answer
+            else:
+                assert name not in seen
+
+
+def test_the_same_effort_gives_the_same_answer_again():
+    first = []
+    for _ in range(2):
+        forget()
+        first.append(analyze(HARD, effort=200_000).to_json())
+    assert first[0] == first[1]
+
+
+@pytest.mark.parametrize("effort", [-1, 1.5, "much", True])
+def test_effort_is_a_number_of_units(effort):
+    with pytest.raises(RebatchError, match="effort"):
+        analyze("z1", effort=effort)
