@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd kernels/*.h)
 
-.PHONY: demo test test-deep test-release asan mutants lint bench clean
+.PHONY: demo docs test test-deep test-release asan mutants lint bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
@@ -28,6 +28,15 @@ asan: $(INSTALLED)
 test-release: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[release]"
 	$(BIN)/python -m pytest -m release
+
+# The site, in build/docs: notebooks run, every warning is an error, nothing is fetched once the extra is installed.
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "build/docs/index.html"
+
+.venv/.docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs,cluster]"
+	touch $@
 
 # Kernels are built in place for each mutant, with what the build needs beside the tests.
 mutants: $(INSTALLED)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import rebatch
 from rebatch.cli.main import main
 from rebatch.symbolic.language.papers import papers
 
@@ -167,3 +168,42 @@ def test_no_constant_is_assigned_twice(path):
     for scope in [module, *(node for node in ast.walk(module) if isinstance(node, ast.ClassDef))]:
         names = list(assigned(scope.body))
         assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
+
+
+def test_every_public_name_is_in_the_reference_and_every_page_in_the_contents():
+    listed = re.findall(r"^   (\w+)$", source("docs/api.md"), re.MULTILINE)
+    assert sorted(listed) == sorted(rebatch.__all__)
+    contents = set(re.findall(r"^([\w/]+)$", source("docs/index.md"), re.MULTILINE))
+    pages = {str(path.relative_to("docs").with_suffix("")) for path in PAGES if path.parts[0] == "docs"}
+    assert contents == pages - {"index"}
+
+
+def code_cells():
+    """Return the pages that run in the build, with their code."""
+    found = {
+        path: re.findall(r"```\{code-cell\} python\n(.*?)```", source(path), re.DOTALL) for path in PAGES
+    }
+    return [pytest.param(cells, id=str(path)) for path, cells in found.items() if cells]
+
+
+@pytest.mark.parametrize("cells", code_cells())
+def test_the_notebooks_run(cells, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "notebook"}
+    for cell in cells:
+        exec(compile(cell, "cell", "exec"), namespace)
+
+
+def exponents_of_the_page():
+    table = source("docs/exponents.md").partition("Where they differ")[2]
+    rows = re.findall(r"^\| `([^`]+)` \| (\d) \| (\d) \| (\d) \| (\d) \|$", table, re.MULTILINE)
+    assert len(rows) > 5
+    return rows
+
+
+@pytest.mark.parametrize("row", exponents_of_the_page(), ids=lambda row: row[0])
+def test_the_exponents_of_the_page_are_those_of_the_analysis(row):
+    analysis = rebatch.analyze(row[0])
+    found = (analysis.information_exponent, analysis.leap, analysis.isotropic_leap, analysis.generative_leap)
+    assert tuple(str(exponent) for exponent in found) == row[1:]
