@@ -397,7 +397,7 @@ def test_simulate_starts_where_it_is_told(capsys):
     assert json.loads(out)["runs"][0]["M"][0][0] == pytest.approx([1 / 3, -0.2], rel=1e-12)
     code, _, err = rebatch(capsys, "simulate", "z1", *options, "--start", "half")
     assert code == 2
-    assert "allowed are orthogonal, random, numbers with commas" in err
+    assert "allowed are orthogonal, random, symmetric, numbers with commas" in err
 
 
 def test_converge_fits_both_laws_and_draws_them(capsys, tmp_path):

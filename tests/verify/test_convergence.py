@@ -26,6 +26,7 @@ def test_the_deviation_of_the_linear_model_is_the_exact_one_at_every_dimension()
     assert np.all(result.deviation_error < 0.1 / result.d)
 
 
+@pytest.mark.deep
 def test_the_deviation_is_exact_where_the_samples_are_rounded_too():
     setting = Setting(target="z1", activation="h", alpha=1.05, eta=0.25, steps=2)
     result = convergence(setting, [10, 30, 50], [1500, 1500, 1500])
@@ -34,6 +35,7 @@ def test_the_deviation_is_exact_where_the_samples_are_rounded_too():
     assert np.all(np.abs(result.limit + result.deviation - exact) < 6 * result.deviation_error)
 
 
+@pytest.mark.deep
 def test_every_control_is_used_by_default_and_runs_may_drop_signals():
     settings = {"target": "z1", "alpha": 2, "eta": 0.5, "steps": 2, "noise_std": 0.3}
     result = convergence(Setting(activation="h", **settings), [1000, 20, 40])
