@@ -140,6 +140,7 @@ def test_every_paper_that_is_cited_is_in_the_bibliography_and_every_entry_is_cit
             keys = set(group.split(", "))
             assert keys <= papers().keys(), f"{path}: {keys - papers().keys()}"
             cited |= keys
+        cited |= set(re.findall(r'"([A-Z][A-Za-z]*\d{2})"', source(path))) & papers().keys()
     assert papers().keys() == cited
 
 

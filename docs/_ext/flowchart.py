@@ -68,7 +68,8 @@ def svg(text: str) -> str:
                 place[name] = (x + column / 2, _HEIGHT / 2 + middle * (_HEIGHT + 14))
             x += column + gap
         size = (x - gap, tallest * (_HEIGHT + 14) - 14)
-    parts = [_arrow(place, width, direction, *arrow) for arrow in arrows]
+    drawn = [_arrow(place, width, direction, *arrow) for arrow in arrows]
+    parts = [line for line, _ in drawn] + [said for _, said in drawn]  # words over all lines
     for name, (x, y) in place.items():
         parts.append(
             f'<rect x="{x - width[name] / 2:.0f}" y="{y - _HEIGHT / 2:.0f}" width="{width[name]:.0f}" '
@@ -85,7 +86,8 @@ def svg(text: str) -> str:
 
 def _arrow(
     place: dict[str, tuple[float, float]], width: dict[str, float], direction: str, a: str, b: str, label: str
-) -> str:
+) -> tuple[str, str]:
+    """Return the line of an arrow, and its words."""
     (x1, y1), (x2, y2) = place[a], place[b]
     if direction == "TD":
         y1, y2 = y1 + _HEIGHT / 2, y2 - _HEIGHT / 2
@@ -97,8 +99,10 @@ def _arrow(
         path = (
             f"M{x1:.0f} {y1:.0f}C{(x1 + x2) / 2:.0f} {y1:.0f} {(x1 + x2) / 2:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
         )
-    said = f'<text class="label" x="{(x1 + x2) / 2:.0f}" y="{(y1 + y2) / 2 - 5:.0f}">{escape(label)}</text>'
-    return f'<path class="line" d="{path}" marker-end="url(#tip)"/>{said if label else ""}'
+    said = (
+        f'<text class="label" x="{(x1 + 3 * x2) / 4:.0f}" y="{(y1 + y2) / 2 + 4:.0f}">{escape(label)}</text>'
+    )
+    return f'<path class="line" d="{path}" marker-end="url(#tip)"/>', said if label else ""
 
 
 class Flowchart(Directive):

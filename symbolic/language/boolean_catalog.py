@@ -8,17 +8,6 @@ from dataclasses import dataclass
 
 from .target import Target
 
-BOOLEAN_PAPERS = {
-    "ABBBN21": "Abbe, Boix-Adserà, Brennan, Bresler, Nagaraj 2021, the staircase property",
-    "A21": "Abbe, Boix-Adserà, Misiakiewicz 2022, the merged-staircase property",
-    "A23": "Abbe, Boix-Adserà, Misiakiewicz 2023, leap complexity",
-    "JMS24": "Joshi, Misiakiewicz, Srebro 2024, sparse functions with statistical and gradient queries",
-    "K98": "Kearns 1998, efficient noise-tolerant learning from statistical queries",
-    "BL85": "Ben-Or, Linial 1985, collective coin flipping",
-    "R76": "Rothaus 1976, on bent functions",
-    "OD14": "O'Donnell 2014, analysis of Boolean functions",
-}
-
 
 @dataclass(frozen=True)
 class BooleanEntry:
@@ -30,7 +19,7 @@ class BooleanEntry:
     text : str
         For the parser.
     paper : str
-        A key of `BOOLEAN_PAPERS`: where a target of this kind is studied.
+        A key of `papers()`: where a target of this kind is studied.
     information_exponent, leap, statistical_leap : int
         What is known.
     note : str

@@ -82,4 +82,4 @@ def _paper(match: re.Match[str]) -> Paper:
 
 def _plain(text: str) -> str:
     accented = _ACCENT.sub(lambda m: unicodedata.normalize("NFC", m[2] + _COMBINING[m[1]]), text)
-    return re.sub(r"[{}]", "", accented).replace("--", "–")
+    return re.sub(r"[{}]", "", accented).replace("--", "–").replace("``", "“").replace("''", "”")
