@@ -24,6 +24,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "mathml",
     "house",
+    "keys",
     "flowchart",
 ]
 exclude_patterns = ["_build", "_ext", "_templates"]
@@ -52,7 +53,7 @@ nb_merge_streams = True
 math_renderer = html_math_renderer = "mathml"
 
 bibtex_bibfiles = ["references.bib"]
-bibtex_default_style = "unsrt"
+bibtex_default_style = "keys"
 
 autosummary_generate = True
 autosummary_ignore_module_all = False

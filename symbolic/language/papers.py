@@ -77,7 +77,7 @@ def bibtex(*keys: str) -> str:
 def _paper(match: re.Match[str]) -> Paper:
     fields = {name: _plain(value) for name, value in _FIELD.findall(match[3])}
     authors = tuple(name.partition(",")[0] for name in fields["author"].split(" and "))
-    return Paper(match[2], authors, int(fields["year"]), fields["title"], fields["note"], match[0])
+    return Paper(match[2], authors, int(fields["year"]), fields["title"], fields["annote"], match[0])
 
 
 def _plain(text: str) -> str:
