@@ -32,7 +32,7 @@ from ..exact.known import How, worst
 from ..exact.real import Scalar, scalar
 from ..exact.subspace import Subspace, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
-from ..proofs.symmetry import Symmetry
+from ..proofs.symmetry import Symmetry, those_that_hide
 from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
 from .product_answers import (
@@ -245,17 +245,7 @@ class EnumeratedReading:
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
         """Return sign flips and exchanges of two coordinates that fix the target, until all hidden is moved."""
-        left = reached.within(self.relevant)
-        moved = Subspace.zero(self.k)
-        found: list[Symmetry] = []
-        for symmetry in self._symmetries() if left.dimension else ():
-            larger = moved + Subspace.span(symmetry.moved, self.k)
-            if larger.dimension > moved.dimension:
-                moved = larger
-                found.append(symmetry)
-            if moved.dimension == left.dimension:
-                break
-        return tuple(found)
+        return those_that_hide(self._symmetries(), reached.within(self.relevant))
 
     def _symmetries(self) -> Iterator[Symmetry]:
         """Yield sign flips, then exchanges of two coordinates, that fix the target and the law of the inputs."""

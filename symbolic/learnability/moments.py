@@ -29,7 +29,7 @@ from ..exact.known import How
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..exact.subspace import Subspace, Vector, as_text, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
-from ..proofs.symmetry import Symmetry
+from ..proofs.symmetry import Symmetry, those_that_hide
 from .answers import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict, undecided
 from .product_answers import (
@@ -227,17 +227,7 @@ class MomentReading:
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
         """Return sign flips and exchanges of two coordinates that fix the target and the law."""
-        left = reached.within(self.relevant)
-        moved = Subspace.zero(self.k)
-        found: list[Symmetry] = []
-        for symmetry in self._symmetries() if left.dimension else ():
-            larger = moved + Subspace.span(symmetry.moved, self.k)
-            if larger.dimension > moved.dimension:
-                moved = larger
-                found.append(symmetry)
-            if moved.dimension == left.dimension:
-                break
-        return tuple(found)
+        return those_that_hide(self._symmetries(), reached.within(self.relevant))
 
     def _symmetries(self) -> Iterator[Symmetry]:
         used = [i for i in range(self.k) if any(S[i] for S in self._form)]

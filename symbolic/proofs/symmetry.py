@@ -153,6 +153,20 @@ def hidden_directions(
     return tuple(symmetries), hidden, rest().dimension == 0
 
 
+def those_that_hide(symmetries: Iterable[Symmetry], left: Subspace) -> tuple[Symmetry, ...]:
+    """Return the symmetries that move directions which those before them do not, until as many move as are left."""
+    moved = Subspace.zero(left.ambient)
+    found: list[Symmetry] = []
+    for symmetry in symmetries if left.dimension else ():
+        larger = moved + Subspace.span(symmetry.moved, left.ambient)
+        if larger.dimension > moved.dimension:
+            moved = larger
+            found.append(symmetry)
+        if moved.dimension == left.dimension:
+            break
+    return tuple(found)
+
+
 def exact_matrix(matrix: Matrix) -> tuple[tuple[sp.Expr, ...], ...]:
     """Return the entries of a matrix as exact expressions."""
     return tuple(tuple(map(as_expr, row)) for row in matrix)
