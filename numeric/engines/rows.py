@@ -120,9 +120,14 @@ def gradient(
     return loss
 
 
+def _laid_out(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array as the kernels read it: what came over a network may begin anywhere in memory."""
+    return np.require(array, requirements=["C", "A"])
+
+
 def _fields_of_block(block: NDArray[Any], rows: NDArray[np.intp], W: NDArray[Any]) -> NDArray[np.float64]:
     out = np.empty((len(rows), len(W)))
-    dense_fields(np.ascontiguousarray(block), rows.astype(np.intp), W, out, 1)
+    dense_fields(_laid_out(block), rows.astype(np.intp), _laid_out(W), out, 1)
     return out
 
 
@@ -139,6 +144,6 @@ def _gradient_of_block(
     """Return the block's share of the gradient, and of the loss."""
     out = np.empty(W.shape)
     parts = aligned((1, *W.shape), W.dtype)
-    block, rows, y = np.ascontiguousarray(block), rows.astype(np.intp), np.ascontiguousarray(y)
+    block, rows, y, W, a = _laid_out(block), rows.astype(np.intp), _laid_out(y), _laid_out(W), _laid_out(a)
     loss = dense_gradient(block, rows, y, W, a, kind, coefficients, correlation, parts, out, 1)
     return out, loss

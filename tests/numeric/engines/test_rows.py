@@ -50,6 +50,15 @@ def test_mini_batches_take_their_rows_from_the_blocks():
     np.testing.assert_allclose(other.M, one.M, atol=1e-13)
 
 
+def test_blocks_may_begin_anywhere_in_memory_as_those_that_were_sent():
+    X = data()
+    sent = np.ndarray(X.shape, X.dtype, buffer=bytearray(X.nbytes + 1), offset=1)
+    sent[...] = X
+    assert not sent.flags.aligned
+    one, other = both(X, dask.from_array(sent, chunks=(40, 60)))
+    np.testing.assert_allclose(other.M, one.M, atol=1e-13)
+
+
 def test_a_zarr_store_is_read_block_by_block(tmp_path):
     X = data(np.float32)
     store = zarr.create_array(tmp_path / "x.zarr", shape=X.shape, chunks=(64, 30), dtype=X.dtype)
