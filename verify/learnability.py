@@ -297,6 +297,7 @@ def learnability(
     [D24]; theory, 3.3, 3.4 and 5.3.
     """
     target = Target(target)
+    target.require_gaussian("experiments")
     sizes = _checked(dimensions, runs, false_alarm)
     verdicts = two_step_verdict(target, max_order)
     if not verdicts:

@@ -52,6 +52,7 @@ def protocol(
         As for :func:`scaling`.
     """
     target = Target(target)
+    target.require_gaussian("experiments")
     threshold = checks.number("threshold", threshold, above=0, below=1)
     if share is not None:
         share = checks.number("share", share, above=0)

@@ -204,9 +204,10 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> tuple[A
     Raises
     ------
     RebatchError
-        If a variance is negative, or every direction is trivial.
+        If a variance is negative, every direction is trivial, or the inputs are not Gaussian.
     """
     target = Target(target)
+    target.require_gaussian("sharp thresholds")
     reading = read(target)
     left = trivial_subspace(reading)[0].within(reading.relevant)
     if not left.dimension:

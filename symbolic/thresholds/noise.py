@@ -66,7 +66,9 @@ def noise_price(target: Target | str, left: Subspace, highest: int = HIGHEST) ->
     highest : int
         The last power b that is tried.
     """
-    averages = Averages(Target(target))
+    target = Target(target)
+    target.require_gaussian("the price of noise")
+    averages = Averages(target)
     basis = left.orthogonal_basis()
     lengths = [as_float(dot(b, b)) ** 0.5 for b in basis]
     before: list[How] = []
