@@ -54,17 +54,23 @@ class Growth:
     """The nonzero contractions of one order j, and the directions D_j(U) that they span."""
 
     def __init__(
-        self, averages: Averages, known: tuple[Vector, ...], rest: tuple[Vector, ...], *, isotropic: bool
+        self,
+        averages: Averages,
+        known: tuple[Vector, ...],
+        rest: tuple[Vector, ...],
+        movable: Sequence[int],
+        *,
+        isotropic: bool,
     ) -> None:
         self.averages, self.known, self.rest, self.isotropic = averages, known, rest, isotropic
+        self._movable = movable
         self.rows: list[tuple[int, MultiIndex, MultiIndex, Row]] = []
-        self.first_level = -1
         self.witness = ""
         self.witnesses: list[str] = []
 
     @property
     def full(self) -> bool:
-        """Whether every basis vector that is left is reached by itself."""
+        """Whether every basis vector that can be reached is reached by itself."""
         reached = {
             i
             for *_, row in self.rows
@@ -72,7 +78,7 @@ class Growth:
             for i, c in enumerate(row)
             if not c.zero
         }
-        return len(reached) == len(self.rest)
+        return reached.issuperset(self._movable)
 
     def add(self, power: int, A: MultiIndex, tensor: dict[MultiIndex, Coefficient]) -> None:
         """Take in the contractions of one power and one multi-index in U: a row per lowered index."""

@@ -18,9 +18,10 @@ directions than D_j(U): the search for them ends one level of |A| after the firs
 3.1-3.6.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, combinations_with_replacement, product
+from itertools import combinations, product
 
 import numpy as np
 import sympy as sp
@@ -41,12 +42,12 @@ from ..exact.subspace import (
     squared_length,
 )
 from ..language.target import Target
-from ..proofs.averages import Averages
+from ..proofs.averages import Averages, Coefficient, Factors
 from ..proofs.fixers import ExpressionFixer
-from ..proofs.moment_identity import first_order_not_excluded
+from ..proofs.moment_identity import first_order_not_excluded, may_hold_bumps
 from ..proofs.symmetry import Matrix, Symmetry, hidden_directions, moved
 from .growth import Growth, Stage, contraction_in_words, direction_of, factors_of
-from .parity import Parity
+from .parity import Parity, compositions
 
 CAP = 12
 # Coefficients of one stage after which it is given up; integrals in floating point weigh more.
@@ -57,6 +58,80 @@ _MAX_FLIPPED = 6
 
 class UndecidedError(Exception):
     """The search ended without an answer; the message says what was searched."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked from a subspace U on.
+
+    Attributes
+    ----------
+    known, rest : tuple of vectors
+        Orthogonal bases of U and of what is left.
+    parity : Parity
+        Of both together.
+    powers : tuple of int
+        The powers of the label.
+    isotropic : bool
+        Whether directions count, or the coordinate axes.
+    movable : tuple of int
+        Which of the rest order 1 may reach.
+    bound, most : int
+        The least order that is not excluded, and the highest that is tried.
+    separate : bool
+        Whether U does not matter.
+    finite : bool
+        Whether all contractions of an order are looked at.
+    """
+
+    known: tuple[Vector, ...]
+    rest: tuple[Vector, ...]
+    parity: Parity
+    powers: tuple[int, ...]
+    isotropic: bool
+    movable: tuple[int, ...]
+    bound: int
+    most: int
+    separate: bool
+    finite: bool
+
+    def stage(self, order: int, growth: Growth, account: "Account") -> Stage:
+        """Return the stage that contractions of this order show."""
+        space, how = growth.directions()
+        bound = self.bound
+        if self.finite:
+            bound = min(order, max(bound, account.first_unclear))
+            how = worst([how, *(How.NUMERIC for h in account.hows if h is How.NUMERIC)])
+        return Stage(order, space, how, bound, account.gap, growth.witness, tuple(growth.witnesses))
+
+
+class Account:
+    """What a search has spent, and the least order at which a contraction cannot be told from 0."""
+
+    def __init__(self, most: int) -> None:
+        self.first_unclear = most
+        self.gap = f"lower orders vanish up to degree {CAP}, no parity closes the gap"
+        self.hows: list[How] = []
+        self._spent = 0
+
+    def count(self, c: Coefficient, m: int, factors: Factors, order: int, *, finite: bool) -> None:
+        """Take a contraction into account.
+
+        Raises
+        ------
+        UndecidedError
+            If the search has spent what it may.
+        """
+        self._spent += _NUMERIC_WEIGHT if c.value.how is How.NUMERIC else 1
+        self.hows.append(c.how)
+        if finite and order < self.first_unclear and not c.tells:
+            self.first_unclear = order
+            average = contraction_in_words(m, factors, c.value)
+            self.gap = f"{average} +- {c.value.error:.1g} cannot be told from 0"
+        if self._spent > _BUDGET:
+            raise UndecidedError(
+                f"no growth found among the first {len(self.hows)} contractions, up to order {order}"
+            )
 
 
 class Search:
@@ -157,10 +232,14 @@ class Search:
             self._parities[basis] = Parity(tuple(found), tuple(map(self._first_order, basis)))
         return self._parities[basis]
 
+    @cached_property
+    def _may_hold_bumps(self) -> bool:
+        return not self.averages.is_opaque and may_hold_bumps(self.target.expr)
+
     def _first_order(self, b: Vector) -> int:
         """Return the least l >= 1 for which E[F(g, the rest) He_l(b.z / |b|)] = 0 is not proved, all F."""
         off = _complement(_projection([b], self.k))
-        if not all(map(is_exact, (b, *off))):
+        if not self._may_hold_bumps or not all(map(is_exact, (b, *off))):
             return 1
         t, size = sp.Dummy("t", real=True), sp.sqrt(squared_length(b))
         rest = [
@@ -187,58 +266,62 @@ class Search:
         UndecidedError
             If no nonzero contraction was found up to the cap.
         """
+        question = self._question(learned, powers, isotropic=isotropic)
+        account = Account(question.most)
+        for order in range(question.bound, min(highest, question.most) + 1):
+            growth = self._contracted(question, order, account)
+            if growth.rows:
+                return question.stage(order, growth, account)
+        raise UndecidedError(f"every contraction up to order {highest} vanishes: greater than {highest}")
+
+    def _question(self, learned: Subspace, powers: Sequence[int] | None, *, isotropic: bool) -> Question:
+        """Return what is asked from a subspace on, with the lower bound by parity and symmetry."""
         known, rest = self.basis(learned) if isotropic else self.axes(learned)
         parity = self.parity((*known, *rest))
+        still = [isotropic and self._stays(learned, b) for b in rest]
         bound = parity.least(range(len(known), parity.size), labels=powers is None)
-        if isotropic and all(self._stays(learned, b) for b in rest):
-            bound = max(bound, 2)
         # Of g itself there are finitely many coefficients of each order then, and all are looked at.
         separate = powers is None and (not known or self.is_sum(known))
-        finite = separate or (powers is None and self.degree is not None)
-        most = CAP if self.degree is None or powers is not None else min(CAP, self.degree)
-        gap = f"lower orders vanish up to degree {CAP}, no parity closes the gap"
-        spent, lowered, least = 0, [], most
-        for order in range(bound, min(highest, most) + 1):
-            found = Growth(self.averages, known, rest, isotropic=isotropic)
-            movable = [
-                i for i, b in enumerate(rest) if order > 1 or not isotropic or not self._stays(learned, b)
-            ]
-            for level in range(1 if separate or not known else most - order + 1):
-                for m, A in product(powers or (1,), _compositions(len(known), level)):
-                    if found.full:
-                        break
-                    tensor = {}
-                    for index in _compositions(len(rest), order):
-                        if not parity.allows((*A, *index), m) or (
-                            order == 1 and not any(index[i] for i in movable)
-                        ):
-                            continue
-                        c = self.averages.coefficient(m, factors_of((*known, *rest), (*A, *index)))
-                        spent += _NUMERIC_WEIGHT if c.value.how is How.NUMERIC else 1
-                        tensor[index] = c
-                        lowered.append(c.how)
-                        if finite and order < least and not c.tells:
-                            least = order
-                            average = contraction_in_words(
-                                m, factors_of((*known, *rest), (*A, *index)), c.value
-                            )
-                            gap = f"{average} +- {c.value.error:.1g} cannot be told from 0"
-                        if spent > _BUDGET:
-                            raise UndecidedError(
-                                f"no growth found among the first {len(lowered)} contractions, up to order {order}"
-                            )
-                    found.add(m, A, tensor)
-                if found.rows and found.first_level < 0:
-                    found.first_level = level
-                if found.full or (not finite and found.rows and level > found.first_level):
-                    break
-            if found.rows:
-                space, how = found.directions()
-                if finite:
-                    bound = min(order, max(bound, least))
-                    how = worst([how, *(How.NUMERIC for h in lowered if h is How.NUMERIC)])
-                return Stage(order, space, how, bound, gap, found.witness, tuple(found.witnesses))
-        raise UndecidedError(f"every contraction up to order {highest} vanishes: greater than {highest}")
+        return Question(
+            known=known,
+            rest=rest,
+            parity=parity,
+            powers=tuple(powers or (1,)),
+            isotropic=isotropic,
+            movable=tuple(i for i, stays in enumerate(still) if not stays),
+            bound=max(bound, 2) if all(still) else bound,
+            separate=separate or not known,
+            finite=separate or (powers is None and self.degree is not None),
+            most=CAP if self.degree is None or powers is not None else min(CAP, self.degree),
+        )
+
+    def _contracted(self, question: Question, order: int, account: Account) -> Growth:
+        """Return the contractions of one order, by degree in U, until they reach all that they can."""
+        movable = question.movable if order == 1 else tuple(range(len(question.rest)))
+        growth = Growth(self.averages, question.known, question.rest, movable, isotropic=question.isotropic)
+        first = None
+        for level in range(1 if question.separate else question.most - order + 1):
+            for m, A in product(question.powers, compositions(len(question.known), level)):
+                if growth.full:
+                    return growth
+                growth.add(m, A, self._tensor(question, m, A, order, account))
+            if growth.rows and first is None:
+                first = level
+            if first is not None and not question.finite and level > first:
+                break
+        return growth
+
+    def _tensor(
+        self, question: Question, m: int, A: MultiIndex, order: int, account: Account
+    ) -> dict[MultiIndex, Coefficient]:
+        """Return the contractions of one power and one multi-index in U that parity and symmetry allow."""
+        tensor = {}
+        for T in question.parity.completions(A, m, order):
+            if order > 1 or any(T[i] for i in question.movable):
+                factors = factors_of((*question.known, *question.rest), (*A, *T))
+                tensor[T] = self.averages.coefficient(m, factors)
+                account.count(tensor[T], m, factors, order, finite=question.finite)
+        return tensor
 
     def is_sum(self, known: Sequence[Vector]) -> bool:
         """Whether g is a function of the coordinates along `known` plus a function of the others, exactly.
@@ -247,7 +330,7 @@ class Search:
         """
         P = _projection(known, self.k)
         Q = _complement(P)
-        if not all(map(is_exact, (*P, *Q))):
+        if self.averages.is_opaque or not all(map(is_exact, (*P, *Q))):
             return False
         g, z = self.target, self.fixer.points
         apart = g(z) - g(z @ _array(P).T) - g(z @ _array(Q).T) + g(0 * z)
@@ -293,9 +376,3 @@ def _array(matrix: Matrix) -> np.ndarray:
 def _reflection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:
     P = _projection(vectors, k)
     return [[fmpq(int(i == j)) - 2 * P[i][j] for j in range(k)] for i in range(k)]
-
-
-def _compositions(n: int, degree: int) -> Iterator[MultiIndex]:
-    """Yield the multi-indices of n entries and this degree, the first entries first."""
-    for chosen in combinations_with_replacement(range(n), degree):
-        yield tuple(chosen.count(i) for i in range(n))

@@ -6,7 +6,6 @@ generative side is the label side.
 
 from functools import cached_property
 
-import numpy as np
 import sympy as sp
 
 from ..exact.known import How, worst
@@ -202,15 +201,9 @@ class SearchedReading:
 
     @cached_property
     def two_values(self) -> tuple[sp.Rational, sp.Rational] | None:
-        """Return the two rational values of the label, if it has no others; proved in the normal form."""
-        points = np.random.default_rng(1).standard_normal((64, self.search.k))
-        with np.errstate(all="ignore"):
-            values = np.unique(np.round(self.search.target(points), 9))
-        if len(values) != 2 or not np.all(np.isfinite(values)):
-            return None
-        a, b = (sp.Rational(str(v)).limit_denominator(1000) for v in values)
-        g = self.search.target.expr
-        return (a, b) if self.search.averages.is_identity((g - a) * (g - b)) else None
+        """The two rational values of the label, if it has no others."""
+        values = self.search.averages.values
+        return tuple(sorted(values)) if values is not None and len(values) == 2 else None
 
 
 def _along(target: Target, search: Search) -> sp.Expr:

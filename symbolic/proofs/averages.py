@@ -5,31 +5,42 @@ Hermite tensor C_n of g^m contracted with the b_i (theory, 2), taken as one expe
 that what a symmetry cancels is exactly 0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add, mul
 from typing import TypeVar
 
+import numpy as np
 import sympy as sp
 from flint import fmpq
 
 from ..calculus.algebra import Element, OutOfSlotsError
+from ..calculus.cubature import cubature
+from ..calculus.domain import require_defined
 from ..calculus.gaussian import Average, reading
 from ..calculus.hermite_form import MultiIndex, hermite_polynomial
-from ..errors import RebatchError
+from ..errors import RebatchError, TooLargeError
+from ..exact.effort import EffortSpentError, effort, spend
 from ..exact.expectation import Expectation
 from ..exact.known import How
 from ..exact.polynomial import ring
 from ..exact.real import Real, Scalar, as_expectation, as_expr, scalar, vanishes
-from ..exact.subspace import Vector, is_rational
+from ..exact.subspace import Vector, axis, is_rational
+from ..language.symbols import hermite
 from ..language.target import Target
+from .structure import Leaf, decomposed, leaves, multiplied_out, values_of
 
 T = TypeVar("T")
 Factors = tuple[tuple[Vector, int], ...]
 
 # An integral with a larger error cannot tell a zero from what would matter.
 _COARSE = 1e-5
+_FEW_VALUES = 3
+# A function of more coordinates is read into the normal form only if that takes little.
+_FEW_COORDINATES = 5
+_READING_EFFORT = 100_000
+_IDENTITY_EFFORT = 100_000
 
 
 @dataclass(frozen=True)
@@ -81,12 +92,55 @@ class Averages:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.used = tuple(i for i, z in enumerate(target.coordinates) if z in target.expr.free_symbols)
-        self._average = reading(target.expr, lambda average: average)
+        self.structure = decomposed(multiplied_out(target.expr), self._of_part)
+        self._parts: dict[sp.Expr, Averages] = {}
         self._powers: dict[int, Element] = {}
         self._known: dict[tuple[int, Factors], Coefficient] = {}
+        self._numbers: dict[tuple[int, Hashable], Expectation] = {}
+        if isinstance(self.structure, Leaf):
+            self._average: Average | None = self._read()
+        else:
+            require_defined(target.expr)
+            self._average = None
+
+    def _read(self) -> Average | None:
+        """Return the average that has read the target; None of a function of many coordinates too large for that."""
+        if len(self.used) <= _FEW_COORDINATES:
+            return reading(self.target.expr, lambda average: average)
+        try:
+            with effort(_READING_EFFORT):
+                return reading(self.target.expr, lambda average: average)
+        except (EffortSpentError, TooLargeError):
+            spend(0)
+            return None
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it neither falls apart nor has a normal form: its averages are numbers with an error."""
+        return self._average is None and isinstance(self.structure, Leaf)
+
+    def _of_part(self, expr: sp.Expr, k: int) -> Callable[[int, tuple[int, ...]], Expectation]:
+        """Return what answers for a part of the target: averages of its own, shared by equal parts."""
+        return lambda power, index: self._averages_of(expr, k).moment(power, index)
+
+    def _averages_of(self, expr: sp.Expr, k: int) -> "Averages":
+        if expr not in self._parts:
+            self._parts[expr] = Averages(Target(expr, k=k))
+        return self._parts[expr]
+
+    def moment(self, power: int, S: MultiIndex) -> Expectation:
+        """Return E[g^power He_S].
+
+        Raises
+        ------
+        RebatchError
+            If it does not exist.
+        """
+        return self._decided(power, {S: fmpq(1)}).value
 
     def ask(self, question: Callable[[Average], T]) -> T:
         """Return question(average), in a larger algebra where this one runs out of generators."""
+        assert self._average is not None
         try:
             return question(self._average)
         except OutOfSlotsError:
@@ -106,6 +160,8 @@ class Averages:
         if key not in self._known:
             try:
                 self._known[key] = self._decided(power, wick(factors, self.target.k))
+            except EffortSpentError:
+                raise
             except RebatchError:
                 if power == 1:
                     raise
@@ -127,6 +183,8 @@ class Averages:
         }
         if not kept:
             return VANISHES
+        if self._average is None:
+            return self._by_structure(power, kept)
         if any(as_expr(w) is None for w in kept.values()):
             known = ((as_expectation(w), self._decided(power, {S: fmpq(1)})) for S, w in kept.items())
             terms = [w * c.value for w, c in known if not (c.zero and c.proved)]
@@ -134,6 +192,33 @@ class Averages:
         return Coefficient.decided(
             self.ask(lambda average: average.of(self._integrand(average, power, kept)))
         )
+
+    def _by_structure(self, power: int, weights: dict[MultiIndex, Scalar]) -> Coefficient:
+        """Return the decision on sum_S w_S E[g^power He_S], weights of equal averages added up first."""
+        total: dict[Hashable, Scalar] = {}
+        indices: dict[Hashable, MultiIndex] = {}
+        for S, w in weights.items():
+            key = self.structure.key(S)
+            total[key] = total.get(key, fmpq(0)) + w
+            indices.setdefault(key, S)
+        terms = []
+        for key, w in total.items():
+            # What cancels has to exist.
+            moment = self._moment_of_structure(power, indices[key])
+            if w != 0 and moment.is_zero() is not True:
+                terms.append(moment * as_expectation(w))
+        return Coefficient.decided(reduce(add, terms)) if terms else VANISHES
+
+    def _moment_of_structure(self, power: int, S: MultiIndex) -> Expectation:
+        if not isinstance(self.structure, Leaf):
+            return self.structure.moment(power, S)
+        key = (power, self.structure.key(S))
+        if key not in self._numbers:
+            z = self.target.coordinates
+            he = sp.Mul(*(hermite(n, z[i]) for i, n in enumerate(S) if n))
+            integrand = self.target.expr**power * he
+            self._numbers[key] = Expectation.numeric(*cubature(integrand, tuple(z[i] for i in self.used)))
+        return self._numbers[key]
 
     def _integrand(self, average: Average, power: int, weights: dict[MultiIndex, Scalar]) -> Element:
         """Return g^power sum_S w_S He_S: one integrand, so that what cancels is gone before it is integrated."""
@@ -159,11 +244,44 @@ class Averages:
 
     def is_identity(self, expr: sp.Expr) -> bool:
         """Whether an expression in the coordinates vanishes in the normal form, which proves that it is 0."""
-        return self.ask(lambda average: average.reader.element(expr).is_zero())
+        expr = multiplied_out(expr)
+        if expr == 0:
+            return True
+        if self.is_opaque:
+            return False
+        if self._average is not None:
+            return self.ask(lambda average: average.reader.element(expr).is_zero())
+        try:
+            with effort(_IDENTITY_EFFORT):
+                return reading(expr, lambda average: average.g.is_zero())
+        except RebatchError:
+            spend(0)
+            return False
+
+    @cached_property
+    def values(self) -> frozenset[sp.Rational] | None:
+        """The values that the target takes, where they are proved to be few rational numbers."""
+        if not isinstance(self.structure, Leaf):
+            return values_of(
+                self.structure, lambda leaf: self._averages_of(leaf.own, len(leaf.positions)).values
+            )
+        if self.is_opaque:
+            return None
+        with np.errstate(all="ignore"):
+            seen = np.unique(
+                np.round(self.target(np.random.default_rng(1).standard_normal((64, self.target.k))), 9)
+            )
+        if len(seen) > _FEW_VALUES or not np.all(np.isfinite(seen)):
+            return None
+        values = [sp.Rational(str(v)).limit_denominator(1000) for v in seen]
+        vanishing = sp.Mul(*(self.target.expr - v for v in values))
+        return frozenset(values) if self.is_identity(vanishing) else None
 
     @cached_property
     def directions(self) -> list[Vector]:
         """Directions whose span contains all on which the target depends, each rational where it can be."""
+        if self._average is None:
+            return self._directions_of_parts()
 
         def found(average: Average) -> list[Vector]:
             k = self.target.k
@@ -184,6 +302,18 @@ class Averages:
             return vectors
 
         return self.ask(found)
+
+    def _directions_of_parts(self) -> list[Vector]:
+        """Return the directions of all parts; of one that could not be read, its axes."""
+        found: list[Vector] = []
+        for leaf in leaves(self.structure):
+            r = len(leaf.positions)
+            read = leaf is not self.structure
+            own = self._averages_of(leaf.own, r).directions if read else [axis(i, r) for i in range(r)]
+            for direction in own:
+                entries = dict(zip(leaf.positions, direction, strict=True))
+                found.append(tuple(entries.get(i, fmpq(0)) for i in range(self.target.k)))
+        return found
 
 
 def wick(factors: Factors, k: int) -> dict[MultiIndex, Scalar]:

@@ -1,5 +1,6 @@
 """Which orthogonal maps fix a target: exactly for polynomials, by proved identities for the others."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import combinations, permutations, product
 from math import comb
@@ -13,12 +14,11 @@ from ..exact.frame import Framed
 from ..exact.subspace import Subspace, Vector, as_floats, axis, dot, is_exact
 from .averages import Averages
 from .permutations import (
-    _signed_permutation,
-    _single_flips,
+    signed_permutation,
     signed_permutation_symmetries,
-    swaps,
 )
 from .rotations import rotation, rotation_symmetry, scaled_to, turn_in_words
+from .structure import exchanges, is_permuted, multiplied_out
 from .symmetry import Matrix, Symmetry, exact_matrix, moved
 
 MAX_EXPRESSION_COORDINATES_SEARCHED = 5
@@ -81,9 +81,18 @@ class ExpressionFixer:
         R = np.array([as_floats(row) for row in matrix])
         if not self._agrees(self.points @ R.T, sign) or not all(map(is_exact, matrix)):
             return False
+        images = _permutation(matrix)
+        if images is not None and sign == 1 and is_permuted(self._written, images):
+            return True
+        if self.averages.is_opaque:
+            return False
         difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
         # Arguments of functions are compared as they are written: a second time written out.
         return self.averages.is_identity(difference) or self.averages.is_identity(sp.expand(difference))
+
+    @cached_property
+    def _written(self) -> sp.Expr:
+        return multiplied_out(self.averages.target.expr)
 
     def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
         with np.errstate(all="ignore"):
@@ -93,31 +102,47 @@ class ExpressionFixer:
     def signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
         """Return signed permutations of the coordinates that fix g.
 
-        Complete up to `MAX_EXPRESSION_COORDINATES_SEARCHED` coordinates that occur; beyond, swaps and single flips.
+        Complete up to `MAX_EXPRESSION_COORDINATES_SEARCHED` coordinates that occur; beyond, the likely ones.
         """
         return self._signed_permutations
 
     @cached_property
     def _signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
-        used = self.averages.used
-        complete = len(used) <= MAX_EXPRESSION_COORDINATES_SEARCHED
+        complete = len(self.averages.used) <= MAX_EXPRESSION_COORDINATES_SEARCHED
         found: list[Symmetry] = []
         hidden = Subspace.zero(self.k)
-        for order in permutations(range(len(used))) if complete else swaps(len(used)):
-            for signs in product((1, -1), repeat=len(used)) if complete else _single_flips(len(used)):
-                images = [(m, 1) for m in range(self.k)]
-                for m, (image, sign) in enumerate(zip(order, signs, strict=True)):
-                    images[used[m]] = (used[image], sign)
-                where, flips = zip(*images, strict=True)
-                if not self._agrees(self.points[:, where] * np.array(flips), 1):
-                    continue
-                symmetry = _signed_permutation(images)
-                larger = hidden + Subspace.span(symmetry.moved, self.k)
-                matrix = [[fmpq(sign * int(j == image)) for j in range(self.k)] for image, sign in images]
-                if larger != hidden and self.fixes(matrix):
-                    found.append(symmetry)
-                    hidden = larger
+        for images in self._every_map() if complete else self._likely_maps():
+            where, flips = zip(*images, strict=True)
+            if not self._agrees(self.points[:, where] * np.array(flips), 1):
+                continue
+            symmetry = signed_permutation(images)
+            larger = hidden + Subspace.span(symmetry.moved, self.k)
+            matrix = [[fmpq(sign * int(j == image)) for j in range(self.k)] for image, sign in images]
+            if larger != hidden and self.fixes(matrix):
+                found.append(symmetry)
+                hidden = larger
         return tuple(found), complete
+
+    def _every_map(self) -> Iterator[list[tuple[int, int]]]:
+        """Yield every signed permutation of the coordinates that occur, as (image, sign) by coordinate."""
+        used = self.averages.used
+        for order in permutations(used):
+            for signs in product((1, -1), repeat=len(used)):
+                yield self._images(dict(zip(used, order, strict=True)), dict(zip(used, signs, strict=True)))
+
+    def _likely_maps(self) -> Iterator[list[tuple[int, int]]]:
+        """Yield flips of one, two or all coordinates, swaps with and without one, and exchanges of equal parts."""
+        used = self.averages.used
+        single = [{}, dict.fromkeys(used, -1), *({i: -1} for i in used)]
+        yield from (self._images({}, signs) for signs in single)
+        yield from (self._images({}, {i: -1, j: -1}) for i, j in combinations(used, 2))
+        for i, j in combinations(used, 2):
+            yield from (self._images({i: j, j: i}, signs) for signs in single)
+        for pairs in exchanges(self.averages.structure):
+            yield self._images({a: b for i, j in pairs for a, b in ((i, j), (j, i))}, {})
+
+    def _images(self, moves: dict[int, int], signs: dict[int, int]) -> list[tuple[int, int]]:
+        return [(moves.get(m, m), signs.get(m, 1)) for m in range(self.k)]
 
     def rotation(self, plane: Subspace) -> Symmetry | None:
         """Return a rotation of a plane by 2 pi / m that fixes g, of those m that are tried."""
@@ -137,3 +162,14 @@ class ExpressionFixer:
             if (w := scaled_to(v, u)) is not None:
                 found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
         return [v for v in found if any(v)]
+
+
+def _permutation(matrix: Matrix) -> dict[int, int] | None:
+    """Return where each coordinate goes under a permutation matrix, else None."""
+    images = {}
+    for i, row in enumerate(matrix):
+        ones = [j for j, x in enumerate(row) if x == 1]
+        if len(ones) != 1 or sum(x != 0 for x in row) != 1:
+            return None
+        images[i] = ones[0]
+    return images

@@ -42,6 +42,13 @@ def first_order_not_excluded(g: sp.Expr, t: sp.Symbol, highest: int) -> int:
     return next((order for order in range(2, highest, 2) if not vanishes_in_all_powers(bump, order)), highest)
 
 
+def may_hold_bumps(g: sp.Expr) -> bool:
+    """Whether an expression holds an exponential, an absolute value or an even power of a linear form at all."""
+    return g.has(sp.exp, sp.Abs) or any(
+        power.exp.is_Integer and power.exp % 2 == 0 and power.base.is_polynomial() for power in g.atoms(sp.Pow)
+    )
+
+
 def vanishes_in_all_powers(bump: Bump, order: int) -> bool:
     """Whether E[w^m He_l] = 0 for every m >= 0, w = |t|^a exp(-b t^2), for an even l."""
     a, b = bump

@@ -1,7 +1,7 @@
 """Signed permutations of the coordinates that fix a polynomial, by search (theory, 3.4)."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, product
+from itertools import product
 
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
@@ -12,21 +12,6 @@ from .symmetry import Symmetry
 MAX_COORDINATES_SEARCHED = 12
 # Partial maps tried for one pair of coordinates before the search for that pair is given up.
 _MAX_PARTIAL_MAPS = 20_000
-
-
-def swaps(n: int) -> Iterator[tuple[int, ...]]:
-    """Yield the identity and the transpositions of n things."""
-    yield tuple(range(n))
-    for i, j in combinations(range(n), 2):
-        yield tuple(j if m == i else i if m == j else m for m in range(n))
-
-
-def _single_flips(n: int) -> Iterator[tuple[int, ...]]:
-    """Yield no sign flip, all together and each alone."""
-    yield (1,) * n
-    yield (-1,) * n
-    for i in range(n):
-        yield tuple(-1 if m == i else 1 for m in range(n))
 
 
 def signed_permutation_symmetries(g: fmpq_mpoly) -> tuple[tuple[Symmetry, ...], bool]:
@@ -53,7 +38,7 @@ def signed_permutation_symmetries(g: fmpq_mpoly) -> tuple[tuple[Symmetry, ...], 
                     continue
                 images = search.member(i, j, sign)
                 if images is not None:
-                    found.append(_signed_permutation(images))
+                    found.append(signed_permutation(images))
                     hidden = hidden + Subspace.span(found[-1].moved, k)
     return tuple(found), search.complete
 
@@ -130,7 +115,7 @@ class _SignedPermutationSearch:
         return matched == expected
 
 
-def _signed_permutation(images: Sequence[tuple[int, int]]) -> Symmetry:
+def signed_permutation(images: Sequence[tuple[int, int]]) -> Symmetry:
     """Return z_m -> sign z_image as a map; its row m is sign * e_image."""
     k = len(images)
     matrix = [[sign * int(j == image) for j in range(k)] for image, sign in images]
