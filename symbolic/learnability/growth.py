@@ -58,12 +58,12 @@ class Growth:
         averages: Averages,
         known: tuple[Vector, ...],
         rest: tuple[Vector, ...],
-        movable: Sequence[int],
+        movable: Sequence[int] | None = None,
         *,
         isotropic: bool,
     ) -> None:
         self.averages, self.known, self.rest, self.isotropic = averages, known, rest, isotropic
-        self._movable = movable
+        self._movable = range(len(rest)) if movable is None else movable
         self.rows: list[tuple[int, MultiIndex, MultiIndex, Row]] = []
         self.witness = ""
         self.witnesses: list[str] = []

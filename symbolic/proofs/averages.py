@@ -5,7 +5,7 @@ Hermite tensor C_n of g^m contracted with the b_i (theory, 2), taken as one expe
 that what a symmetry cancels is exactly 0.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add, mul
@@ -29,7 +29,7 @@ from ..exact.real import Real, Scalar, as_expectation, as_expr, scalar, vanishes
 from ..exact.subspace import Vector, axis, is_rational
 from ..language.symbols import hermite
 from ..language.target import Target
-from .structure import Leaf, decomposed, leaves, multiplied_out, values_of
+from .structure import Key, Leaf, decomposed, leaves, multiplied_out, values_of
 
 T = TypeVar("T")
 Factors = tuple[tuple[Vector, int], ...]
@@ -96,7 +96,7 @@ class Averages:
         self._parts: dict[sp.Expr, Averages] = {}
         self._powers: dict[int, Element] = {}
         self._known: dict[tuple[int, Factors], Coefficient] = {}
-        self._numbers: dict[tuple[int, Hashable], Expectation] = {}
+        self._numbers: dict[tuple[int, Key], Expectation] = {}
         if isinstance(self.structure, Leaf):
             self._average: Average | None = self._read()
         else:
@@ -195,8 +195,8 @@ class Averages:
 
     def _by_structure(self, power: int, weights: dict[MultiIndex, Scalar]) -> Coefficient:
         """Return the decision on sum_S w_S E[g^power He_S], weights of equal averages added up first."""
-        total: dict[Hashable, Scalar] = {}
-        indices: dict[Hashable, MultiIndex] = {}
+        total: dict[Key, Scalar] = {}
+        indices: dict[Key, MultiIndex] = {}
         for S, w in weights.items():
             key = self.structure.key(S)
             total[key] = total.get(key, fmpq(0)) + w

@@ -45,7 +45,8 @@ def first_order_not_excluded(g: sp.Expr, t: sp.Symbol, highest: int) -> int:
 def may_hold_bumps(g: sp.Expr) -> bool:
     """Whether an expression holds an exponential, an absolute value or an even power of a linear form at all."""
     return g.has(sp.exp, sp.Abs) or any(
-        power.exp.is_Integer and power.exp % 2 == 0 and power.base.is_polynomial() for power in g.atoms(sp.Pow)
+        power.exp.is_Integer and power.exp % 2 == 0 and power.base.is_polynomial()
+        for power in g.atoms(sp.Pow)
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import sympy as sp
 
 from ..exact.expectation import Expectation
-from ..language.symbols import coordinate
+from ..language.symbols import MAX_COORDINATES, coordinate
 
 # A name and what tells parts of that name apart; keys can be sorted.
 Key = tuple[str, tuple[Any, ...]]
@@ -164,7 +164,7 @@ def decomposed(expr: sp.Expr, moments: Callable[[sp.Expr, int], Moments]) -> Par
     """
     if expr.is_Add or expr.is_Mul:
         constants, rest = sp.sift(expr.args, lambda a: not a.free_symbols, binary=True)
-        groups = _independent(rest)
+        groups = _with_one_linear_form(_independent(rest)) if expr.is_Add else _independent(rest)
         constant = expr.func(*constants)
         if constant.is_Rational and (len(groups) > 1 or (constants and groups)):
             parts = [decomposed(expr.func(*group), moments) for group in groups]
@@ -197,11 +197,23 @@ def exchanges(part: Part) -> Iterator[tuple[tuple[int, int], ...]]:
     elif isinstance(part, Power):
         yield from exchanges(part.base)
     elif isinstance(part, _Compound):
-        for a, b in combinations(part.parts, 2):
-            if isinstance(a, Leaf) and isinstance(b, Leaf) and a.own == b.own:
-                yield tuple(zip(a.positions, b.positions, strict=True))
+        nothing = (0,) * MAX_COORDINATES
+        for one, other in combinations(part.parts, 2):
+            if one.key(nothing) == other.key(nothing):
+                yield tuple(zip(_places(one), _places(other), strict=True))
         for inner in part.parts:
             yield from exchanges(inner)
+
+
+def _places(part: Part) -> tuple[int, ...]:
+    """Return the coordinates of a part, in an order that equal parts share."""
+    if isinstance(part, Leaf):
+        return part.positions
+    if isinstance(part, Power):
+        return _places(part.base)
+    assert isinstance(part, _Compound)
+    ordered: list[Part] = sorted(part.parts, key=lambda inner: inner.key((0,) * MAX_COORDINATES))
+    return tuple(place for inner in ordered for place in _places(inner))
 
 
 def values_of(
@@ -253,7 +265,8 @@ def is_permuted(expr: sp.Expr, images: dict[int, int]) -> bool:
 def _written(expr: sp.Basic, moved: dict[sp.Symbol, sp.Symbol]) -> Hashable:
     """Return an expression as nested data, the same for all orders of terms, factors and arguments of Max and Min."""
     if not expr.args:
-        return moved.get(expr, expr)
+        image: Hashable = moved.get(expr, expr)
+        return image
     parts = [_written(part, moved) for part in expr.args]
     if isinstance(expr, sp.Add | sp.Mul | sp.Max | sp.Min):
         return (expr.func, frozenset(Counter(parts).items()))
@@ -270,6 +283,14 @@ def _independent(parts: Sequence[sp.Expr]) -> list[list[sp.Expr]]:
             symbols, members = symbols | group[0], [*group[1], *members]
         groups.append((symbols, members))
     return [members for _, members in sorted(groups, key=lambda g: min(int(str(z)[1:]) for z in g[0]))]
+
+
+def _with_one_linear_form(groups: list[list[sp.Expr]]) -> list[list[sp.Expr]]:
+    """Return groups of terms with the linear ones as one: z1 + z2 has one direction, not two."""
+    linear, others = sp.sift(
+        groups, lambda terms: all(t.diff(z).is_number for t in terms for z in t.free_symbols), binary=True
+    )
+    return [[term for terms in linear for term in terms], *others] if linear else others
 
 
 def _raised(series: list[Expectation], times: int) -> list[Expectation]:

@@ -1,9 +1,11 @@
 """An analysis ends: what the effort does not reach is undecided, and what is decided stands."""
 
 import pytest
+from hypothesis import given, settings
 
 from rebatch import How, RebatchError, analyze
 from rebatch.symbolic.learnability.reading import forget
+from rebatch.verify.strategies import polynomial_targets
 
 HARD = "sin(exp(z1^2)) + z2"
 
@@ -47,3 +49,42 @@ def test_the_same_effort_gives_the_same_answer_again():
 def test_effort_is_a_number_of_units(effort):
     with pytest.raises(RebatchError, match="effort"):
         analyze("z1", effort=effort)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "z1 + z1*z2 + z1*z2*z3 + z1*z2*z3*z4 + z1*z2*z3*z4*z5",
+        "relu(z1) + relu(z2)",
+        "tanh(z1 + He(3, z2))",
+        "z1^2 + sign(z1*z2*z3)",
+        "relu(z1)*tanh(z2) + z1",
+        "abs(z1) + z2*abs(z3)",
+    ],
+)
+def test_the_columns_of_a_screen_fit_each_other(text):
+    columns_fit(analyze(text, max_order=8))
+
+
+@given(polynomial_targets(max_coordinates=3, max_degree=3))
+@settings(max_examples=40)
+def test_the_columns_of_a_polynomial_fit_each_other(target):
+    columns_fit(analyze(target, max_order=6))
+
+
+def columns_fit(analysis):
+    """Check that what two steps learn is in round 1 and of generative order 1, and what is hidden in no round."""
+    spaces = analysis.reuse_staircase.spaces
+    for verdict in analysis.two_step:
+        in_rounds = [verdict.direction in space for space in spaces]
+        order, label = (
+            leap.order_of(verdict.direction) for leap in (analysis.generative_leap, analysis.isotropic_leap)
+        )
+        if verdict.witness:
+            assert in_rounds[0]
+            assert order == 1
+        if verdict.verdict == "hidden":
+            assert not any(in_rounds)
+            assert order is None or order > 1
+        if order is not None and label is not None:
+            assert order <= label
