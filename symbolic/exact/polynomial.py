@@ -54,12 +54,19 @@ def to_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> fmpq_mpoly:
     return expanded(expr, dict(zip(symbols, context.gens(), strict=True)), context)
 
 
-def allowed_powers(polynomial: fmpq_mpoly, highest: int, max_terms: int) -> int:
-    """Return how many of y, y^2, …, y^highest surely have at most so many terms; the first always counts."""
+def allowed_powers(polynomial: fmpq_mpoly, highest: int, max_terms: int, *, smoothed: bool = False) -> int:
+    """Return how many of y, y^2, …, y^highest surely have at most so many terms; the first always counts.
+
+    smoothed: their Hermite forms, in which z^n has the floor(n / 2) terms of lower degree besides.
+    """
     degrees, total = [int(d) for d in polynomial.degrees()], max(0, int(polynomial.total_degree()))
     occurring = sum(d > 0 for d in degrees)
     for m in range(2, highest + 1):
-        if min(prod(m * d + 1 for d in degrees), comb(m * total + occurring, occurring)) > max_terms:
+        products = comb(len(polynomial) + m - 1, m) * (
+            prod(m * d // 2 + 1 for d in degrees) if smoothed else 1
+        )
+        box, simplex = prod(m * d + 1 for d in degrees), comb(m * total + occurring, occurring)
+        if min(products, box, simplex) > max_terms:
             return m - 1
     return highest
 

@@ -266,8 +266,9 @@ class PolynomialReading:
 
     def _highest(self, learned: Subspace, max_order: int) -> int:
         """Return the highest power that is raised: from {0} on moments are enough, from U on forms are needed."""
-        most = _MAX_FORM_TERMS if learned.dimension else _MAX_MOMENT_TERMS
-        return allowed_powers(self._g.polynomial, max_order, most)
+        forms = learned.dimension > 0
+        most = _MAX_FORM_TERMS if forms else _MAX_MOMENT_TERMS
+        return allowed_powers(self._g.polynomial, max_order, most, smoothed=forms)
 
     def _moment(self, m: int) -> Vector:
         """Return E[y^m z]."""
@@ -300,7 +301,9 @@ class PolynomialReading:
         order = 1
         while not added.dimension:
             order += 1
-            for m in range(1, allowed_powers(self._g.polynomial, max_order, _MAX_FORM_TERMS) + 1):
+            for m in range(
+                1, allowed_powers(self._g.polynomial, max_order, _MAX_FORM_TERMS, smoothed=True) + 1
+            ):
                 added = added + self._directions(m, learned, left, order)
                 if added == left:
                     break

@@ -98,7 +98,7 @@ class PolynomialLabels:
     def __init__(self, target: Target, relevant: Subspace, max_power: int) -> None:
         self.target, self.relevant = target, relevant
         self._written = framed(target.expr, target.coordinates).along(relevant.orthogonal_basis())
-        self.powers = allowed_powers(self._written.polynomial, max_power, _MAX_FORM_TERMS)
+        self.powers = allowed_powers(self._written.polynomial, max_power, _MAX_FORM_TERMS, smoothed=True)
         self.complete = False
         self._along: dict[Subspace, Powers] = {}
         self._parts: dict[tuple[int, Subspace], Parts] = {}

@@ -72,8 +72,9 @@ class ExpressionFixer:
 
     def __init__(self, averages: Averages) -> None:
         self.averages, self.k = averages, averages.target.k
-        # Any points will do: they only spare exact work.
-        self.points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
+        # Any points will do: they only spare exact work. A product of many kinks is 0 but where all are on one side.
+        points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
+        self.points = np.vstack([points, np.abs(points), -np.abs(points)])
         self._values = averages.target(self.points)
 
     def fixes(self, matrix: Matrix, sign: int = 1) -> bool:

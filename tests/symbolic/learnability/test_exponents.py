@@ -19,6 +19,8 @@ from rebatch import (
     relevant_subspace,
     reuse_staircase,
 )
+from rebatch.symbolic.calculus.hermite_form import hermite_form
+from rebatch.symbolic.exact.polynomial import allowed_powers, to_polynomial
 from rebatch.symbolic.exact.subspace import Subspace
 from rebatch.verify.strategies import polynomial_targets, rotations, signed_permutations, transformed
 
@@ -178,3 +180,19 @@ def test_the_leap_is_the_least_over_all_orderings(indices):
         return met
 
     assert leap(Target(text, k=3)).value == min(map(largest, permutations(indices)))
+
+
+def test_powers_of_few_terms_are_raised_whatever_their_degree():
+    # y^2 = z1^2 … z12^2 is one term: E[y^2 He_2(z_i)] = 2 for every i, and nothing odd is left.
+    known = generative_leap("*".join(f"z{i}" for i in range(1, 13)))
+    assert (known.value, known.how) == (2, How.EXACT)
+
+
+@given(polynomial_targets(max_coordinates=3, max_degree=4), st.integers(1, 5), st.booleans())
+@settings(max_examples=40)
+def test_powers_that_are_allowed_have_no_more_terms_than_allowed(target, most, smoothed):
+    g = to_polynomial(target.expr, target.coordinates)
+    m = allowed_powers(g, most, 60, smoothed=smoothed)
+    power = g**m
+    if m > 1:
+        assert len(hermite_form(power) if smoothed else power) <= 60

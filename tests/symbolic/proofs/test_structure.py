@@ -160,3 +160,9 @@ def test_the_largest_of_many_is_known_as_well_as_numbers_know_it():
     assert learned.how is How.NUMERIC
     assert [v.verdict for v in hidden] == ["hidden"] * 9
     assert {v.how for v in hidden} == {How.EXACT}
+
+
+def test_a_product_of_many_kinks_is_decided_though_it_is_0_almost_everywhere():
+    analysis = analyze(joined("relu(z{})", "*", 12))
+    assert (analysis.information_exponent.value, analysis.generative_leap.value) == (1, 2)
+    assert [v.verdict for v in analysis.two_step] == ["learned"] + ["hidden"] * 11
