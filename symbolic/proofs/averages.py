@@ -36,6 +36,7 @@ Factors = tuple[tuple[Vector, int], ...]
 
 # An integral with a larger error cannot tell a zero from what would matter.
 _COARSE = 1e-5
+# A label of more values is taken as one of a continuum.
 _FEW_VALUES = 3
 # A function of more coordinates is read into the normal form only if that takes little.
 _FEW_COORDINATES = 5

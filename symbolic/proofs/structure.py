@@ -27,6 +27,7 @@ from ..language.symbols import MAX_COORDINATES, coordinate
 Key = tuple[str, tuple[Any, ...]]
 # What is asked of a part that does not fall apart: E[g^m He_S] in its own coordinates.
 Moments = Callable[[int, tuple[int, ...]], Expectation]
+# Sums and products of parts with more values between them are not listed.
 _MANY_VALUES = 64
 ONE, NONE = Expectation.exact(1), Expectation.exact(0)
 
