@@ -1,8 +1,11 @@
 """Results as Rich tables: what the commands print to a terminal."""
 
+from __future__ import annotations
+
+from itertools import product
+from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -14,6 +17,7 @@ from ..symbolic.learnability.analysis import FATES, Analysis
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
+    import numpy as np
     import xarray as xr
 
     from ..numeric.trajectory import Trajectory
@@ -92,7 +96,7 @@ def catalog_table(rows: list[tuple[Entry | BooleanEntry, Analysis]]) -> Table:
     return table
 
 
-def headline_table(rows: "tuple[Headline, ...]") -> Table:
+def headline_table(rows: tuple[Headline, ...]) -> Table:
     """Return the leading term of M^2 v for each direction v, beside the witness order of its verdict."""
     table = _table("direction v", "two steps", "leading term of M2 v with reuse", "in one pass")
     for row in rows:
@@ -111,7 +115,7 @@ def headline_table(rows: "tuple[Headline, ...]") -> Table:
 def overlaps_table(M: np.ndarray, errors: np.ndarray | None = None) -> Table:
     """Return overlaps M, shape (steps, p, k), a row per step and neuron, with errors where there are some."""
     table = _table("step", "neuron", *(f"z{r + 1}" for r in range(M.shape[2])))
-    for step, j in np.ndindex(*M.shape[:2]):
+    for step, j in product(*map(range, M.shape[:2])):
         error = [None] * M.shape[2] if errors is None else errors[step, j]
         cells = [
             f"{x:.6g}" if e is None else _with_error(x, e) for x, e in zip(M[step, j], error, strict=True)
@@ -120,8 +124,10 @@ def overlaps_table(M: np.ndarray, errors: np.ndarray | None = None) -> Table:
     return table
 
 
-def sweep_table(data: "xr.Dataset") -> Table:
+def sweep_table(data: xr.Dataset) -> Table:
     """Return the last overlaps of a sweep, a row for each combination of its parameters, over seeds."""
+    import numpy as np  # noqa: PLC0415
+
     from ..numeric.gathered import last_overlaps, parameters_of  # noqa: PLC0415 - only this table needs them
 
     size = last_overlaps(data)
@@ -146,7 +152,7 @@ def sweep_table(data: "xr.Dataset") -> Table:
     return table
 
 
-def trajectories_table(runs: "list[Trajectory]") -> Table:
+def trajectories_table(runs: list[Trajectory]) -> Table:
     """Return the mean overlaps over runs with their standard errors, or the errors of one, and the training loss."""
     from ..numeric.gathered import averaged  # noqa: PLC0415 - only this table needs it
 
@@ -162,12 +168,12 @@ def trajectories_table(runs: "list[Trajectory]") -> Table:
         strict=True,
     ):
         label = f"{step}" if here == len(runs) else f"{step} ({here} of {len(runs)} runs)"
-        cells = (_with_error(x, None if np.isnan(e) else e) for x, e in zip(M, errors, strict=True))
+        cells = (_with_error(x, None if isnan(e) else e) for x, e in zip(M, errors, strict=True))
         table.add_row(label, f"{loss:.5f}", *cells)
     return table
 
 
-def agreement_table(result: "Agreement") -> Table:
+def agreement_table(result: Agreement) -> Table:
     """Return prediction and simulation side by side, steps from 1 on, and one test of all overlaps below."""
     table = _table("step", "neuron", "direction", "predicted", f"mean of {result.runs} runs", "z-score", "p")
     for *cells, score, chance in result.rows():
@@ -177,7 +183,7 @@ def agreement_table(result: "Agreement") -> Table:
     return table
 
 
-def learnability_table(result: "LearnabilityCheck") -> Table:
+def learnability_table(result: LearnabilityCheck) -> Table:
     """Return every verdict beside what was measured of it."""
     from ..verify.learnability import COLUMNS  # noqa: PLC0415 - only this table needs it
 
@@ -195,7 +201,7 @@ def learnability_table(result: "LearnabilityCheck") -> Table:
     return table
 
 
-def scaling_table(result: "Scaling") -> Table:
+def scaling_table(result: Scaling) -> Table:
     """Return the weak-recovery times, a row per dimension; the last column is flat where the law holds."""
     level, law = 100 * (1 - result.false_alarm), result.protocol.law_in_words
     table = _table("d", "eta/d", "median steps", f"{level:g}% interval", "reached", f"steps / ({law})")
@@ -207,23 +213,23 @@ def scaling_table(result: "Scaling") -> Table:
             f"{result.protocol.step_size(int(d)):.3g}",
             _steps(median),
             f"{_steps(low)} to {_steps(high)}",
-            f"{np.isfinite(times).sum()} of {result.replicas}",
-            f"{median / result.protocol.law([d])[0]:.3g}" if np.isfinite(median) else "",
+            f"{sum(map(isfinite, times))} of {result.replicas}",
+            f"{median / result.protocol.law([d])[0]:.3g}" if isfinite(median) else "",
         )
     return table
 
 
-def reuse_table(result: "ReuseScaling") -> Table:
+def reuse_table(result: ReuseScaling) -> Table:
     """Return the samples that a reused batch needs, a row per dimension."""
     table = _table("d", "samples n", "n / d", "one pass: overlap", "random neuron")
     for d, alpha, error, fresh in zip(result.d, result.alpha, result.log_error, result.fresh, strict=True):
-        found = np.isfinite(alpha)
+        found = isfinite(alpha)
         table.add_row(
             str(d),
             f"{alpha * d:,.0f}" if found else "not found",
             f"{alpha:.2f} ± {alpha * error:.2f}" if found else "",
             f"{fresh:.3f}",
-            f"{0.67 / np.sqrt(d):.3f}",
+            f"{0.67 / d**0.5:.3f}",
         )
     return table
 
@@ -235,7 +241,7 @@ def outcome_in_colour(outcome: str, statement: str) -> str:
 
 
 def _steps(count: float) -> str:
-    return f"{count:,.0f}" if np.isfinite(count) else "not reached"
+    return f"{count:,.0f}" if isfinite(count) else "not reached"
 
 
 def _with_error(value: float, error: float | None) -> str:

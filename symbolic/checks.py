@@ -3,15 +3,18 @@
 Truth values are refused where numbers are meant: ``steps=True`` is an error of the caller's, not one step.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import RebatchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 # Integers are held against floating-point numbers, which know all of them up to this one.
@@ -120,7 +123,7 @@ def flag(name: str, value: Any) -> bool:
     RebatchError
         If it is neither True nor False.
     """
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool) or (_is_numpy(value) and value.dtype == bool and value.ndim == 0):
         return bool(value)
     raise RebatchError(f"{name} = {shown(value)}; allowed are True and False")
 
@@ -154,6 +157,8 @@ def array(name: str, value: Any, allowed: str) -> NDArray[np.float64]:
     RebatchError
         If they are masked, texts, truth values, complex or not finite.
     """
+    import numpy as np  # noqa: PLC0415 - exact answers do without
+
     try:
         given = np.asarray(value)
         if isinstance(value, np.ma.MaskedArray) or given.dtype.kind not in "iufO":
@@ -192,13 +197,18 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, int) and value.bit_length() > 4 * _LONGEST:
         return f"an integer of {value.bit_length()} bits"
-    if isinstance(value, np.ndarray) and value.size > _FEW:
+    if _is_numpy(value) and value.size > _FEW:
         return f"an array of {value.dtype} of shape {value.shape}"
     try:
         text = " ".join((str if isinstance(value, Real) else repr)(value).split())
     except Exception:
         text = f"a {type(value).__name__}"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _is_numpy(value: Any) -> bool:
+    """Whether a value is an array or a number of NumPy's, which is not loaded for that."""
+    return type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "dtype")
 
 
 def _as_float(value: Real) -> float:

@@ -5,19 +5,26 @@ positive: directions need square roots only to have length one (theory, 3.3). Wh
 entries are numbers of `real.py`, and elimination goes on without division.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import gcd, lcm
+from math import gcd, hypot, lcm
+from typing import TYPE_CHECKING
 
-import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mat
-from numpy.typing import NDArray
 
 from .known import How, worst
 from .real import Real, Scalar, as_expr, as_float, how_known
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Vector = tuple[Scalar, ...]
+# A product of powers of linear forms: (b, n) stands for (b.z)^n.
+Factors = tuple[tuple[Vector, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +43,7 @@ class Subspace:
     rows: tuple[Vector, ...]
 
     @classmethod
-    def span(cls, vectors: Iterable[Sequence[Scalar]], ambient: int) -> "Subspace":
+    def span(cls, vectors: Iterable[Sequence[Scalar]], ambient: int) -> Subspace:
         """Return the span of the vectors, each of `ambient` entries."""
         entries = [list(vector) for vector in vectors]
         if not entries:
@@ -47,7 +54,7 @@ class Subspace:
         return cls(ambient, tuple(map(tuple, reduced.tolist()[:rank])))
 
     @classmethod
-    def zero(cls, ambient: int) -> "Subspace":
+    def zero(cls, ambient: int) -> Subspace:
         """Return {0}."""
         return cls(ambient, ())
 
@@ -67,16 +74,16 @@ class Subspace:
     def __hash__(self) -> int:
         return hash((self.ambient, self.dimension))
 
-    def __add__(self, other: "Subspace") -> "Subspace":
+    def __add__(self, other: Subspace) -> Subspace:
         return Subspace.span((*self.rows, *other.rows), self.ambient)
 
     def __contains__(self, vector: Sequence[Scalar]) -> bool:
         return Subspace.span((*self.rows, vector), self.ambient).dimension == self.dimension
 
-    def __le__(self, other: "Subspace") -> bool:
+    def __le__(self, other: Subspace) -> bool:
         return (self + other).dimension == other.dimension
 
-    def complement(self) -> "Subspace":
+    def complement(self) -> Subspace:
         """Return its orthogonal complement in R^k."""
         # The null space of the rows: a vector per free column, read off the pivots.
         pivots = [_leading(row) for row in self.rows]
@@ -88,7 +95,7 @@ class Subspace:
             vectors.append(vector)
         return Subspace.span(vectors, self.ambient)
 
-    def within(self, larger: "Subspace") -> "Subspace":
+    def within(self, larger: Subspace) -> Subspace:
         """Return the orthogonal complement of this subspace inside a larger one."""
         return (self + larger.complement()).complement()
 
@@ -202,6 +209,8 @@ def squared_length(vector: Sequence[Scalar]) -> sp.Expr | None:
 
 def as_floats(vector: Iterable[Scalar]) -> NDArray[np.float64]:
     """Return a vector in floating point."""
+    import numpy as np  # noqa: PLC0415 - exact vectors do without
+
     return np.array([as_float(x) for x in vector])
 
 
@@ -209,8 +218,9 @@ def as_text(vector: Sequence[Scalar]) -> list[str]:
     """Return the entries as text, exact where they are ("1/2", "sqrt(2)"), else six digits of the unit vector."""
     if is_exact(vector):
         return [str(as_expr(x)) for x in vector]
-    entries = as_floats(vector)
-    return [f"{x:.6g}" for x in entries / np.linalg.norm(entries)]
+    entries = [as_float(x) for x in vector]
+    length = hypot(*entries)
+    return [f"{x / length:.6g}" for x in entries]
 
 
 def as_latex(vector: Sequence[Scalar]) -> list[str]:

@@ -4,21 +4,24 @@ Theory, 1 (Setting): z = W* x / sqrt(d) ~ N(0, I_k) are the latent coordinates, 
 of the coordinates is named they are independent with that law (theory, 13).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from ..errors import RebatchError
-from .compiled import compiled
 from .law import GAUSSIAN, Law, law
 from .parse import parse, to_text
 from .symbols import coordinate
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, init=False)
@@ -58,7 +61,7 @@ class Target:
 
     def __init__(
         self,
-        source: "str | sp.Expr | Target",
+        source: str | sp.Expr | Target,
         *,
         k: int | None = None,
         noise_std: float | None = None,
@@ -121,6 +124,8 @@ class Target:
         RebatchError
             If the shape is not (n, k).
         """
+        import numpy as np  # noqa: PLC0415 - exact questions do without
+
         z = np.asarray(z, dtype=np.float64)
         if z.ndim != 2 or z.shape[1] != self.k:
             raise RebatchError(f"z has shape {z.shape}; allowed is (n, {self.k}), a row per sample")
@@ -131,6 +136,8 @@ class Target:
 
     @cached_property
     def _compiled(self) -> Callable[..., NDArray[np.float64]]:
+        from .compiled import compiled  # noqa: PLC0415 - loads NumPy and SciPy, which exact questions do without
+
         return compiled(self.expr, self.coordinates)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from .exponents import (
     relevant_subspace,
     reuse_staircase,
 )
-from .product_analysis import analyze_product
 from .verdict import MAX_WITNESS_ORDER, two_step_verdict
 
 T = TypeVar("T")
@@ -51,6 +50,8 @@ def analyze(
     """
     target = Target(target)
     if not target.inputs.is_gaussian:
+        from .product_analysis import analyze_product  # noqa: PLC0415 - loads what only other inputs need
+
         return analyze_product(target, max_order)
     relevant = relevant_subspace(target)
     undecided = Exponent(None, How.UNDECIDED, witness=_SPENT)

@@ -12,8 +12,8 @@ raised to powers.
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import comb, factorial, prod
+from operator import le
 
-import numpy as np
 from flint import fmpq, fmpq_mpoly
 
 from ..calculus.hermite_form import MultiIndex, hermite_form
@@ -23,10 +23,9 @@ from ..exact.effort import Memory, spend
 from ..exact.frame import Framed, framed
 from ..exact.known import How
 from ..exact.polynomial import MAX_TERMS, allowed_powers
-from ..exact.subspace import Subspace, Vector, as_text, axis, in_words, orthogonalised, primitive
+from ..exact.subspace import Factors, Subspace, Vector, as_text, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
-from ..proofs.averages import Factors
-from ..proofs.fixers import PolynomialFixer
+from ..proofs.polynomial_fixer import PolynomialFixer
 from ..proofs.symmetry import Symmetry, hidden_directions
 from .answers import (
     MAX_POWER,
@@ -121,22 +120,21 @@ class PolynomialReading:
         if self._constant:
             return Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
         try:
-            waiting = self._multi_indices()
+            waiting = _minimal(self._multi_indices())
         except TooLargeError as error:
             return Exponent(None, How.UNDECIDED, witness=str(error))
-        uncovered = np.ones(self.k, dtype=bool)
+        uncovered = set(range(self.k))
         largest, steps = 0, []
-        while len(waiting := waiting[waiting[:, uncovered].any(axis=1)]):
-            degrees = waiting[:, uncovered].sum(axis=1)
-            keys = (*(-waiting.T)[::-1], waiting.sum(axis=1), degrees)
-            S, degree = waiting[np.lexsort(keys)[0]], int(degrees.min())
-            steps.append(f"{hermite_in_words(tuple(map(int, S)))} (+{degree})")
-            largest = max(largest, degree)
-            uncovered &= S == 0
+        while waiting := [S for S in waiting if any(S[j] for j in uncovered)]:
+            degrees = {S: sum(S[j] for j in uncovered) for S in waiting}
+            S = min(waiting, key=lambda S: (degrees[S], sum(S), [-n for n in S]))
+            steps.append(f"{hermite_in_words(S)} (+{degrees[S]})")
+            largest = max(largest, degrees[S])
+            uncovered -= {j for j in uncovered if S[j]}
         return Exponent(largest, How.EXACT, witness="absorb " + ", then ".join(steps))
 
-    def _multi_indices(self) -> np.ndarray:
-        """Return the S with c_S != 0 in the given coordinates, a row each.
+    def _multi_indices(self) -> list[MultiIndex]:
+        """Return the S with c_S != 0 in the given coordinates.
 
         Raises
         ------
@@ -150,11 +148,10 @@ class PolynomialReading:
                 raise TooLargeError(f"up to {terms:,} coefficients in these coordinates, over {MAX_TERMS:,}")
             spend(terms)
             form = self._g.restricted(form, [axis(j, self.k) for j in range(self.k)])
-            return np.array(form.monoms(), dtype=np.int32).reshape(-1, self.k)
-        spread = np.zeros((len(form), self.k), dtype=np.int32)
-        where = [next(j for j, x in enumerate(b) if x != 0) for b in self._g.basis]
-        spread[:, where] = np.array(form.monoms(), dtype=np.int32)
-        return spread
+            return [tuple(map(int, S)) for S in form.monoms()]
+        where = {next(j for j, x in enumerate(b) if x != 0): i for i, b in enumerate(self._g.basis)}
+        at = [where.get(j) for j in range(self.k)]
+        return [tuple(0 if i is None else int(S[i]) for i in at) for S in form.monoms()]
 
     def isotropic_leap(self) -> IsotropicLeap:
         """Return the coordinate-free leap, from the Hermite form of the label alone."""
@@ -354,6 +351,16 @@ class PolynomialReading:
 
 def _in_words(stages: Sequence[tuple[int, tuple[Vector, ...]]]) -> str:
     return ", then ".join(f"{', '.join(map(in_words, added))} (order {order})" for order, added in stages)
+
+
+def _minimal(indices: Iterable[MultiIndex]) -> list[MultiIndex]:
+    """Return, of all with the same support, those that no other is below: only these are of least degree anywhere."""
+    kept: dict[tuple[bool, ...], list[MultiIndex]] = {}
+    for S in sorted(indices, key=sum):
+        lower = kept.setdefault(tuple(map(bool, S)), [])
+        if not any(all(map(le, T, S)) for T in lower):
+            lower.append(S)
+    return [S for group in kept.values() for S in group]
 
 
 def _part(form: fmpq_mpoly, coordinates: Sequence[int], degree: int) -> fmpq_mpoly:

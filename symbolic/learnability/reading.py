@@ -6,12 +6,13 @@ Gaussian by going through all their values (`enumerated.py`), or as a polynomial
 subspaces - and the questions of `exponents.py` and `verdict.py` share it.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import sympy as sp
 
-from ..enumeration.spectrum import is_enumerable
 from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace
 from ..language.law import Law
@@ -19,11 +20,10 @@ from ..language.target import Target
 from ..proofs.symmetry import Symmetry
 from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
-from .enumerated import EnumeratedReading
-from .moments import MomentReading
 from .polynomial import PolynomialReading
-from .product_answers import CoordinateLeap, Fourier
-from .searched import SearchedReading
+
+if TYPE_CHECKING:
+    from .product_answers import CoordinateLeap, Fourier
 
 
 class Reading(Protocol):
@@ -126,11 +126,17 @@ def _read(expr: sp.Expr, k: int) -> Reading:
     target = Target(expr, k=k)
     if is_polynomial(expr, target.coordinates):
         return PolynomialReading(target)
+    from .searched import SearchedReading  # noqa: PLC0415 - loads the calculus, which polynomials do without
+
     return SearchedReading(target)
 
 
 @lru_cache(maxsize=8)
 def _read_product(expr: sp.Expr, k: int, inputs: Law) -> ProductReading:
+    from ..enumeration.spectrum import is_enumerable  # noqa: PLC0415 - only other inputs need what follows
+    from .enumerated import EnumeratedReading  # noqa: PLC0415
+    from .moments import MomentReading  # noqa: PLC0415
+
     target = Target(expr, k=k, inputs=inputs)
     if is_enumerable(target):
         return EnumeratedReading(target)

@@ -31,6 +31,7 @@ from ..calculus.hermite_form import MultiIndex
 from ..exact.known import How, worst
 from ..exact.real import Scalar, as_expr
 from ..exact.subspace import (
+    Factors,
     Subspace,
     Vector,
     as_floats,
@@ -42,7 +43,7 @@ from ..exact.subspace import (
     squared_length,
 )
 from ..language.target import Target
-from ..proofs.averages import Averages, Coefficient, Factors
+from ..proofs.averages import Averages, Coefficient
 from ..proofs.fixers import ExpressionFixer
 from ..proofs.moment_identity import first_order_not_excluded, may_hold_bumps
 from ..proofs.symmetry import Matrix, Symmetry, hidden_directions, moved

@@ -26,13 +26,12 @@ from ..exact.expectation import Expectation
 from ..exact.known import How
 from ..exact.polynomial import ring
 from ..exact.real import Real, Scalar, as_expectation, as_expr, scalar, vanishes
-from ..exact.subspace import Vector, axis, is_rational
+from ..exact.subspace import Factors, Vector, axis, is_rational
 from ..language.symbols import hermite
 from ..language.target import Target
 from .structure import Key, Leaf, decomposed, leaves, multiplied_out, values_of
 
 T = TypeVar("T")
-Factors = tuple[tuple[Vector, int], ...]
 
 # An integral with a larger error cannot tell a zero from what would matter.
 _COARSE = 1e-5
