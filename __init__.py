@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "symbolic.overlap.series": ["overlap_series"],
         "symbolic.phases.diagram": ["phase_diagram"],
         "symbolic.language.target": ["Target"],
+        "symbolic.version": ["__version__"],
         "numeric.inference.amp": ["amp", "amp_on_data"],
         "numeric.inference.ceiling": ["ceiling"],
         "numeric.inference.state_evolution": ["state_evolution"],

@@ -6,7 +6,7 @@ import re
 import sys
 import traceback
 import warnings
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -21,6 +21,25 @@ app = typer.Typer(
     help="What gradient descent learns of a target in high dimension, and what reusing a batch changes.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from ..symbolic.version import __version__  # noqa: PLC0415 - takes longer than all of --help
+
+        print(f"rebatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 for command in (
     theory.analyze,
     theory.catalog,

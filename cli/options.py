@@ -5,17 +5,32 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..symbolic.errors import RebatchError
+from ..symbolic.language import syntax
 
 if TYPE_CHECKING:  # a target loads SymPy, which --help does not need
     from ..symbolic.language.target import Target
 
-TargetText = Annotated[str, typer.Argument(metavar="TARGET", help='Link function, such as "z1 + He(3, z2)".')]
+
+
+def _formula(text: str) -> str:
+    """Return a target's text, checked as far as it can be before SymPy loads."""
+    if not text.startswith("@"):
+        syntax.require_formula(text)
+    return text
+
+
+TargetText = Annotated[
+    str,
+    typer.Argument(metavar="TARGET", callback=_formula, help='Link function, such as "z1 + He(3, z2)".'),
+]
 
 
 TargetOrName = Annotated[
     str,
     typer.Argument(
-        metavar="TARGET", help='Link function, such as "z1 + He(3, z2)", or @name of the catalog.'
+        metavar="TARGET",
+        callback=_formula,
+        help='Link function, such as "z1 + He(3, z2)", or @name of the catalog.',
     ),
 ]
 

@@ -24,7 +24,7 @@ import sympy as sp
 
 from ..errors import ParseError, RebatchError
 from .parse import parse
-from .symbols import MAX_COORDINATES
+from .syntax import MAX_COORDINATES
 
 # The bits of a set of coordinates that fit a machine word.
 MAX_PRODUCT_COORDINATES = 64

@@ -4,8 +4,6 @@ from functools import cache
 
 import sympy as sp
 
-MAX_COORDINATES = 12
-
 
 @cache
 def coordinate(i: int) -> sp.Symbol:

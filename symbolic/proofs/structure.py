@@ -21,7 +21,8 @@ from typing import Any, Protocol
 import sympy as sp
 
 from ..exact.expectation import Expectation
-from ..language.symbols import MAX_COORDINATES, coordinate
+from ..language.symbols import coordinate
+from ..language.syntax import MAX_COORDINATES
 
 # A name and what tells parts of that name apart; keys can be sorted.
 Key = tuple[str, tuple[Any, ...]]

@@ -1,0 +1,5 @@
+"""``python -m rebatch`` is the command ``rebatch``."""
+
+from .cli.entry import main
+
+main()
