@@ -14,7 +14,6 @@ from ..numeric.trajectory import Trajectory
 from ..numeric.two_steps import TwoStepNumbers
 from ..symbolic.overlap.two_steps import TwoStepOverlap, two_step_overlap
 from ..verify.agreement import Agreement, agreement
-from .figures import overlap_map_figure, save, two_step_figure
 
 Prediction = TwoStepOverlap | TwoStepNumbers
 Formulas = dict[bool, TwoStepOverlap]
@@ -79,6 +78,8 @@ def draw_curves(
     formulas: Predictions, experiment: Setting, highest: float, agreements: Agreements, path: Path
 ) -> Path:
     """Write the figure of M^2 against eta up to `highest`, formulas and runs, and return its path."""
+    from .figures import save, two_step_figure  # noqa: PLC0415 - loads Matplotlib
+
     etas: list[Any] = list(np.linspace(highest / 50, highest, _resolution(formulas[True], 99, 25)))
     figure = two_step_figure(
         formulas[True], formulas[False], alpha=experiment.alpha, etas=etas, simulated=agreements,
@@ -89,6 +90,8 @@ def draw_curves(
 
 def draw_map(formula: Prediction, experiment: Setting, path: Path) -> Path:
     """Write the map of M^2 over (alpha, eta), up to twice the experiment's, and return its path."""
+    from .figures import overlap_map_figure, save  # noqa: PLC0415 - loads Matplotlib
+
     sizes = _resolution(formula, 101, 12)
     # From a small positive value on: without samples or steps there is nothing to integrate.
     alphas, etas = (list(np.linspace(x / 50, 2 * x, sizes)) for x in (experiment.alpha, experiment.eta))

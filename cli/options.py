@@ -11,7 +11,6 @@ if TYPE_CHECKING:  # a target loads SymPy, which --help does not need
     from ..symbolic.language.target import Target
 
 
-
 def _formula(text: str) -> str:
     """Return a target's text, checked as far as it can be before SymPy loads."""
     if not text.startswith("@"):

@@ -16,7 +16,6 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from ..kernels.signals import KINDS, signals
 from ..symbolic.exact.polynomial import is_polynomial
@@ -81,6 +80,8 @@ class Nodes:
             for _ in range(k + p):
                 weights = np.multiply.outer(weights, w / math.sqrt(2 * math.pi)).ravel()
             return cls(setting, grid[:k].copy(), grid[k:].copy(), weights, exact=True)
+        from scipy.stats import qmc  # noqa: PLC0415 - half a second that the other engines do without
+
         uniform = qmc.Sobol(k + p, scramble=True, rng=np.random.default_rng(_SOBOL_SEED)).random_base2(_SOBOL)
         grid = ndtri(uniform).T
         return cls(setting, grid[:k].copy(), grid[k:].copy(), np.full(2**_SOBOL, 0.5**_SOBOL), exact=False)

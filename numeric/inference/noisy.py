@@ -7,7 +7,6 @@ Where labels are so rare and so far apart that noise says nothing, beyond |z| = 
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from ...symbolic.errors import TooLargeError
 from .cells import label_moments, quantiles
@@ -69,6 +68,8 @@ def _smoothed(latent: Latent, cells: int, per_sigma: int) -> Array:
     steps = width * np.arange(-half, half + 1)
     kernel = np.exp(-(steps**2) / (2 * (sigma**2 - width**2 / 12)))
     kernel /= kernel.sum()
+    from scipy.signal import fftconvolve  # noqa: PLC0415 - half a second that labels without noise do without
+
     smooth = fftconvolve(body, kernel[None, :], axes=1)
     return _total(smooth) + _total(rest)
 

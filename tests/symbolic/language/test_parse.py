@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from rebatch.symbolic.errors import ParseError
 from rebatch.symbolic.language.parse import parse, parse_activation, to_text
 from rebatch.symbolic.language.symbols import coordinate, hermite
+from rebatch.symbolic.language.syntax import FUNCTIONS
 
 z1, z2 = coordinate(1), coordinate(2)
 
@@ -168,3 +169,8 @@ def test_an_expression_printed_is_read_again(text):
 @given(st.integers(1, 12))
 def test_hermite_polynomials_satisfy_their_recursion(n):
     assert sp.expand(hermite(n + 1, z1) - z1 * hermite(n, z1) + n * hermite(n - 1, z1)) == 0
+
+
+def test_every_function_of_the_language_is_built():
+    arguments = {name: ", ".join(["z1"] * (count or 2)) for name, count in FUNCTIONS.items()}
+    assert all(parse(f"{name}({given})").has(z1) for name, given in arguments.items())

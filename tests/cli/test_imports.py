@@ -1,0 +1,44 @@
+"""What a command loads: nothing heavy that its work does without."""
+
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import io, sys
+heavy, sys.argv = {heavy!r}, ["rebatch", *{arguments!r}]
+sys.stdout = io.StringIO()
+try:
+    from rebatch.cli.entry import main
+    main()
+except SystemExit as ending:
+    code = ending.code
+loaded = sorted(name for name in heavy if name in sys.modules)
+print(code, *loaded, file=sys.__stdout__)
+"""
+_DRAWING = ("matplotlib", "IPython")
+_RUNS = ("xarray", "pandas", "h5py", "dask", *_DRAWING)
+_ARRAYS = ("numpy", "scipy", *_RUNS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy", "code"),
+    [
+        pytest.param(["--help"], ("sympy", "flint", "pydantic", *_ARRAYS), 0, id="help"),
+        pytest.param(["--version"], ("sympy", "flint", *_ARRAYS), 0, id="version"),
+        pytest.param(["analyze", "z1 + foo(z2)"], ("sympy", "flint", *_ARRAYS), 2, id="slip"),
+        pytest.param(["analyze", "z1*z2 + He(3, z1)"], _ARRAYS, 0, id="polynomial"),
+        pytest.param(["overlap", "He(3,z1)", "-s", "h + h^3"], ("scipy.stats", *_RUNS), 0, id="formula"),
+        pytest.param(
+            ["simulate", "z1", "-s", "relu", *["--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "2"]],
+            ("scipy.stats", "scipy.signal", *_DRAWING),
+            0,
+            id="run",
+        ),
+    ],
+)
+def test_a_command_loads_nothing_heavy_that_it_does_without(arguments, heavy, code):
+    program = _PROGRAM.format(heavy=heavy, arguments=arguments)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == [str(code)]
