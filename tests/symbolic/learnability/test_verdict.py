@@ -16,7 +16,7 @@ from rebatch.symbolic.exact.real import as_float
 from rebatch.symbolic.exact.subspace import Subspace, dot
 from rebatch.symbolic.language.catalog import ENTRIES
 from rebatch.symbolic.language.symbols import coordinate
-from rebatch.symbolic.proofs.fixers import PolynomialFixer
+from rebatch.symbolic.proofs.polynomial_fixer import PolynomialFixer
 from rebatch.symbolic.proofs.symmetry import hidden_directions
 from rebatch.verify.strategies import polynomial_targets, rotations, transformed
 

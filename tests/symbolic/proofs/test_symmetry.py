@@ -9,8 +9,8 @@ from rebatch import Target
 from rebatch.symbolic.exact.frame import framed
 from rebatch.symbolic.exact.polynomial import to_polynomial
 from rebatch.symbolic.exact.subspace import Subspace
-from rebatch.symbolic.proofs.fixers import PolynomialFixer
 from rebatch.symbolic.proofs.permutations import signed_permutation_symmetries
+from rebatch.symbolic.proofs.polynomial_fixer import PolynomialFixer
 from rebatch.symbolic.proofs.rotations import rotation_symmetry
 from rebatch.symbolic.proofs.symmetry import inversion_symmetry, reflection_symmetry
 from rebatch.verify.strategies import polynomial_targets
