@@ -50,6 +50,7 @@ lint: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint kernels
 	ln -sfn "$(CURDIR)" .venv/rebatch
 	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch
+	MYPYPATH=.venv $(BIN)/mypy tests/test_typed_client.py
 	$(BIN)/lint-imports
 
 bench: $(INSTALLED)

@@ -96,7 +96,7 @@ setup(
     package_dir={"rebatch": "."},
     packages=["rebatch", *(f"rebatch.{room}" for room in ROOMS)],
     package_data={
-        "rebatch": ["py.typed"],
+        "rebatch": ["py.typed", "__init__.pyi"],
         "rebatch.symbolic.language": ["references.bib"],
         "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"],
         "rebatch.cli.report": ["*.j2"],

@@ -1,14 +1,28 @@
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import rebatch
 
+STUB = ast.parse(Path(rebatch.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+IMPORTS = [
+    (node.module, alias) for node in STUB.body if isinstance(node, ast.ImportFrom) for alias in node.names
+]
+
 
 @pytest.mark.parametrize("name", rebatch.__all__)
 def test_every_public_name_loads(name):
     assert getattr(rebatch, name) is not None
+
+
+def test_checkers_see_the_names_that_load():
+    # A name without "as itself" is private to a stub; typos in one of the two would hide it.
+    assert all(alias.name == alias.asname for _, alias in IMPORTS)
+    assert sorted(alias.name for _, alias in IMPORTS) == sorted(rebatch.__all__)
+    assert set(rebatch.__all__) <= set(dir(rebatch))
 
 
 def test_importing_rebatch_loads_no_heavy_library():

@@ -8,6 +8,7 @@ import rebatch as rb
 
 here = Path(rb.__file__).resolve().parent
 assert (here / "py.typed").exists()
+assert (here / "__init__.pyi").exists()
 assert str(rb.analyze("z1 + He(3, z2)").two_step[1].order) == "3"
 formula = rb.two_step_overlap("He(3, z1)", "h + h^2/2 + h^3/6", loss="correlation")
 assert str(formula.M2[0, 0]).startswith("1215")
