@@ -107,7 +107,7 @@ class Answer:
         }
 
     def latex(self) -> str:
-        """Return the formula and the headline in LaTeX.
+        """Return the formula and the headline in LaTeX, an equation to a row of one display.
 
         Raises
         ------
@@ -116,7 +116,8 @@ class Answer:
         """
         if self.formula is None:
             raise RebatchError("--latex prints a formula; with --alpha and --eta add --series N for one")
-        return "\n".join([self.formula.latex(), *(row.latex() for row in self.rows)])
+        rows = [*self.formula.equations(), *(line for row in self.rows for line in row.equations())]
+        return "\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"])
 
     def to_python(self) -> str:
         """Return the exact formula as a NumPy function.

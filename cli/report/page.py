@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from latex2mathml.converter import convert
 
 from ...numeric.trajectory import installed_version
+from ...symbolic.exact.typeset import mathml
 from ...symbolic.language.target import Target
 from .sections import Section
 
@@ -26,7 +26,7 @@ def page(target: Target, sections: Sequence[Section]) -> str:
     """Return the report as one HTML page that loads nothing."""
     return _template().render(
         title=f"rebatch: {target.text}",
-        formula=convert(target.latex()),
+        formula=mathml(target.latex(), display=False),
         sections=sections,
         marked=_MARKED,
         version=installed_version(),

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from latex2mathml.converter import convert
-
 from ...numeric.setting import Setting
 from ...numeric.simulate import simulate
 from ...symbolic.errors import RebatchError
 from ...symbolic.exact.subspace import in_words
+from ...symbolic.exact.typeset import mathml
 from ...symbolic.language.target import Target
 from ...symbolic.learnability.analysis import FATES
 from ...symbolic.learnability.analyze import analyze
@@ -133,7 +132,7 @@ def formula_section(target: Target) -> Section:
                 ],
             ),
         ),
-        formulas=[convert(line, display="block") for row in rows for line in row.latex().splitlines()],
+        formulas=[mathml(row.latex()) for row in rows],
     )
 
 

@@ -1,28 +1,8 @@
 """Formulas as MathML, which browsers draw themselves: no script, no font, no network."""
 
-import re
 from typing import Any
 
-from latex2mathml.converter import convert
-
-# What latex2mathml does not know, in what it does.
-_REWRITTEN = (
-    (r"\thinspace", r"\,"),
-    (r"\lvert", "|"),
-    (r"\log", r"\,\log\,"),
-    (r"\sim", r"\;\sim\;"),
-    (r"\rvert", "|"),
-)
-
-
-def mathml(latex: str, *, display: bool) -> str:
-    """Return a formula as MathML, with the LaTeX as its text for who cannot see it."""
-    for ours, theirs in _REWRITTEN:
-        latex = latex.replace(ours, theirs)
-    text = re.sub(r"\s+", " ", latex).strip()
-    written = convert(text, display="block" if display else "inline")
-    label = text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return written.replace("<math ", f'<math aria-label="{label}" ', 1)
+from rebatch.symbolic.exact.typeset import mathml
 
 
 def _inline(translator: Any, node: Any) -> None:

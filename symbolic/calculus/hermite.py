@@ -23,6 +23,7 @@ from ..errors import RebatchError, TooLargeError
 from ..exact.expectation import Expectation
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
+from ..exact.typeset import aligned, equation, mathml
 from ..language.symbols import hermite
 from ..language.target import Target
 from .gaussian import DIGITS, Average, expectation, reading
@@ -88,9 +89,15 @@ class HermiteSeries:
 
     def latex(self) -> str:
         """Return the expansion in LaTeX, in He_n(z_i)."""
-        terms = [self._latex_term(S, c) for S, c in self.coefficients.items()]
-        sums = " + ".join(terms).replace("+ -", "- ") or "0"
-        return sums if self.order is None else sums + r" + \cdots"
+        return " + ".join(self._latex_terms()).replace("+ -", "- ")
+
+    def equations(self) -> list[str]:
+        """Return that g is the expansion in LaTeX, as rows of a display."""
+        return [equation(f"g({', '.join(map(sp.latex, self.target.coordinates))})", self._latex_terms())]
+
+    def _latex_terms(self) -> list[str]:
+        terms = [self._latex_term(S, c) for S, c in self.coefficients.items()] or ["0"]
+        return terms if self.order is None else [*terms, r"\cdots"]
 
     def _latex_term(self, index: MultiIndex, coefficient: Expectation) -> str:
         factors = [
@@ -112,7 +119,10 @@ class HermiteSeries:
         return "\n".join(lines) or "0"
 
     def _repr_latex_(self) -> str:
-        return f"${self.latex()}$"
+        return f"$${aligned(self.equations())}$$"
+
+    def _repr_html_(self) -> str:
+        return mathml(aligned(self.equations()))
 
 
 def hermite_series(target: Target | str, order: int | None = None, *, digits: int = DIGITS) -> HermiteSeries:

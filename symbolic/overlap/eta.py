@@ -6,6 +6,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from ..errors import RebatchError
+from ..exact.typeset import CLOSE, OPEN, WIDTH, equation
 
 # Digits of a number that a person reads.
 SHOWN_DIGITS = 8
@@ -26,8 +27,58 @@ def as_text(matrix: sp.Matrix) -> list[list[str]]:
 
 def ascending(polynomial: sp.Expr, written: Callable[[sp.Expr], str] = str) -> str:
     """Return a sum of monomials as text, by ascending powers of eta: the leading term comes first."""
-    terms = [sp.factor_terms(c) * ETA**n for n, c in by_power(polynomial)]
-    return " + ".join(map(written, terms)).replace("+ -", "- ").replace("-  ", "- ") or "0"
+    return " + ".join(map(written, _terms(polynomial))).replace("+ -", "- ").replace("-  ", "- ") or "0"
+
+
+def _terms(polynomial: sp.Expr) -> list[sp.Expr]:
+    """Return a sum of monomials by ascending powers of eta, what is common to a coefficient in front of it."""
+    return [sp.factor_terms(c) * ETA**n for n, c in by_power(polynomial)]
+
+
+def latex_equation(left: str, polynomial: sp.Expr, rest: str = "") -> str:
+    """Return "left = sum of monomials" in LaTeX, broken before terms, those of a long coefficient included.
+
+    Parameters
+    ----------
+    left : str
+        In LaTeX.
+    polynomial : sympy.Expr
+    rest : str
+        A last term, such as O(eta^3).
+    """
+    pieces = [piece for term in _terms(polynomial) for piece in _pieces(term)]
+    return equation(left, [*pieces, *([rest] if rest else [])])
+
+
+def _pieces(term: sp.Expr) -> list[str]:
+    """Return a term as it is, or, where it is longer than a line, cut before the terms of its longest bracket."""
+    whole = in_latex(term)
+    sums = sorted((x for x in sp.Mul.make_args(term) if x.is_Add), key=lambda x: len(x.args))
+    if len(whole) < WIDTH or not sums:
+        return [whole]
+    front = in_latex(term / sums[-1])
+    first, *others = map(in_latex, sums[-1].as_ordered_terms())
+    return [rf"{front} {OPEN}{first}", *others[:-1], *(f"{x}{CLOSE}" for x in others[-1:])]
+
+
+def latex_equations(left: str, matrix: sp.Matrix, rest: str = "") -> list[str]:
+    """Return "left = matrix" in LaTeX as one equation if it is short, else an equation for every entry.
+
+    A matrix of one entry is written as that entry.
+    """
+    if matrix.shape == (1, 1):
+        return [latex_equation(left, matrix[0], rest)]
+    whole = [matrix_in_latex(matrix), *([rest] if rest else [])]
+    if len(left) + sum(map(len, whole)) < WIDTH:
+        return [equation(left, whole)]
+    name = left if re.fullmatch(r"\w(\^\{\d\})?", left) else rf"\left({left}\right)"
+    return [
+        latex_equation(
+            f"{name}_{{{j + 1},{r + 1}}}" if matrix.cols > 1 else f"{name}_{{{j + 1}}}", matrix[j, r], rest
+        )
+        for j in range(matrix.rows)
+        for r in range(matrix.cols)
+    ]
 
 
 def matrix_in_latex(matrix: sp.Matrix) -> str:

@@ -13,9 +13,10 @@ import sympy as sp
 
 from ..exact.real import as_expr
 from ..exact.subspace import Vector, as_latex, is_exact
+from ..exact.typeset import aligned, equation
 from ..learnability.direction_verdict import DirectionVerdict
 from ..learnability.verdict import two_step_verdict
-from .eta import ETA, matrix_in_latex, shortened
+from .eta import ETA, latex_equations, shortened
 from .series import OverlapSeries
 from .two_steps import TwoStepOverlap
 
@@ -49,13 +50,14 @@ class Appearance:
             terms = [f"({', '.join(str(shortened(c)) for c in self.coefficients)}){power}"]
         return terms[0] if self.power else f"{terms[0]} (the start)"
 
-    def latex(self) -> str:
-        """Return the first term of M^2 v in LaTeX, or what is known instead."""
+    def equations(self, left: str) -> list[str]:
+        """Return that `left` is the first term of M^2 v, or what is known instead, in LaTeX: rows of a display."""
         if self.power is None:
-            return "0" if self.searched is None else f"O({_power_in_latex(self.searched + 1)})"
-        column = matrix_in_latex(sp.Matrix([shortened(c) for c in self.coefficients]))
-        eta = "" if self.power == 0 else f" {_power_in_latex(self.power)}"
-        return f"{column}{eta} + O({_power_in_latex(self.power + 1)})"
+            return [
+                equation(left, [] if self.searched is None else [f"O({_power_in_latex(self.searched + 1)})"])
+            ]
+        column = sp.Matrix([shortened(c) * ETA**self.power for c in self.coefficients])
+        return latex_equations(left, column, f"O({_power_in_latex(self.power + 1)})")
 
     def to_json(self) -> dict[str, Any]:
         """Return power and coefficients, the latter as text."""
@@ -91,11 +93,17 @@ class Headline:
 
     def latex(self) -> str:
         """Return M^2 v to its first power in LaTeX, a column over the neurons, with reuse and in one pass."""
-        v = r"\left(" + ", ".join(as_latex(self.verdict.direction)) + r"\right)^\top"
-        return "\n".join(
-            rf"M^{{2}}_{{\text{{{name}}}}} {v} = {appearance.latex()}"
+        return aligned(self.equations())
+
+    def equations(self) -> list[str]:
+        """Return the rows of :meth:`latex`."""
+        direction = as_latex(self.verdict.direction)
+        v = rf" \left({', '.join(direction)}\right)^\top" if len(direction) > 1 else ""
+        return [
+            row
             for name, appearance in (("reuse", self.reuse), ("one pass", self.one_pass))
-        )
+            for row in appearance.equations(rf"M^{{2}}_{{\text{{{name}}}}}{v}")
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the direction with its verdict and where it appears."""

@@ -28,12 +28,13 @@ from ..errors import DivergentError
 from ..exact.expectation import Expectation
 from ..exact.known import How, worst
 from ..exact.real import SIGNIFICANT
+from ..exact.typeset import aligned, mathml
 from ..language.compiled import compiled
 from ..language.symbols import ACTIVATION_VARIABLE
 from ..language.target import Target
 from ..learnability.verdict import two_step_verdict
 from .activation import Activation
-from .eta import ETA, as_text, ascending, matrix_in_latex, shortened
+from .eta import ETA, as_text, ascending, latex_equations, shortened
 from .expansion import Expansion
 from .moments import NoMomentError, moments_of
 from .network import LOSSES, Loss, checked_readout
@@ -171,12 +172,19 @@ class OverlapSeries:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """Return the series in LaTeX."""
+        """Return the series in LaTeX; a matrix that is longer than a line by its entries, an equation to a row."""
+        return aligned(self.equations())
+
+    def equations(self) -> list[str]:
+        """Return the rows of :meth:`latex`."""
         total = self.to_expr().applyfunc(shortened)
-        return rf"M^{{2}} = {matrix_in_latex(total)} + O(\eta^{{{self.order + 1}}})"
+        return latex_equations("M^{2}", total, rf"O(\eta^{{{self.order + 1}}})")
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+    def _repr_html_(self) -> str:
+        return mathml(self.latex())
 
     def to_json(self) -> dict[str, Any]:
         """Return the coefficients as text, by power of eta, neuron and direction, with the moments in them."""

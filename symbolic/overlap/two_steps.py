@@ -28,6 +28,7 @@ from sympy.printing.pycode import pycode
 
 from .. import checks
 from ..errors import NotPolynomialError, RebatchError
+from ..exact.typeset import aligned, mathml
 from ..language.compiled import compiled
 from ..language.target import Target
 from .activation import Activation
@@ -41,7 +42,8 @@ from .eta import (
     ascending,
     by_power,
     in_latex,
-    matrix_in_latex,
+    latex_equation,
+    latex_equations,
 )
 from .network import LOSSES, Loss, Start, checked_readout, checked_start
 from .ring import StepRing, size_of
@@ -245,16 +247,25 @@ class TwoStepOverlap:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """Return both matrices in LaTeX, after the scales where rows are normalised; ascending powers of eta."""
-        lines = [
-            rf"{in_latex(symbol)} = \left({ascending(1 / value**2, in_latex)}\right)^{{-1/2}}"
-            for symbol, value in self.scales
+        """Return both overlaps in LaTeX, an equation to a row, after the scales where rows are normalised.
+
+        Terms by ascending powers of eta; matrices that are longer than a line by their entries.
+        """
+        return aligned(self.equations())
+
+    def equations(self) -> list[str]:
+        """Return the rows of :meth:`latex`."""
+        scales = [
+            latex_equation(rf"{in_latex(symbol)}^{{-2}}", 1 / value**2) for symbol, value in self.scales
         ]
-        matrices = enumerate(map(matrix_in_latex, self.in_scales), start=1)
-        return "\n".join([*lines, *(f"M^{{{step}}} = {matrix}" for step, matrix in matrices)])
+        steps = enumerate(self.in_scales, start=1)
+        return [*scales, *(row for step, M in steps for row in latex_equations(f"M^{{{step}}}", M))]
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+    def _repr_html_(self) -> str:
+        return mathml(self.latex())
 
     def to_python(self) -> str:
         """Return the source of a NumPy function of (alpha, eta, lam) that gives M^1 and M^2; it needs only NumPy.

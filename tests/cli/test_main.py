@@ -111,8 +111,9 @@ def test_overlap_without_an_activation_gives_the_universal_formula(capsys):
     assert data["headline"][0]["reuse"]["coefficients"] == ["162*E[sigma'^2 sigma''']*alpha"]
     assert data["reuse_adds"] == [["162*E[sigma'^2 sigma''']*alpha*eta**3"]]
     _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "--latex")
-    formula, reuse, one_pass = out.splitlines()
-    assert formula.endswith(r"O(\eta^{4})")
+    begin, formula, reuse, one_pass, end = out.splitlines()
+    assert (begin, end) == (r"\begin{align*}", r"\end{align*}")
+    assert formula.endswith(r"O(\eta^{4}) \\")
     assert r"\left(\sigma'\right)^{2}" in reuse
     assert one_pass.endswith(r"= O(\eta^{4})")
 
