@@ -49,7 +49,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint kernels
 	ln -sfn "$(CURDIR)" .venv/rebatch
-	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch
+	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch -m rebatch.plot
 	MYPYPATH=.venv $(BIN)/mypy tests/test_typed_client.py
 	$(BIN)/lint-imports
 

@@ -1,5 +1,6 @@
 """The public names of rebatch: checkers read them here, and the package loads each from here on first use."""
 
+from . import plot as plot
 from .symbolic.overlap.activation import Activation as Activation
 from .symbolic.language.catalog import catalog as catalog
 from .symbolic.errors import (

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..numeric.machine.memory import require
 from ..numeric.setting import Setting
@@ -75,31 +72,30 @@ def held_against_runs(
 
 
 def draw_curves(
-    formulas: Predictions, experiment: Setting, highest: float, agreements: Agreements, path: Path
+    formulas: Predictions, experiment: Setting, highest: float, agreements: Agreements, d: int, path: Path
 ) -> Path:
     """Write the figure of M^2 against eta up to `highest`, formulas and runs, and return its path."""
-    from .figures import save, two_step_figure  # noqa: PLC0415 - loads Matplotlib
+    from ..numeric.overlap_curves import curve_grid, draw_two_steps  # noqa: PLC0415 - as below
+    from .figures import figure_of, save  # noqa: PLC0415 - loads Matplotlib
 
-    etas: list[Any] = list(np.linspace(highest / 50, highest, _resolution(formulas[True], 99, 25)))
-    figure = two_step_figure(
-        formulas[True], formulas[False], alpha=experiment.alpha, etas=etas, simulated=agreements,
+    figure = figure_of(
+        draw_two_steps,
+        formulas[True],
+        formulas[False],
+        alpha=experiment.alpha,
+        etas=curve_grid(formulas[True], highest),
+        simulated=agreements,
         weight_decay=experiment.weight_decay,
-    )  # fmt: skip
+        d=d if any(agreements.values()) else None,
+    )
     return save(figure, path)
 
 
 def draw_map(formula: Prediction, experiment: Setting, path: Path) -> Path:
     """Write the map of M^2 over (alpha, eta), up to twice the experiment's, and return its path."""
-    from .figures import overlap_map_figure, save  # noqa: PLC0415 - loads Matplotlib
+    from ..numeric.overlap_curves import draw_map as draw  # noqa: PLC0415 - as below
+    from ..numeric.overlap_curves import map_grid  # noqa: PLC0415 - as below
+    from .figures import figure_of, save  # noqa: PLC0415 - loads Matplotlib
 
-    sizes = _resolution(formula, 101, 12)
-    # From a small positive value on: without samples or steps there is nothing to integrate.
-    alphas, etas = (list(np.linspace(x / 50, 2 * x, sizes)) for x in (experiment.alpha, experiment.eta))
-    return save(
-        overlap_map_figure(formula, alphas=alphas, etas=etas, weight_decay=experiment.weight_decay), path
-    )
-
-
-def _resolution(prediction: Prediction, formula: int, numbers: int) -> int:
-    """Return how many values of a parameter are drawn: a formula costs nothing, an integral a tenth of a second."""
-    return formula if isinstance(prediction, TwoStepOverlap) else numbers
+    grid = map_grid(formula, experiment.alpha, experiment.eta)
+    return save(figure_of(draw, formula, **grid, weight_decay=experiment.weight_decay), path)

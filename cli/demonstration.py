@@ -55,7 +55,9 @@ def run(d: int, runs: int, progress: comparison.Progress) -> Demonstration:
 
 def draw(result: Demonstration, path: Path) -> Path:
     """Write the figure of M^2 against eta, formulas and runs, and return its path."""
-    return comparison.draw_curves(result.formulas, EXPERIMENT, 1.05 * max(ETAS), result.agreements, path)
+    return comparison.draw_curves(
+        result.formulas, EXPERIMENT, 1.05 * max(ETAS), result.agreements, result.d, path
+    )
 
 
 def show(result: Demonstration, console: Console) -> None:

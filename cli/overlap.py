@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.typeset import display
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import Activation
 from ..symbolic.overlap.eta import as_text, ascending, shortened
@@ -117,7 +118,7 @@ class Answer:
         if self.formula is None:
             raise RebatchError("--latex prints a formula; with --alpha and --eta add --series N for one")
         rows = [*self.formula.equations(), *(line for row in self.rows for line in row.equations())]
-        return "\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"])
+        return display(rows)
 
     def to_python(self) -> str:
         """Return the exact formula as a NumPy function.

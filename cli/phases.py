@@ -6,10 +6,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..symbolic.phases.diagram import PhaseDiagram
+from ..symbolic.phases.diagram import BATCH, LOOK_AHEAD, PhaseDiagram
 
-BATCH = ("direction", "batch", "steps", "samples", "largest step", "rests on")
-LOOK_AHEAD = ("direction", "r", "steps, samples", "(k, i)", "of the label", "of the activation", "how known")
 _STYLE = {"never": "red", "open": "yellow", "undecided": "yellow"}
 
 

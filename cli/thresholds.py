@@ -1,13 +1,11 @@
-"""Thresholds as tables and figures."""
+"""Thresholds as tables."""
 
 import numpy as np
-from matplotlib.figure import Figure
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from ..numeric.inference.ceiling import Ceiling
-from ..numeric.inference.threshold import alpha_curve
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.thresholds.answers import Threshold
 
@@ -40,29 +38,6 @@ def certificates_table(answer: Threshold) -> Table:
     return table
 
 
-def noise_figure(answer: Threshold) -> Figure:
-    """Return alpha_c against the variance of label noise, with its law at large variance."""
-    variances = np.geomspace(0.01, 100, 13)
-    alphas, errors = alpha_curve(answer.target, variances)
-    figure = Figure(figsize=(4.8, 3.6), layout="constrained")
-    panel = figure.subplots()
-    panel.errorbar(variances, alphas, errors, fmt="o-", markersize=3, label=r"$\alpha_c$")
-    if answer.noise.price is not None and answer.noise.exponent is not None:
-        law = answer.noise.price * variances**answer.noise.exponent
-        panel.plot(
-            variances, law, "--", color="0.5", label=rf"price of noise, $\propto D^{answer.noise.exponent}$"
-        )
-    panel.set(
-        xscale="log",
-        yscale="log",
-        xlabel="variance $D$ of the label noise",
-        ylabel=r"samples per dimension $\alpha_c$",
-    )
-    panel.set_ylim(bottom=0.5 * float(np.min(alphas)), top=2 * float(np.max(alphas)))
-    panel.legend(frameon=False, fontsize="small")
-    return figure
-
-
 def ceiling_table(answer: Ceiling) -> Table:
     """Return the cosines at every number of products, with the step sizes that were best."""
     table = _table("products with X", "best possible", "one batch, reused", "eta", "fresh batches", "eta")
@@ -86,27 +61,6 @@ def ceiling_table(answer: Ceiling) -> Table:
         table.add_row(str(count), *cells)
     table.caption = "fresh batches take alpha d new samples at every step"
     return table
-
-
-def ceiling_figure(answer: Ceiling) -> Figure:
-    """Return the cosines against the number of products with X."""
-    figure = Figure(figsize=(5.2, 3.8), layout="constrained")
-    panel = figure.subplots()
-    curves = (
-        ("C2", "s-", answer.best, "best first-order method (message passing)"),
-        ("C0", "o-", answer.reused, "descent, one batch reused"),
-        ("C1", "o--", answer.fresh, "descent, fresh batches"),
-    )
-    for color, line, cosine, name in curves:
-        panel.plot(answer.products, cosine, line, color=color, markersize=4, label=name)
-    panel.set(
-        xlabel=r"products with $X$ or $X^\top$",
-        ylabel="cosine with the hidden direction",
-        ylim=(-0.02, 1.02),
-        title=rf"$\alpha$ = {answer.alpha:g}, step size tuned at every point",
-    )
-    panel.legend(frameon=False, fontsize="small")
-    return figure
 
 
 def _table(*columns: str) -> Table:

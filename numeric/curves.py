@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ..symbolic.errors import RebatchError
+from .canvas import NEW, Canvas, colours, fitted, heading, neuron_key, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours can be told apart by colour-blind readers and in grey print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Neurons beyond so many are told apart by their curves alone, not by a legend.
-_NAMED_NEURONS = 6
+    from .setting import Setting
+
+Array = np.ndarray[Any, Any]
 
 
+@styled
 def draw_trajectory(
-    curve: xr.Dataset, runs: Sequence[xr.Dataset] = (), axes: "Sequence[Axes] | None" = None
-) -> "np.ndarray[Any, Any]":
+    curve: xr.Dataset,
+    runs: Sequence[xr.Dataset] = (),
+    canvas: Canvas = NEW,
+    setting: "Setting | None" = None,
+) -> Array:
     """Draw the overlaps of a trajectory against the step, a panel per direction and a colour per neuron.
 
     Parameters
@@ -29,8 +32,9 @@ def draw_trajectory(
         replicas by their mean.
     runs : sequence of xarray.Dataset
         Drawn as points: their mean with two standard errors, at the steps that all of them have.
-    axes : sequence of k matplotlib.axes.Axes, optional
-        By default of a new figure.
+    canvas : Canvas
+    setting : Setting, optional
+        What was run, for the heading.
 
     Returns
     -------
@@ -42,45 +46,93 @@ def draw_trajectory(
         If there are not k axes.
     """
     M = curve.M.mean("replica") if "replica" in curve.M.dims else curve.M
-    directions = [str(name) for name in M.direction.values]
-    panels = _panels(len(directions), axes)
-    points = xr.concat([run["M"] for run in runs], "run", join="inner") if runs else None
-    neurons = M.sizes["neuron"]
-    for panel, name in zip(panels, directions, strict=True):
-        for j in range(neurons):
-            colour = COLOURS[j % len(COLOURS)]
-            values = M.sel(direction=name).isel(neuron=j)
-            label = f"neuron {j + 1}" if 1 < neurons <= _NAMED_NEURONS else None
-            panel.plot(M.step, values, color=colour, linewidth=1.2, label=label)
-            if "M_error" in curve:
-                error = 2 * curve.M_error.sel(direction=name).isel(neuron=j)
+    names = [f"direction {name}" for name in M.direction.values]
+    panels = canvas.panels(len(names), sharey=True)
+    errors = curve["M_error"].values if "M_error" in curve else None
+    draw_lines(panels, M.step.values, M.values, errors)
+    shown = [_grey("-", str(curve.attrs.get("engine", "trajectory")), band=errors is not None)]
+    if runs:
+        points = xr.concat([run["M"] for run in runs], "run", join="inner")
+        count = points.sizes["run"]
+        spread = points.std("run", ddof=1).values / np.sqrt(count) if count > 1 else None
+        draw_points(panels, points.step.values, points.mean("run").values, spread)
+        shown.append(_grey("o", f"mean of {count} runs, 2 s.e." if count > 1 else "1 run"))
+    _finish(canvas, panels, names, M.sizes["neuron"], shown)
+    if setting is not None:
+        canvas.say(panels, heading(setting, d=_dimension([*runs, curve])))
+    return panels
+
+
+def _dimension(sources: Sequence[xr.Dataset]) -> Any:
+    """Return the dimension of runs, or that they have none: the limit."""
+    known = [source.attrs["d"] for source in sources if source.attrs.get("d") is not None]
+    return known[0] if known else "infinite"
+
+
+@styled
+def draw_overlaps(
+    step: Array,
+    predicted: Array,
+    predicted_error: Array,
+    mean: Array,
+    standard_error: Array,
+    runs: int,
+    canvas: Canvas,
+) -> Array:
+    """Draw predictions as lines and runs as points, shape (steps, p, k) each, a panel per direction."""
+    _, p, k = predicted.shape
+    panels = canvas.panels(k, sharey=True)
+    band = predicted_error if predicted_error.any() else None
+    draw_lines(panels, step, predicted, band)
+    draw_points(panels, step, mean, standard_error)
+    shown = [_grey("-", "predicted", band=band is not None), _grey("o", f"mean of {runs} runs, 2 s.e.")]
+    _finish(canvas, panels, [f"direction z{r + 1}" for r in range(k)], p, shown)
+    return panels
+
+
+def draw_lines(panels: Array, step: Array, M: Array, errors: Array | None) -> None:
+    """Draw M, shape (steps, p, k), as lines, with a band of two errors where there are some."""
+    for j, colour in enumerate(colours(M.shape[1])):
+        for r, panel in enumerate(panels):
+            values = M[:, j, r]
+            panel.plot(step, values, color=colour, linewidth=1.2)
+            if errors is not None:
+                error = 2 * errors[:, j, r]
                 panel.fill_between(
-                    M.step, values - error, values + error, color=colour, alpha=0.25, linewidth=0
+                    step, values - error, values + error, color=colour, alpha=0.25, linewidth=0
                 )
-            if points is not None:
-                here = points.sel(direction=name).isel(neuron=j)
-                count = here.sizes["run"]
-                bars = 2 * here.std("run", ddof=1) / np.sqrt(count) if count > 1 else None
-                panel.errorbar(
-                    here.step, here.mean("run"), bars, fmt="o", color=colour, markersize=3.5, capsize=2
-                )
-        panel.set(xlabel="step", title=f"direction {name}")
+
+
+def draw_points(panels: Array, step: Array, mean: Array, errors: Array | None) -> None:
+    """Draw means, shape (steps, p, k), as points with two standard errors."""
+    for j, colour in enumerate(colours(mean.shape[1])):
+        for r, panel in enumerate(panels):
+            bars = None if errors is None else 2 * errors[:, j, r]
+            panel.errorbar(step, mean[:, j, r], bars, fmt="o", color=colour, markersize=3.5)
+
+
+def _grey(mark: str, label: str, *, band: bool = False) -> Any:
+    """Return what a line or a point means, whatever its colour."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - numbers are had without it, and it loads slowly
+
+    text = f"{label}, band 2 s.e." if band else label
+    if mark == "-":
+        return Line2D([], [], color="0.35", label=text)
+    return Line2D([], [], color="0.35", linestyle="", marker=mark, label=text)
+
+
+def _finish(canvas: Canvas, panels: Array, names: Sequence[str], neurons: int, shown: Sequence[Any]) -> None:
+    for panel, name in zip(panels, names, strict=True):
+        fitted(panel, name)
+        panel.set_xlabel("step")
         panel.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    panels[0].set_ylabel("overlap M")
-    if panels[0].get_legend_handles_labels()[0]:
-        panels[0].legend(frameon=False, fontsize="small")
-    return panels
+        _whole(panel)
+    panels[0].set_ylabel("overlap $M$")
+    neuron_key(canvas, panels, neurons, shown)
 
 
-def _panels(count: int, axes: "Sequence[Axes] | None") -> "np.ndarray[Any, Any]":
-    """Return the axes that were given, or those of a new figure."""
-    if axes is None:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - numbers are had without it, and it loads slowly
+def _whole(panel: "Axes") -> None:
+    """Let the axis of steps have whole numbers."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
 
-        figure = Figure(figsize=(1 + 3.2 * count, 3.2), layout="constrained")
-        panels: np.ndarray[Any, Any] = figure.subplots(1, count, squeeze=False, sharey=True)[0]
-        return panels
-    panels = np.atleast_1d(np.asarray(axes, dtype=object))
-    if panels.shape != (count,):
-        raise RebatchError(f"{panels.size} axes; allowed are {count}, one per direction")
-    return panels
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -84,6 +84,14 @@ def last_overlaps(data: xr.Dataset) -> xr.DataArray:
     return size.mean("replica") if "replica" in size.dims else size
 
 
+def last_sizes(run: Trajectory) -> dict[str, float]:
+    """Return the size of the last overlap of one run with each direction, over replicas where there are several."""
+    last = (run.M.isel(step=-1) ** 2).sum("neuron") ** 0.5
+    if "replica" in last.dims:
+        last = last.mean("replica")
+    return {str(name): float(size) for name, size in zip(last.direction.values, last.values, strict=True)}
+
+
 def labels_of(run: Trajectory) -> dict[str, Any]:
     """Return all that defines a run, by name, as numbers and texts."""
     setting = run.setting

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ..symbolic.errors import RebatchError
-from .gathered import gathered, labels_of
+from .gathered import gathered, labels_of, last_sizes
 from .trajectory import Trajectory
 
 NAME = "index.csv"
@@ -51,18 +51,10 @@ class Folder:
                 "stopped": run.stopped,
                 "last_step": int(run.data.step.values[-1]),
                 "training_loss": float(np.mean(run.training_loss.values[..., -1])),
-                **{f"|M {name}|": size for name, size in _last_overlaps(run).items()},
+                **{f"|M {name}|": size for name, size in last_sizes(run).items()},
             }
             for file, run in zip(self.files, self.runs, strict=True)
         ]
-
-
-def _last_overlaps(run: Trajectory) -> dict[str, float]:
-    """Return the size of the last overlap with each direction, over replicas where there are several."""
-    last = (run.M.isel(step=-1) ** 2).sum("neuron") ** 0.5
-    if "replica" in last.dims:
-        last = last.mean("replica")
-    return {str(name): float(size) for name, size in zip(last.direction.values, last.values, strict=True)}
 
 
 def read_folder(folder: str | os.PathLike[str]) -> Folder:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.shown import Tabulated
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
@@ -35,7 +36,7 @@ _PENALTIES = np.logspace(-10, 1, 45)
 
 
 @dataclass(frozen=True, eq=False)
-class Readout:
+class Readout(Tabulated):
     """A second layer, and how well it does.
 
     Attributes
@@ -75,6 +76,11 @@ class Readout:
         if h.ndim != 2 or h.shape[1] != len(self.a):
             raise RebatchError(f"h has shape {h.shape}; allowed is (n, {len(self.a)}), a row per sample")
         return np.asarray(_features(self.activation, h, self.biases) @ self.a.ravel())
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one row: the penalty and the losses."""
+        names = ("penalty", "training_loss", "test_loss", "test_error", "data", "samples", "test_samples")
+        return [{"features": int(self.a.size), **{name: getattr(self, name) for name in names}}]
 
     def __str__(self) -> str:
         best = int(np.argmin(self.validation_loss))

@@ -20,8 +20,9 @@ import xarray as xr
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.shown import Drawn, Tabulated
 from .engines.descent import StoppedEarly, silent_stops
-from .gathered import gathered
+from .gathered import gathered, labels_of, last_sizes
 from .machine.files import clear, require_folder, set_aside
 from .machine.memory import require
 from .machine.progress import progress
@@ -55,7 +56,7 @@ class SetAside(UserWarning):
     """A file in the folder of a sweep is damaged or not the run of its name."""
 
 
-class Runs(list[Trajectory]):
+class Runs(list[Trajectory], Tabulated, Drawn):
     """The trajectories of a sweep, in the order of its settings, dimensions and seeds."""
 
     @property
@@ -65,6 +66,21 @@ class Runs(list[Trajectory]):
         See :func:`~rebatch.numeric.gathered.gathered`.
         """
         return gathered(self)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each run: what varies among them, why it stopped, and its last overlaps.
+
+        ``|M z1|`` is the norm over neurons of the overlap with the first direction, at the last step kept.
+        """
+        if not self:
+            return []
+        labels = [labels_of(run) for run in self]
+        varying = [n for n in labels[0] if len({str(label.get(n)) for label in labels}) > 1] or ["seed"]
+        return [
+            {**{n: label.get(n) for n in varying}, "stopped": run.stopped}
+            | {f"|M {name}|": size for name, size in last_sizes(run).items()}
+            for run, label in zip(self, labels, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

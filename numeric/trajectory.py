@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.shown import Drawn, Tabulated
 from .machine import files
 from .machine.blocks import thread_pool
 from .population import population
@@ -20,6 +21,8 @@ from .storage import from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .canvas import Canvas
 
 # How the reason begins why an interrupted run stopped.
 INTERRUPTED = "interrupted"
@@ -46,7 +49,7 @@ def _setting(text: str) -> Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Tabulated, Drawn):
     """The overlaps of one run, step by step.
 
     Attributes
@@ -240,16 +243,48 @@ class Trajectory:
         if step.dtype.kind not in "iu" or (np.diff(step) <= 0).any():
             raise RebatchError("its steps are not integers in order")
 
-    def plot(
-        self, runs: "Sequence[Trajectory]" = (), axes: "Sequence[Axes] | None" = None
+    def plot(  # type: ignore[override]
+        self,
+        runs: "Sequence[Trajectory]" = (),
+        axes: "Axes | Sequence[Axes] | None" = None,
+        *,
+        ax: "Axes | Sequence[Axes] | None" = None,
     ) -> "np.ndarray[Any, Any]":
-        """Draw the overlaps against the step, a panel per direction, and return the axes.
+        """Draw the overlaps against the step, a panel per direction, and return the axes, shape (k,).
 
-        See :func:`~rebatch.numeric.curves.draw_trajectory`: `runs` are drawn as points over the curves.
+        Parameters
+        ----------
+        runs : sequence of Trajectory
+            Drawn as points over the curves: their mean with two standard errors.
+        ax : Axes or sequence of k Axes, optional
+            By default of a new figure of pyplot, which notebooks show by themselves. `axes` is the same.
+
+        Raises
+        ------
+        RebatchError
+            If there are not k axes.
         """
+        return super().plot(ax if axes is None else axes, runs=runs)
+
+    def draw(self, canvas: "Canvas", runs: "Sequence[Trajectory]" = ()) -> "np.ndarray[Any, Any]":
+        """Draw it on a canvas: see :func:`~rebatch.numeric.curves.draw_trajectory`."""
         from .curves import draw_trajectory  # noqa: PLC0415 - numbers are had without a figure
 
-        return draw_trajectory(self.data, [run.data for run in runs], axes)
+        return draw_trajectory(self.data, [run.data for run in runs], canvas, self.setting)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each step: training loss and overlaps, with their errors where they are stated."""
+        data = self.data.mean("replica") if "replica" in self.data.dims else self.data
+        rows = []
+        for at, step in enumerate(data["step"].values.tolist()):
+            row = {"step": step, "training loss": float(data["training_loss"].values[at])}
+            for j, r in np.ndindex(*data["M"].shape[1:]):
+                name = f"M[{j + 1}, {data['direction'].values[r]}]"
+                row[name] = float(data["M"].values[at, j, r])
+                if "M_error" in data:
+                    row[f"{name} error"] = float(data["M_error"].values[at, j, r])
+            rows.append(row)
+        return rows
 
     def __str__(self) -> str:
         return f"Trajectory of {self.setting}\n{self.data}"

@@ -16,7 +16,6 @@ error, which falls like 1/sqrt(d n). A `bias` given by the user is allowed for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.optimize import lsq_linear
 
+from ..numeric.setting import Setting
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.shown import Drawn, Sheet, Tabulated
 
 Array = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ class Joint:
 
 
 @dataclass(frozen=True, eq=False)
-class Agreement:
+class Agreement(Tabulated, Drawn):
     """A prediction beside the mean over runs.
 
     Attributes
@@ -91,6 +92,9 @@ class Agreement:
         All entries in one test.
     bias : float
         The deviation of the expectation from the prediction that was allowed for.
+    setting : Setting or None
+    d : int or None
+        What was run.
     """
 
     predicted: Array
@@ -102,6 +106,8 @@ class Agreement:
     step: NDArray[np.int64]
     joint: Joint
     bias: float = 0.0
+    setting: Setting | None = None
+    d: int | None = None
 
     @property
     def z(self) -> Array:
@@ -155,12 +161,28 @@ class Agreement:
         ]
         return "\n".join([*lines, f"together: {self.joint}"])
 
-    def _repr_html_(self) -> str:
-        """Return the table for a notebook."""
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for every overlap, the start included; scores that cannot be trusted are NaN."""
+        z, p = self.z, self.p_values
+        return [
+            {
+                "step": int(self.step[at]),
+                "neuron": j + 1,
+                "direction": f"z{r + 1}",
+                **{
+                    name: float(getattr(self, name)[at, j, r])
+                    for name in ("predicted", "predicted_error", "mean", "standard_error")
+                },
+                "z": float(z[at, j, r]),
+                "p": float(p[at, j, r]),
+            }
+            for at, j, r in np.ndindex(*self.predicted.shape)
+        ]
+
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Return the table of overlaps after the start, with the test of all together as its title."""
         head = ("step", "neuron", "direction", "predicted", f"mean of {self.runs} runs", "z", "p")
-        cells = "".join(f"<th>{name}</th>" for name in head)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in self.rows())
-        return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table><p>{escape(str(self.joint))}</p>"
+        return (Sheet(head, tuple(self.rows()), f"together: {self.joint}"),)
 
 
 def agreement(
@@ -232,7 +254,11 @@ def agreement(
     same = (spread == 0) & (np.abs(difference) <= _ROUNDING * np.maximum(scale, 1.0))
     mean = np.where(same, predicted, mean)
     joint = _joint(runs, mean - predicted, error, standard_error, trusted, bias)
-    return Agreement(predicted, error, mean, standard_error, len(runs), trusted, common, joint, bias)
+    d = given[0].data.attrs.get("d")
+    return Agreement(
+        predicted, error, mean, standard_error, len(runs), trusted, common, joint, bias,
+        given[0].setting, None if d is None else int(d),
+    )  # fmt: skip
 
 
 def heavy_share(runs: int, level: float = _OUTLIER_LEVEL) -> float:

@@ -29,6 +29,7 @@ from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.shown import Drawn, Tabulated
 
 Array = NDArray[np.float64]
 Job = tuple[int, int]
@@ -54,7 +55,7 @@ class Slope:
 
 
 @dataclass(frozen=True, eq=False)
-class Convergence:
+class Convergence(Tabulated, Drawn):
     """What was measured at every dimension.
 
     Attributes
@@ -86,6 +87,12 @@ class Convergence:
     spread: Array
     deviation_slope: Slope
     spread_slope: Slope
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each dimension."""
+        names = ("d", "runs", "deviation", "deviation_error", "controls", "spread")
+        columns = [getattr(self, name).tolist() for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready data."""

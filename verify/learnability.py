@@ -19,7 +19,6 @@ have heavy tails (theory, 5.3).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from itertools import takewhile
 from typing import Any, Literal
 
@@ -33,6 +32,7 @@ from ..numeric.simulate import simulate
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.known import How
+from ..symbolic.exact.shown import Drawn, Sheet, Tabulated
 from ..symbolic.exact.subspace import Vector, as_floats, as_text, dot, in_words
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.direction_verdict import DirectionVerdict
@@ -126,7 +126,7 @@ class Check:
 
 
 @dataclass(frozen=True, eq=False)
-class LearnabilityCheck:
+class LearnabilityCheck(Tabulated, Drawn):
     """Every direction under both ways to use data, and one statement about all.
 
     Attributes
@@ -219,15 +219,29 @@ class LearnabilityCheck:
         ]
         return "\n".join([f"g(z) = {self.target.text}", *self.experiments(), *lines, self.statement])
 
-    def _repr_html_(self) -> str:
-        """Return the table for a notebook."""
-        cells = "".join(f"<th>{name}</th>" for name in COLUMNS)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in self.rows())
-        head = "<br>".join(map(escape, [f"g(z) = {self.target.text}", *self.experiments()]))
-        return (
-            f"<p>{head}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{escape(self.statement)}</p>"
-        )
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for every check, measured at the largest d."""
+        return [
+            {
+                "direction": in_words(c.direction),
+                "batch": c.batch,
+                "claim": c.claim,
+                "predicted": c.predicted,
+                "predicted_error": c.predicted_error,
+                "d": int(c.d[-1]),
+                "mean": float(c.mean[-1]),
+                "standard_error": float(c.standard_error[-1]),
+                "slope": c.slope.value,
+                "slope_error": c.slope.error,
+                "outcome": c.outcome,
+            }
+            for c in self.checks
+        ]
+
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Return the table of all checks, with the experiments and the statement as its title."""
+        title = "; ".join([f"g(z) = {self.target.text}", *self.experiments(), self.statement])
+        return (Sheet(COLUMNS, tuple(self.rows()), title),)
 
 
 COLUMNS = ("direction", "batch", "verdict", "M v", "measured", "slope", "outcome")

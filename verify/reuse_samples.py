@@ -23,6 +23,7 @@ from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.errors import RebatchError, TooLargeError
+from ..symbolic.exact.shown import Drawn, Tabulated
 from ..symbolic.exact.subspace import Vector, as_floats, in_words
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import isotropic_leap
@@ -172,7 +173,7 @@ def reuse_scaling(
 
 
 @dataclass(frozen=True, eq=False)
-class ReuseScaling:
+class ReuseScaling(Tabulated, Drawn):
     """The sample size that a reused batch needs, at several dimensions.
 
     Attributes
@@ -246,6 +247,20 @@ class ReuseScaling:
             f"±{self.fit.allowance:.2f}; n = {self.fit.constant:.2f} d, the limit says {self.setting.alpha:g} d; "
             f"one pass needs {'d log d' if self.one_pass_order == 2 else f'd^{self.one_pass_exponent}'}"
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each dimension; what was not found is infinite."""
+        rows = zip(self.d, self.alpha, self.log_error, self.fresh, strict=True)
+        return [
+            {
+                "d": int(d),
+                "samples": float(alpha * d),
+                "alpha": float(alpha),
+                "log_error": float(error),
+                "one pass": float(fresh),
+            }
+            for d, alpha, error, fresh in rows
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready data."""

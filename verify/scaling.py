@@ -24,6 +24,7 @@ from ..numeric.machine.draws import seeds
 from ..numeric.simulate import simulate
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError, TooLargeError
+from ..symbolic.exact.shown import Drawn, Tabulated
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import Activation
 from .power_law import (
@@ -175,7 +176,7 @@ def judged(
 
 
 @dataclass(frozen=True, eq=False)
-class Scaling:
+class Scaling(Tabulated, Drawn):
     """Weak-recovery times at several dimensions beside their law.
 
     Attributes
@@ -256,6 +257,21 @@ class Scaling:
             f"{low:.2f} to {high:.2f} (false-alarm rate {self.false_alarm:g}), theory {self.fit.expected:g}, "
             f"allowance for finite size ±{self.fit.allowance:.2f}"
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each dimension; what was not reached is infinite."""
+        rows = zip(self.d, self.budget, self.times, self.median, self.low, self.high, strict=True)
+        return [
+            {
+                "d": int(d),
+                "step size": self.protocol.step_size(int(d)),
+                "budget": int(budget),
+                "reached": int(np.isfinite(times).sum()),
+                "replicas": self.replicas,
+                **dict(zip(("median", "low", "high"), map(float, known), strict=True)),
+            }
+            for d, budget, times, *known in rows
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready data; times that were not reached are null."""

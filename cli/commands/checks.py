@@ -50,7 +50,8 @@ def converge(
     """How runs at dimension d come close to the limit: deviation like 1/d, spread like 1/sqrt(d)."""
     from ...numeric.setting import Setting
     from ...verify.convergence import convergence
-    from ..figures import convergence_figure, require_format, save
+    from ...verify.drawing import draw_convergence
+    from ..figures import figure_of, require_format, save
 
     require_format(figure)
     sizes = integers_from("--dimensions", dimensions)
@@ -78,7 +79,7 @@ def converge(
         seed=seed,
         progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
     )
-    written = save(convergence_figure(result), figure)
+    written = save(figure_of(draw_convergence, result), figure)
     if as_json:
         print_json({**result.to_json(), "figure": str(written)})
         return
@@ -108,7 +109,8 @@ def verify(
     from ..tables import learnability_table
 
     if figure is not None:
-        from ..figures import learnability_figure, require_format, save
+        from ...verify.drawing import draw_learnability
+        from ..figures import figure_of, require_format, save
 
         require_format(figure)
     result = learnability(
@@ -121,7 +123,8 @@ def verify(
         false_alarm=false_alarm,
         progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
     )
-    written = save(learnability_figure(result), figure) if figure is not None and result.checks else None
+    drawn = figure is not None and result.checks
+    written = save(figure_of(draw_learnability, result), figure) if drawn and figure is not None else None
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})
     else:
@@ -177,10 +180,11 @@ def scaling(
     code is 1 where theory and numbers disagree.
     """
     from ...symbolic.language.target import Target
+    from ...verify.drawing import draw_reuse, draw_scaling
     from ...verify.reuse_samples import ReuseScaling, reuse_scaling
     from ...verify.scaling import Scaling
     from ...verify.scaling import scaling as measure
-    from ..figures import require_format, reuse_figure, save, scaling_figure
+    from ..figures import figure_of, require_format, save
     from ..tables import outcome_in_colour, reuse_table, scaling_table
 
     if figure is not None:
@@ -204,12 +208,12 @@ def scaling(
             runs=32 if replicas is None else replicas,
             **options,
         )
-        table, drawn = reuse_table(samples), reuse_figure(samples) if figure else None
+        table, drawn = reuse_table(samples), figure_of(draw_reuse, samples) if figure else None
     else:
         result = times = measure(
             learned, activation, replicas=192 if replicas is None else replicas, **options
         )
-        table, drawn = scaling_table(times), scaling_figure(times) if figure else None
+        table, drawn = scaling_table(times), figure_of(draw_scaling, times) if figure else None
     written = save(drawn, figure) if drawn is not None and figure is not None else None
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})

@@ -21,7 +21,7 @@ def threshold(
 ) -> None:
     """How many samples per dimension the best known methods need, stage by stage, with certificates."""
     from ...numeric.inference.threshold import weak_recovery_threshold
-    from ..thresholds import certificates_table, noise_figure, stages_table
+    from ..thresholds import certificates_table, stages_table
 
     text = text_of(target)
     if figure is not None:
@@ -30,9 +30,10 @@ def threshold(
         require_format(figure)
     answer = weak_recovery_threshold(text, noise_std=noise_std, max_degree=max_degree)
     if figure is not None:
-        from ..figures import save
+        from ...numeric.inference.drawing import draw_threshold
+        from ..figures import figure_of, save
 
-        save(noise_figure(answer), figure)
+        save(figure_of(draw_threshold, answer), figure)
     if as_json:
         print_json(answer.to_json())
         return
@@ -70,7 +71,7 @@ def ceiling(
     from ...numeric.inference.ceiling import ETAS
     from ...numeric.inference.ceiling import ceiling as ceiling_of
     from ...symbolic.language.target import Target
-    from ..thresholds import ceiling_figure, ceiling_table
+    from ..thresholds import ceiling_table
 
     if figure is not None:
         from ..figures import require_format
@@ -80,9 +81,10 @@ def ceiling(
     tried = ETAS if etas is None else [float(x) for x in readout_from(etas) or []]
     answer = ceiling_of(learned, alpha=alpha, steps=steps, activation=activation, etas=tried, seed=seed)
     if figure is not None:
-        from ..figures import save
+        from ...numeric.inference.drawing import draw_ceiling
+        from ..figures import figure_of, save
 
-        save(ceiling_figure(answer), figure)
+        save(figure_of(draw_ceiling, answer), figure)
     if as_json:
         print_json(answer.to_json())
         return

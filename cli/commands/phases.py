@@ -31,12 +31,14 @@ def phases(
     if as_json and as_latex:
         raise RebatchError("--json and --latex are two forms of one answer; give one of them")
     if figure is not None:
-        from ..figures import require_format, save
-        from ..phases_figure import phases_figure
+        from ...numeric.phases_drawing import draw_phases
+        from ..figures import figure_of, require_format, save
 
         require_format(figure)
     diagram = phase_diagram(text_of(target), activation, max_power=max_power)
-    written = save(phases_figure(diagram), figure) if figure is not None and diagram.directions else None
+    written = (
+        save(figure_of(draw_phases, diagram), figure) if figure is not None and diagram.directions else None
+    )
     if as_json:
         print_json(diagram.to_json())
         return

@@ -83,7 +83,8 @@ def simulate(
     from ..tables import agreement_table, trajectories_table
 
     if figure is not None:
-        from ..figures import agreement_figure, require_format, save
+        from ...verify.drawing import draw_agreement
+        from ..figures import figure_of, require_format, save
 
     if out is not None:
         require_writable(out, "--out")
@@ -134,7 +135,7 @@ def simulate(
     if out is not None:
         results[0].save(out)
     if held is not None and figure is not None:
-        save(agreement_figure(held), figure)
+        save(figure_of(draw_agreement, held), figure)
     if as_json:
         print_json(
             {

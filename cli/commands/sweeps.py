@@ -73,9 +73,9 @@ def sweep(
     held = read_folder(place)
     if figure is not None:
         from ...numeric.drawing import draw_sweep
-        from ..figures import save
+        from ..figures import figure_of, save
 
-        save(draw_sweep(held.data, x, y), figure)
+        save(figure_of(draw_sweep, held.data, x, y), figure)
     if as_json:
         print_json(
             {"folder": str(place), "missing": missing, "set_aside": held.unreadable, "runs": held.rows()}

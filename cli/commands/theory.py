@@ -229,4 +229,4 @@ def _draw_curves(predictions: Any, experiment: Any, path: Path, runs: int, d: in
     held = comparison.held_against_runs(
         predictions, experiment, points, runs, d, lambda jobs: progress_bar(jobs, "simulating", show=show)
     )
-    comparison.draw_curves(predictions, experiment, 2 * experiment.eta, held, path)
+    comparison.draw_curves(predictions, experiment, 2 * experiment.eta, held, d, path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...numeric.canvas import NEW
 from ...numeric.setting import Setting
 from ...numeric.simulate import simulate
 from ...symbolic.errors import RebatchError
@@ -17,8 +18,9 @@ from ...symbolic.learnability.analysis import FATES
 from ...symbolic.learnability.analyze import analyze
 from ...symbolic.overlap.headline import headlines
 from ...symbolic.overlap.series import overlap_series
+from ...verify.drawing import draw_learnability
 from ...verify.learnability import COLUMNS, learnability
-from ..figures import learnability_figure
+from ..figures import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,7 +150,7 @@ def experiment_section(target: Target, runs: int, seed: int) -> Section:
         tables=(Table(COLUMNS, result.rows()),),
         figures=(
             picture(
-                learnability_figure(result),
+                figure_of(draw_learnability, result),
                 f"{words} {result.statement}",
                 "Points: root mean square over runs, two standard errors. Lines: predicted overlap. Dashes: noise.",
             ),
@@ -163,7 +165,7 @@ def trajectory_section(target: Target, steps: int, runs: int, d: int, seed: int)
     )
     limit = simulate(setting, "limit", seed=seed)
     points = [simulate(setting, "lazy", d=d, seed=seed + 1 + i) for i in range(runs)]
-    axes = limit.plot(points)
+    axes = limit.draw(NEW, points)
     given = f"-s {_ACTIVATION} -p {_NEURONS} --alpha {_ALPHA:g} --eta {_ETA:g} --steps {steps}"
     return Section(
         "Longer training on one batch",

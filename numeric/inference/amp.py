@@ -11,11 +11,13 @@ recursion of `state_evolution.py`, up to fluctuations of order 1 / sqrt(d).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...symbolic.errors import RebatchError
+from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
 from ..engines.lazy import LazyGaussian
 from ..machine.blocks import thread_pool
@@ -28,7 +30,7 @@ _BLOCK = 1 << 15
 
 
 @dataclass(frozen=True)
-class MessagePassing:
+class MessagePassing(Tabulated, Drawn):
     """A run of message passing.
 
     Attributes
@@ -49,6 +51,11 @@ class MessagePassing:
     def products(self) -> NDArray[np.int64]:
         """The products with X or its transpose made before each entry of `cosine`."""
         return 2 * np.arange(len(self.cosine))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each step."""
+        rows = zip(self.products.tolist(), self.cosine.tolist(), strict=True)
+        return [{"step": t, "products": count, "cosine": m} for t, (count, m) in enumerate(rows)]
 
 
 def amp_on_data(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
+from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
 from ..engines.descent import silent_stops
 from ..setting import Setting
@@ -27,7 +28,7 @@ _SCRAMBLES = 4
 
 
 @dataclass(frozen=True)
-class Ceiling:
+class Ceiling(Tabulated, Drawn):
     """Cosines with the hidden direction after 0, 1, … steps of each method.
 
     Attributes
@@ -64,6 +65,21 @@ class Ceiling:
     def efficiency(self) -> float | None:
         """The share of the ceiling that two steps on one batch reach; None where the ceiling is 0."""
         return float(self.reused[2] / self.best[2]) if self.best[2] > _VISIBLE else None
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each number of products with X."""
+        columns = {
+            "products": self.products,
+            "best possible": self.best,
+            "reused": self.reused,
+            "eta reused": self.eta_reused,
+            "fresh": self.fresh,
+            "eta fresh": self.eta_fresh,
+        }
+        return [
+            dict(zip(columns, row, strict=True))
+            for row in zip(*(x.tolist() for x in columns.values()), strict=True)
+        ]
 
     def statement(self) -> str:
         """Return the one number in a sentence."""

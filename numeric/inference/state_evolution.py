@@ -8,11 +8,13 @@ steps (two products with the data each) no first-order method has a larger overl
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
+from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
 from .channel import Candidates, LineChannel, output
 from .line import clustered
@@ -29,7 +31,7 @@ _MAX_STEPS = 2000
 
 
 @dataclass(frozen=True)
-class StateEvolution:
+class StateEvolution(Tabulated, Drawn):
     """The overlaps of message passing, step by step.
 
     Attributes
@@ -49,6 +51,13 @@ class StateEvolution:
     def cosine(self) -> Array:
         """The cosine between estimate and direction at each step."""
         return np.sqrt(self.q)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each step."""
+        return [
+            {"step": t, "q": float(q), "cosine": float(m)}
+            for t, (q, m) in enumerate(zip(self.q, self.cosine, strict=True))
+        ]
 
 
 class Averager:

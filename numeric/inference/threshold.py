@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...symbolic.calculus.gaussian import expectation
 from ...symbolic.errors import DivergentError, RebatchError
 from ...symbolic.exact.known import How
+from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.exact.subspace import Subspace, as_floats
 from ...symbolic.language.target import Target
 from ...symbolic.learnability.reading import Reading, read
@@ -198,8 +199,52 @@ def _unit_rows(space: Subspace) -> Array:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> tuple[Array, Array]:
+class AlphaCurve(tuple[Array, Array], Tabulated, Drawn):
+    """The pair of thresholds and their errors, with the target and the variances that they are of.
+
+    Attributes
+    ----------
+    target : Target
+    variances, alphas, errors : ndarray
+    """
+
+    target: Target
+    variances: Array
+
+    def __new__(cls, target: Target, variances: Array, alphas: Array, errors: Array) -> "AlphaCurve":
+        """Return the pair."""
+        curve = super().__new__(cls, (alphas, errors))
+        curve.target, curve.variances = target, variances
+        return curve
+
+    def __getnewargs__(self) -> tuple[Target, Array, Array, Array]:
+        return self.target, self.variances, *self
+
+    @property
+    def alphas(self) -> Array:
+        """The thresholds."""
+        return self[0]
+
+    @property
+    def errors(self) -> Array:
+        """Their errors."""
+        return self[1]
+
+    def records(self) -> list[dict[str, float]]:
+        """Return a row for each variance."""
+        names = ("variance of noise", "alpha_c", "error")
+        return [
+            dict(zip(names, map(float, row), strict=True)) for row in zip(self.variances, *self, strict=True)
+        ]
+
+
+def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> AlphaCurve:
     """Return the threshold of the first stage after the trivial one, and its error, for each variance of the noise.
+
+    Returns
+    -------
+    AlphaCurve
+        The pair (thresholds, errors), which draws and tabulates itself.
 
     Raises
     ------
@@ -223,4 +268,4 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> tuple[A
         ]
         alphas.append(stage.alpha)
         errors.append(stage.error or 0.0)
-    return np.array(alphas), np.array(errors)
+    return AlphaCurve(target, np.asarray(variances, dtype=float), np.array(alphas), np.array(errors))

@@ -15,6 +15,7 @@ from functools import cached_property, reduce
 from itertools import combinations_with_replacement
 from math import comb, factorial, prod
 from operator import mul
+from typing import Any
 
 import sympy as sp
 
@@ -23,7 +24,8 @@ from ..errors import RebatchError, TooLargeError
 from ..exact.expectation import Expectation
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
-from ..exact.typeset import aligned, equation, mathml
+from ..exact.shown import Tabulated
+from ..exact.typeset import aligned, display, equation, mathml
 from ..language.symbols import hermite
 from ..language.target import Target
 from .gaussian import DIGITS, Average, expectation, reading
@@ -33,7 +35,7 @@ MAX_COEFFICIENTS = 20_000
 
 
 @dataclass(frozen=True)
-class HermiteSeries:
+class HermiteSeries(Tabulated):
     """The Hermite expansion g = sum_S c_S He_S / S! of a target, complete or up to an order.
 
     Attributes
@@ -117,6 +119,17 @@ class HermiteSeries:
     def __str__(self) -> str:
         lines = (f"c_{S} = {c}" for S, c in self.coefficients.items())
         return "\n".join(lines) or "0"
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each coefficient: S, the value as text and as a number, and how it is known."""
+        return [
+            {"S": S, "coefficient": str(c), "value": float(c), "how": str(c.how)}
+            for S, c in self.coefficients.items()
+        ]
+
+    def to_latex(self) -> str:
+        """Return the formula as a display that can be pasted into a paper."""
+        return display(self.equations())
 
     def _repr_latex_(self) -> str:
         return f"$${aligned(self.equations())}$$"

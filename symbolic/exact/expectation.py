@@ -18,6 +18,8 @@ from flint import arb, ctx
 
 from .ball import constant_ball, is_zero_constant
 from .known import How
+from .shown import Tabulated
+from .typeset import mathml
 
 _NUMERIC_DIGITS = 17
 # Below it floating point has fewer digits.
@@ -28,7 +30,7 @@ _MAX_BITS = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
-class Expectation:
+class Expectation(Tabulated):
     """The expectation of a function under the standard Gaussian.
 
     Attributes
@@ -201,8 +203,19 @@ class Expectation:
         )
         return rf"{sp.latex(sp.Float(float(self), digits))} \pm {sp.latex(sp.Float(self.error, 2))}"
 
-    def _repr_latex_(self) -> str:
+    def records(self) -> list[dict[str, Any]]:
+        """Return one row: the value as text and as a number, its error, and how it is known."""
+        return [{"value": str(self), "number": float(self), "error": self.error, "how": str(self.how)}]
+
+    def to_latex(self) -> str:
+        """Return the value as inline mathematics."""
         return f"${self.latex()}$"
+
+    def _repr_latex_(self) -> str:
+        return self.to_latex()
+
+    def _repr_html_(self) -> str:
+        return mathml(self.latex(), display=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return value as text, decimal value, warrant and error."""

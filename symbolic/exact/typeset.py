@@ -50,6 +50,11 @@ def aligned(equations: Iterable[str]) -> str:
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
+def display(equations: Iterable[str]) -> str:
+    """Return equations as a display of amsmath, a row to each."""
+    return "\n".join([r"\begin{align*}", " \\\\\n".join(equations), r"\end{align*}"])
+
+
 def mathml(latex: str, *, display: bool = True) -> str:
     """Return a formula as MathML, which browsers draw themselves, with its LaTeX for who cannot see it."""
     from latex2mathml.converter import convert  # noqa: PLC0415 - only notebooks and pages need it

@@ -1,10 +1,9 @@
 """All that theory says of a target, in one object that prints itself (theory, 3.7)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from ..exact.shown import Sheet, Tabulated
 from ..exact.subspace import as_latex, in_words
 from ..language.target import Target
 from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
@@ -22,7 +21,7 @@ def _order(order: int | None, leap: IsotropicLeap | GenerativeLeap) -> str:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(Tabulated):
     """What can be learned of a target: exponents and verdicts, each with its proof. Prints itself.
 
     Attributes
@@ -142,23 +141,36 @@ class Analysis:
             lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) {need.source}")
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        """Return the tables of the analysis for a notebook."""
-        exponents = [(n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()]
-        needs = [(n.algorithm, n.learns, str(n), str(n.how), n.source) for n in self.samples.values()]
-        proofs = [(in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step]
-        return "".join(
-            (
-                f"<p><b>g(z) = {escape(self.target.text)}</b>, {self.dimension} direction(s)</p>",
-                _html(FATES, self.fates()),
-                _html(("exponent", "value", "how known", "witness"), exponents),
-                _html(("direction", "two steps", "how known", "proof"), proofs),
-                _html(("algorithm", "learns", "needs", "how known", "reference"), needs),
-            )
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each exponent, verdict and algorithm: what, of whom, its value and how it is known."""
+        rows = [("exponent", name, str(e), str(e.how), e.witness) for name, e in self.exponents().items()]
+        rows += [
+            ("two steps", in_words(v.direction), v.summary, str(v.how), v.reason()) for v in self.two_step
+        ]
+        rows += [
+            ("samples", f"{n.algorithm}, {n.learns}", str(n), str(n.how), n.source)
+            for n in self.samples.values()
+        ]
+        return [dict(zip(("what", "of", "value", "how", "proof"), row, strict=True)) for row in rows]
+
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Return what becomes of each direction, the exponents, the proofs, and what each algorithm needs."""
+        exponents = tuple((n, str(e), str(e.how), e.witness) for n, e in self.exponents().items())
+        needs = tuple((n.algorithm, n.learns, str(n), str(n.how), n.source) for n in self.samples.values())
+        proofs = tuple((in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step)
+        return (
+            Sheet(FATES, tuple(self.fates()), f"g(z) = {self.target.text}, {self.dimension} direction(s)"),
+            Sheet(("exponent", "value", "how known", "witness"), exponents),
+            Sheet(("direction", "two steps", "how known", "proof"), proofs),
+            Sheet(("algorithm", "learns", "needs", "how known", "reference"), needs),
         )
 
+    def to_latex(self) -> str:
+        """Return :meth:`latex`."""
+        return self.latex()
+
     def latex(self) -> str:
-        """Return the table of exponents, verdicts and sample complexities in LaTeX."""
+        """Return exponents, verdicts and sample complexities as a table in LaTeX (booktabs), papers by their keys."""
         rows = [
             rf"{name} & {_in_latex(exponent)} & {exponent.how} \\"
             for name, exponent in self.exponents().items()
@@ -170,21 +182,15 @@ class Analysis:
             for v in self.two_step
         ]
         rows += [
-            rf"{need.algorithm}, {need.learns} & ${need.latex()}$ & {need.how} \\"
+            rf"{need.algorithm}, {need.learns} & ${need.latex()}$ & {need.how} "
+            rf"\cite{{{need.reference.replace(', ', ',')}}} \\"
             for need in self.samples.values()
         ]
-        head = rf"\multicolumn{{3}}{{l}}{{${self.target.latex()}$}} \\ \hline"
-        return "\n".join([r"\begin{tabular}{lll}", head, *rows, r"\end{tabular}"])
+        head = rf"\toprule \multicolumn{{3}}{{l}}{{${self.target.latex()}$}} \\ \midrule"
+        return "\n".join([r"\begin{tabular}{lll}", head, *rows, r"\bottomrule", r"\end{tabular}"])
 
 
 FATES = ("direction", "online SGD", "reuse, two steps", "reuse, more steps", "queries")
-
-
-def _html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table, everything in it escaped."""
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _in_latex(exponent: Exponent) -> str:

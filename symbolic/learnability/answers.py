@@ -7,10 +7,12 @@ Theory, 3.1-3.3, 3.5 and 3.6. How they are found is written in `polynomial.py` a
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 from ..calculus.hermite_form import MultiIndex
 from ..exact.known import How
+from ..exact.shown import Tabulated
 from ..exact.subspace import Subspace, Vector, as_text, in_words
 
 # The powers of the label that are tried by default.
@@ -19,7 +21,7 @@ NO_DIRECTION = "the target is constant: it has no direction to learn"
 
 
 @dataclass(frozen=True)
-class Exponent:
+class Exponent(Tabulated):
     """An exponent of a target.
 
     Attributes
@@ -37,6 +39,10 @@ class Exponent:
     how: How
     infinite: bool = False
     witness: str = ""
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one row: the value, how it is known, and what proves it."""
+        return [{"value": str(self), "how": str(self.how), "witness": self.witness}]
 
     def to_json(self) -> dict[str, Any]:
         """Return value and warrant; an infinite exponent has value None and says "infinite"."""
@@ -109,7 +115,7 @@ class GenerativeLeap(Exponent):
 
 
 @dataclass(frozen=True)
-class ReuseStaircase:
+class ReuseStaircase(Tabulated):
     """The subspaces that more and more steps on one batch reach: U_1, U_2, … up to the fixed point.
 
     Attributes
@@ -136,6 +142,21 @@ class ReuseStaircase:
     def dimensions(self) -> tuple[int, ...]:
         """The dimensions of U_1, U_2, …."""
         return tuple(space.dimension for space in self.spaces)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each round: what is reached after it, and the moments that show it."""
+        return [
+            {
+                "round": t,
+                "dimension": space.dimension,
+                "directions": ", ".join(map(in_words, space.orthogonal_basis())),
+                "how": str(self.how),
+                "witness": witness,
+            }
+            for t, (space, witness) in enumerate(
+                zip(self.spaces, chain(self.witnesses, repeat("")), strict=False), start=1
+            )
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the dimensions, how they are known, the highest power used and the witnesses; "capped" where so."""

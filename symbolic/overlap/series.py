@@ -28,7 +28,8 @@ from ..errors import DivergentError
 from ..exact.expectation import Expectation
 from ..exact.known import How, worst
 from ..exact.real import SIGNIFICANT
-from ..exact.typeset import aligned, mathml
+from ..exact.shown import Drawn, Tabulated
+from ..exact.typeset import aligned, display, mathml
 from ..language.compiled import compiled
 from ..language.symbols import ACTIVATION_VARIABLE
 from ..language.target import Target
@@ -54,7 +55,7 @@ Moment = Callable[[int, tuple[int, ...]], sp.Expr]
 
 
 @dataclass(frozen=True)
-class OverlapSeries:
+class OverlapSeries(Tabulated, Drawn):
     """M^2 as a series in eta.
 
     Attributes
@@ -179,6 +180,19 @@ class OverlapSeries:
         """Return the rows of :meth:`latex`."""
         total = self.to_expr().applyfunc(shortened)
         return latex_equations("M^{2}", total, rf"O(\eta^{{{self.order + 1}}})")
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for every neuron, direction and power of eta, with the coefficient as text."""
+        return [
+            {"neuron": j + 1, "direction": f"z{r + 1}", "power of eta": n, "coefficient": str(matrix[j, r])}
+            for n, matrix in enumerate(self.coefficients)
+            for j, r in np.ndindex(matrix.shape)
+            if matrix[j, r] != 0
+        ]
+
+    def to_latex(self) -> str:
+        """Return the formula as a display that can be pasted into a paper."""
+        return display(self.equations())
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"

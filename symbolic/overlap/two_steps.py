@@ -28,7 +28,8 @@ from sympy.printing.pycode import pycode
 
 from .. import checks
 from ..errors import NotPolynomialError, RebatchError
-from ..exact.typeset import aligned, mathml
+from ..exact.shown import Drawn, Tabulated
+from ..exact.typeset import aligned, display, mathml
 from ..language.compiled import compiled
 from ..language.target import Target
 from .activation import Activation
@@ -53,7 +54,7 @@ _HIGHEST = 8
 
 
 @dataclass(frozen=True)
-class TwoStepOverlap:
+class TwoStepOverlap(Tabulated, Drawn):
     """The overlaps M^1 and M^2 as exact polynomials in eta, alpha, lam and the readout.
 
     Attributes
@@ -260,6 +261,28 @@ class TwoStepOverlap:
         ]
         steps = enumerate(self.in_scales, start=1)
         return [*scales, *(row for step, M in steps for row in latex_equations(f"M^{{{step}}}", M))]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for every step, neuron, direction and power of eta, with the coefficient as text.
+
+        Where rows are normalised, in the scales.
+        """
+        return [
+            {
+                "step": step,
+                "neuron": j + 1,
+                "direction": f"z{r + 1}",
+                "power of eta": n,
+                "coefficient": str(c),
+            }
+            for step, matrix in enumerate(self.in_scales, start=1)
+            for j, r in np.ndindex(matrix.shape)
+            for n, c in by_power(matrix[j, r])
+        ]
+
+    def to_latex(self) -> str:
+        """Return the formula as a display that can be pasted into a paper."""
+        return display(self.equations())
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"

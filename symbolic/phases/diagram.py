@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import RebatchError
 from ..exact.effort import DEFAULT_EFFORT, effort
 from ..exact.known import How, worst
+from ..exact.shown import Drawn, Sheet, Tabulated
 from ..exact.subspace import Subspace, Vector, as_latex, as_text, in_words
 from ..language.target import Target
 from ..learnability.answers import MAX_POWER
@@ -29,6 +30,9 @@ from .labels import labels_of
 from .look_ahead import LookAhead
 from .pieces import BatchPiece, Line, LookAheadPiece
 from .slopes import Slopes
+
+BATCH = ("direction", "batch", "steps", "samples", "largest step", "rests on")
+LOOK_AHEAD = ("direction", "r", "steps, samples", "(k, i)", "of the label", "of the activation", "how known")
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class DirectionPhases:
 
 
 @dataclass(frozen=True)
-class PhaseDiagram:
+class PhaseDiagram(Tabulated, Drawn):
     """The phase diagram of a target. Prints itself.
 
     Attributes
@@ -172,11 +176,33 @@ class PhaseDiagram:
         ]
         return "\n".join([self.heading(), *("; ".join(filter(None, row)) for row in rows)])
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each piece of each map."""
+        return [
+            {"map": sheet.title, **dict(zip(sheet.head, row, strict=True))}
+            for sheet in self.sheets()
+            for row in sheet.rows
+        ]
+
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Return the map of batch size, and that of look-ahead."""
+        batch = tuple(row for phases in self.directions for row in phases.batch_rows())
+        ahead = tuple(row for phases in self.directions for row in phases.look_ahead_rows())
+        return Sheet(BATCH, batch, f"batch size: {self.heading()}"), Sheet(
+            LOOK_AHEAD, ahead, "look-ahead rho d = d^r"
+        )
+
+    def to_latex(self) -> str:
+        """Return :meth:`latex`."""
+        return self.latex()
+
     def latex(self) -> str:
-        """Return the maps as a table in LaTeX."""
+        """Return the maps as a table in LaTeX, with the rules of booktabs."""
         lines = [
-            rf"\multicolumn{{4}}{{l}}{{${self.target.latex()}$}} \\ \hline",
-            r"direction & batch $d^\mu$, look-ahead $\rho d = d^r$ & steps & samples \\ \hline",
+            r"\toprule",
+            rf"\multicolumn{{4}}{{l}}{{${self.target.latex()}$}} \\",
+            r"direction & batch $d^\mu$, look-ahead $\rho d = d^r$ & steps & samples \\",
+            r"\midrule",
         ]
         for phases in self.directions:
             name = f"$({', '.join(as_latex(phases.direction))})$"
@@ -194,7 +220,7 @@ class PhaseDiagram:
                     else _power_in_latex(ahead.shown, "r", log=ahead.log)
                 )
                 lines.append(rf"{name} & {where} & ${steps}$ & ${steps}$ \\")
-        return "\n".join([r"\begin{tabular}{llll}", *lines, r"\end{tabular}"])
+        return "\n".join([r"\begin{tabular}{llll}", *lines, r"\bottomrule", r"\end{tabular}"])
 
 
 def phase_diagram(

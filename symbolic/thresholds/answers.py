@@ -1,13 +1,13 @@
 """The answer about thresholds: stages, certificates and the price of noise, in one object that prints itself."""
 
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from ..exact.known import How
+from ..exact.shown import Drawn, Sheet, Tabulated
 from ..exact.subspace import Vector, as_text, in_words
 from ..language.parse import to_text
 from ..language.target import Target
@@ -78,7 +78,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Tabulated, Drawn):
     """How many samples per dimension the best known polynomial-time methods need, stage by stage.
 
     Attributes
@@ -136,15 +136,33 @@ class Threshold:
         lines += map(str, self.certificates)
         return "\n".join([*lines, f"noise: {self.noise}", *self.notes()])
 
-    def _repr_html_(self) -> str:
-        """Return the stages as a table for a notebook."""
-        head = ("directions", "alpha_c", "how known", "proof")
-        cells = "".join(f"<th>{name}</th>" for name in head)
-        rows = [
-            (", ".join(map(in_words, s.directions)), s.number(), str(s.how), s.proof) for s in self.stages
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each stage, the trivial one first."""
+        return [
+            {
+                "stage": number,
+                "directions": ", ".join(map(in_words, stage.directions)),
+                "alpha_c": float(stage.alpha),
+                "error": stage.error,
+                "exact": None if stage.exact is None else to_text(stage.exact),
+                "how": str(stage.how),
+                "proof": stage.proof,
+            }
+            for number, stage in enumerate(self.stages)
         ]
-        body = "".join("<tr>" + "".join(f"<td>{escape(x)}</td>" for x in row) + "</tr>" for row in rows)
-        return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Return the stages, and the certificates where there are some."""
+        stages = tuple(
+            (", ".join(map(in_words, s.directions)), s.number(), str(s.how), s.proof) for s in self.stages
+        )
+        first = Sheet(("directions", "alpha_c", "how known", "proof"), stages, f"y = {self.target.text}")
+        if not self.certificates:
+            return (first,)
+        bounds = tuple(
+            (str(c.degree), f"{float(c.bound):.6g}", in_words(c.direction)) for c in self.certificates
+        )
+        return first, Sheet(("degree", "alpha_c is at most", "direction"), bounds, "certificates")
 
 
 def _is_determinate(certificates: tuple[Certificate, ...], target: Target) -> bool:

@@ -1,49 +1,69 @@
-"""A phase diagram as a figure: exponents against batch size, stable steps, and exponents against look-ahead."""
+"""A phase diagram, drawn: exponents against batch size, stable steps, exponents against look-ahead (Matplotlib)."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from ..symbolic.errors import RebatchError
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.phases.diagram import DirectionPhases, PhaseDiagram
+from .canvas import COLOURS, NEW, Canvas, colours, fitted, styled
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STEPS, _SAMPLES, _UNSTABLE = COLOURS[0], COLOURS[1], COLOURS[3]
 # How far beyond the first breakpoint of look-ahead the figure goes.
 _BEYOND = Fraction(1, 2)
 
 
-def phases_figure(diagram: PhaseDiagram) -> Figure:
-    """Return a row of three panels for every direction."""
+@styled
+def draw_phases(diagram: PhaseDiagram, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw a row of three panels for every direction.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes, shape (3 directions,)
+
+    Raises
+    ------
+    RebatchError
+        If there is no direction, or another number of axes.
+    """
     rows = len(diagram.directions)
-    figure = Figure(figsize=(12.5, 3.3 * rows + 0.4), layout="constrained")
-    figure.suptitle(diagram.heading(), fontsize=11)
-    panels = figure.subplots(rows, 3, squeeze=False)
-    for row, phases in zip(panels, diagram.directions, strict=True):
+    if not rows:
+        raise RebatchError(f"{diagram.target.text} is constant: there is no direction to draw")
+    panels = canvas.panels(3 * rows, width=3.8, height=3.5, rows=rows)
+    for row, phases in zip(panels.reshape(rows, 3), diagram.directions, strict=True):
         _draw_batch(row[0], phases)
         _draw_steps(row[1], phases)
         _draw_look_ahead(row[2], phases)
-    return figure
+    canvas.say(
+        panels, f"{diagram.heading()}; powers of d, batches of d^mu, steps d^-delta, look-ahead rho d = d^r"
+    )
+    return panels
 
 
-def _draw_batch(panel: Axes, phases: DirectionPhases) -> None:
+def _draw_batch(panel: "Axes", phases: DirectionPhases) -> None:
     """Draw steps and samples against mu, with the giant step and two steps on a reused batch."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - numbers are had without it, and it loads slowly
+
     for piece in phases.batch:
         mu = [float(piece.lower), float(piece.upper)]
-        for line, color, style in ((piece.time, "C0", "-"), (piece.samples, "C1", "--")):
+        for line, color, style in ((piece.time, _STEPS, "-"), (piece.samples, _SAMPLES, "--")):
             panel.plot(mu, [float(line(x)) for x in (piece.lower, piece.upper)], style, color=color)
     handles = [
-        Line2D([], [], color="C0", label="steps"),
-        Line2D([], [], color="C1", linestyle="--", label="samples"),
+        Line2D([], [], color=_STEPS, label="steps"),
+        Line2D([], [], color=_SAMPLES, linestyle="--", label="samples"),
     ]
     if phases.order is not None:
-        panel.plot(phases.order, 0, "s", color="C0", clip_on=False)
-        panel.plot(phases.order, phases.order, "s", color="C1", clip_on=False)
+        panel.plot(phases.order, 0, "s", color=_STEPS, clip_on=False)
+        panel.plot(phases.order, phases.order, "s", color=_SAMPLES, clip_on=False)
         handles.append(Line2D([], [], color="0.4", marker="s", linestyle="", label="one giant step"))
     if phases.reuse == "learned":
-        panel.plot(1, 0, "*", color="C0", markersize=11, clip_on=False)
-        panel.plot(1, 1, "*", color="C1", markersize=11)
+        panel.plot(1, 0, "*", color=_STEPS, markersize=11, clip_on=False)
+        panel.plot(1, 1, "*", color=_SAMPLES, markersize=11)
         handles.append(
             Line2D([], [], color="0.4", marker="*", markersize=11, linestyle="", label="two steps, reused")
         )
@@ -53,16 +73,16 @@ def _draw_batch(panel: Axes, phases: DirectionPhases) -> None:
         handles.append(Line2D([], [], linestyle="", label=r"lines: times $\log d$"))
     if not phases.batch:
         panel.text(0.5, 0.5, "not found by one pass, or undecided", ha="center", transform=panel.transAxes)
-    panel.legend(handles=handles, frameon=False, fontsize=8)
-    panel.set_title(f"{in_words(phases.direction)}: batches of $d^\\mu$ samples", fontsize=10)
+    panel.legend(handles=handles, fontsize=8)
+    fitted(panel, f"{in_words(phases.direction)}: steps and samples")
     panel.set_xlabel(r"$\mu$")
     panel.set_ylabel("power of $d$")
     panel.set_ylim(bottom=0)
 
 
-def _draw_steps(panel: Axes, phases: DirectionPhases) -> None:
+def _draw_steps(panel: "Axes", phases: DirectionPhases) -> None:
     """Draw where steps d^-delta are stable, and how many they are."""
-    panel.set_title(r"steps $d^{-\delta}$", fontsize=10)
+    panel.set_title(r"steps $d^{-\delta}$")
     panel.set_xlabel(r"$\mu$")
     panel.set_ylabel(r"$\delta$")
     if not phases.batch:
@@ -81,17 +101,18 @@ def _draw_steps(panel: Axes, phases: DirectionPhases) -> None:
     )
     colorbar = panel.figure.colorbar(mesh, ax=panel)
     colorbar.set_label("power of $d$ of the steps", fontsize=8)
-    panel.fill_between(mu, 0, least, color="C3", alpha=0.12, linewidth=0)
-    panel.plot(mu, least, color="C3")
+    panel.fill_between(mu, 0, least, color=_UNSTABLE, alpha=0.12, linewidth=0)
+    panel.plot(mu, least, color=_UNSTABLE)
     panel.annotate("largest stable step", (mu[0], least[0]), (8, 6), textcoords="offset points", fontsize=8)
     if least[0] > 0:
-        panel.text(0.04, 0.06, "unstable", color="C3", transform=panel.transAxes)
+        panel.text(0.04, 0.06, "unstable", color=_UNSTABLE, transform=panel.transAxes)
     panel.set_ylim(0, top)
 
 
-def _draw_look_ahead(panel: Axes, phases: DirectionPhases) -> None:
+def _draw_look_ahead(panel: "Axes", phases: DirectionPhases) -> None:
     """Draw the steps against r, each piece with the pair that rules it; open ones are shaded."""
     left = _left_end(phases)
+    own = colours(len(phases.look_ahead))
     for number, piece in enumerate(phases.look_ahead):
         ends = [left if piece.lower is None else piece.lower, piece.upper]
         x = [float(end) for end in ends]
@@ -107,12 +128,12 @@ def _draw_look_ahead(panel: Axes, phases: DirectionPhases) -> None:
             continue
         y = [float(piece.time(end)) for end in ends]
         if ends[0] == ends[1]:
-            panel.plot(x[0], y[0], "o", color="C0", clip_on=False, zorder=3)
+            panel.plot(x[0], y[0], "o", color=_STEPS, clip_on=False, zorder=3)
             panel.annotate(
                 f"{piece.term}", (x[0], y[0]), (-6, -13), textcoords="offset points", fontsize=9, ha="right"
             )
             continue
-        panel.plot(x, y, "-", color=f"C{number}")
+        panel.plot(x, y, "-", color=own[number])
         label = f"{piece.term}" + (r", $\times \log d$" if piece.log else "")
         panel.annotate(
             label,
@@ -120,12 +141,12 @@ def _draw_look_ahead(panel: Axes, phases: DirectionPhases) -> None:
             (-4, 7) if y[0] == y[1] else (-4, -14),
             textcoords="offset points",
             fontsize=9,
-            color=f"C{number}",
+            color=own[number],
             ha="center" if y[0] == y[1] else "right",
         )
         if piece.lower is not None:
             panel.axvline(x[0], color="0.8", linewidth=0.8, zorder=0)
-    panel.set_title(r"look-ahead $\rho d = d^r$: the pair $(k, i)$", fontsize=10)
+    panel.set_title(r"look-ahead $\rho d = d^r$: the pair $(k, i)$")
     panel.set_xlabel("$r$")
     panel.set_ylabel("power of $d$ of the steps")
     panel.set_xlim(float(left), 0)

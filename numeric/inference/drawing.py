@@ -1,0 +1,130 @@
+"""What the best algorithms reach, drawn: thresholds, certificates, message passing and the ceiling (Matplotlib)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...symbolic.errors import RebatchError
+from ...symbolic.thresholds.answers import Threshold
+from ...symbolic.thresholds.certificates import Certificate
+from ..canvas import COLOURS, NEW, Canvas, styled
+from .ceiling import Ceiling
+from .threshold import AlphaCurve, alpha_curve
+
+Array = NDArray[np.float64]
+# Variances of label noise, from hardly felt to where the law of large variance holds.
+VARIANCES = np.geomspace(0.01, 100, 13)
+
+
+@styled
+def draw_ceiling(answer: Ceiling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw the cosines of descent and of the best method against the number of products with X."""
+    panels = canvas.panels(1, width=4.4, height=3.8)
+    curves = (
+        (COLOURS[2], "s-", answer.best, "best first-order method (message passing)"),
+        (COLOURS[0], "o-", answer.reused, "descent, one batch reused"),
+        (COLOURS[1], "o--", answer.fresh, "descent, fresh batches"),
+    )
+    for colour, line, cosine, name in curves:
+        panels[0].plot(answer.products, cosine, line, color=colour, label=name)
+    panels[0].set(
+        xlabel=r"products with $X$ or $X^\top$", ylabel="cosine with the hidden direction", ylim=(-0.02, 1.02)
+    )
+    canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
+    canvas.say(
+        panels,
+        f"y = {answer.target.text}; sigma = {answer.activation}, p = 1, alpha = {answer.alpha:g}, d infinite, step "
+        "size tuned at every point",
+    )
+    return panels
+
+
+@styled
+def draw_threshold(
+    answer: Threshold, variances: Array = VARIANCES, canvas: Canvas = NEW
+) -> "np.ndarray[Any, Any]":
+    """Draw alpha_c against the variance of label noise, with its law at large variance."""
+    curve = alpha_curve(answer.target, variances)
+    panels = draw_alpha_curve(curve, canvas)
+    noise, shown = answer.noise, variances[variances > 0]
+    if noise.price is not None and noise.exponent is not None:
+        name = rf"price of noise, $\propto D^{{{noise.exponent}}}$"
+        panels[0].plot(shown, noise.price * shown**noise.exponent, "--", color="0.5", label=name)
+        canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
+    return panels
+
+
+@styled
+def draw_alpha_curve(curve: AlphaCurve, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw alpha_c against the variance of label noise."""
+    variances, alphas, errors = curve.variances, *curve
+    panels = canvas.panels(1, width=4.0, height=3.6)
+    panel = panels[0]
+    shown = variances > 0
+    label = r"$\alpha_c$, bars 2 errors of integration" if np.any(errors) else r"$\alpha_c$"
+    panel.errorbar(
+        variances[shown],
+        alphas[shown],
+        2 * errors[shown],
+        fmt="o-",
+        color=COLOURS[0],
+        markersize=3,
+        label=label,
+    )
+    panel.set(
+        xscale="log",
+        yscale="log",
+        xlabel="variance $D$ of the label noise",
+        ylabel=r"samples per dimension $\alpha_c$",
+    )
+    panel.set_ylim(bottom=0.5 * float(np.min(alphas)), top=2 * float(np.max(alphas)))
+    if np.any(errors):
+        canvas.legend(panels, panel.get_legend_handles_labels()[0])
+    canvas.say(
+        panels, f"y = {curve.target.text} + noise of variance D; threshold of the first stage, d infinite"
+    )
+    return panels
+
+
+@styled
+def draw_certificates(
+    answer: Threshold | tuple[Certificate, ...], canvas: Canvas = NEW
+) -> "np.ndarray[Any, Any]":
+    """Draw the bounds of the certificates against their degree, beside the threshold where it is known.
+
+    Raises
+    ------
+    RebatchError
+        If there are none.
+    """
+    certificates = answer.certificates if isinstance(answer, Threshold) else answer
+    if not certificates:
+        raise RebatchError("no certificates to draw; allowed are targets with a stage that needs alpha > 0")
+    panels = canvas.panels(1, width=3.6, height=3.2)
+    degrees = [c.degree for c in certificates]
+    panels[0].plot(
+        degrees, [float(c.bound) for c in certificates], "o", color=COLOURS[0], label="certificate: at most"
+    )
+    if isinstance(answer, Threshold) and len(answer.stages) > 1 and np.isfinite(answer.stages[1].alpha):
+        stage = answer.stages[1]
+        panels[0].axhline(stage.alpha, color=COLOURS[1], label=rf"$\alpha_c$ ({stage.how})")
+    panels[0].set(xlabel="degree of the transform of the label", ylabel=r"samples per dimension $\alpha$")
+    panels[0].set_xticks(degrees)
+    panels[0].set_ylim(bottom=0)
+    canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
+    if isinstance(answer, Threshold):
+        noise = f" + noise of std {answer.target.noise_std:g}" if answer.target.noise_std else ""
+        canvas.say(panels, f"y = {answer.target.text}{noise}")
+    return panels
+
+
+@styled
+def draw_cosines(cosine: Array, said: str, label: str, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw the cosine between estimate and direction against the step of a method."""
+    panels = canvas.panels(1, width=3.6, height=3.0)
+    panels[0].plot(np.arange(len(cosine)), np.abs(cosine), "o-", color=COLOURS[0], label=label)
+    panels[0].set(xlabel="step", ylabel="cosine with the hidden direction", ylim=(-0.02, 1.02))
+    panels[0].xaxis.get_major_locator().set_params(integer=True)
+    canvas.say(panels, said)
+    return panels

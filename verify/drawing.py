@@ -1,0 +1,217 @@
+"""Theory against measurement, drawn: agreement, convergence, verdicts and scaling laws (Matplotlib).
+
+Lines predict, points are measured, bars are two standard errors unless the legend says otherwise.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..numeric.canvas import COLOURS, NEW, Canvas, fitted, heading, styled
+from ..numeric.curves import draw_overlaps
+from ..symbolic.errors import RebatchError
+from ..symbolic.exact.subspace import in_words
+from .agreement import Agreement
+from .convergence import Convergence
+from .learnability import Check, LearnabilityCheck
+from .protocol import law_in_words
+from .reuse_samples import ReuseScaling
+from .scaling import Scaling
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Panels = "np.ndarray[Any, Any]"
+_REUSED, _FRESH, _WARNING = COLOURS[0], COLOURS[1], COLOURS[3]
+
+
+@styled
+def draw_agreement(result: Agreement, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw overlaps against the step, a panel per direction: lines predict, points are runs with 2 s.e."""
+    panels = draw_overlaps(
+        result.step,
+        result.predicted,
+        result.predicted_error,
+        result.mean,
+        result.standard_error,
+        result.runs,
+        canvas,
+    )
+    said = "" if result.setting is None else f"{heading(result.setting, d=result.d)}. "
+    canvas.say(panels, f"{said}Together: {result.joint}")
+    return panels
+
+
+@styled
+def draw_convergence(result: Convergence, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw deviation of the mean and spread of the runs against d, with the laws 1/d and 1/sqrt(d)."""
+    panels = canvas.panels(1, width=4.4, height=4.2)
+    panel = panels[0]
+    d = result.d.astype(float)
+    spread_error = result.spread / np.sqrt(2 * (result.runs - 1))
+    deviation = np.abs(result.deviation)
+    laws = (
+        (COLOURS[0], result.spread, spread_error, -0.5, result.spread_slope, "spread of runs"),
+        (COLOURS[1], deviation, result.deviation_error, -1.0, result.deviation_slope, "|mean - limit|"),
+    )
+    for colour, values, errors, power, slope, name in laws:
+        panel.errorbar(d, values, 2 * errors, fmt="o", color=colour, label=f"{name}, 2 s.e.: slope {slope}")
+        weights = (d**power / errors) ** 2
+        constant = (weights * values * d**-power).sum() / weights.sum()
+        panel.plot(
+            d, constant * d**power, "--", color=colour, linewidth=0.9, label=rf"$\propto d^{{{power:g}}}$"
+        )
+    panel.set(
+        xscale="log", yscale="log", xlabel="dimension $d$", ylabel="overlap along the limit's, last step"
+    )
+    low = min(values[values > 0].min(initial=np.inf) for _, values, *_ in laws)
+    panel.set_ylim(bottom=low / 10)
+    canvas.legend(panels, panel.get_legend_handles_labels()[0])
+    canvas.say(panels, heading(result.setting))
+    return panels
+
+
+@styled
+def draw_learnability(result: LearnabilityCheck, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw the size of M v against d, a panel per direction, on one batch and on fresh ones.
+
+    A learned direction stays at its predicted overlap (line), a hidden one falls like d^(-1/2) (dashes).
+
+    Raises
+    ------
+    RebatchError
+        If the target is constant.
+    """
+    directions = list(dict.fromkeys(check.direction for check in result.checks))
+    if not directions:
+        raise RebatchError(f"{result.target.text} is constant: there is no direction to draw")
+    panels = canvas.panels(len(directions), width=3.0, height=3.6, sharey=True)
+    for panel, direction in zip(panels, directions, strict=True):
+        own = [check for check in result.checks if check.direction == direction]
+        for check in own:
+            _draw_check(panel, check, result.runs)
+        panel.set(xscale="log", yscale="log", xlabel="dimension $d$")
+        fitted(panel, f"v = {in_words(direction)}")
+        panel.legend(
+            fontsize=7, title="; ".join(dict.fromkeys(_experiment(c) for c in own)), title_fontsize=6
+        )
+    panels[0].set_ylabel(r"$|M v|$ after two steps (r.m.s.)")
+    setting = result.checks[0].setting
+    said = f"g(z) = {result.target.text}; p = {setting.neurons}, alpha = {setting.alpha:g}"
+    canvas.say(panels, f"{said}, {result.runs} runs at each d. Bars: 2 s.e.; lines: predicted; dashes: noise")
+    return panels
+
+
+def _experiment(check: Check) -> str:
+    setting = check.setting
+    return f"sigma = {setting.activation}, eta = {setting.eta:g}, {setting.loss}"
+
+
+def _draw_check(panel: "Axes", check: Check, runs: int) -> None:
+    """Draw what was measured of a direction, and the law that its verdict claims."""
+    colour, marker = (_REUSED, "o") if check.setting.reuse else (_FRESH, "s")
+    d = check.d.astype(float)
+    # Twice the error of the root of a mean square: of noise, and of a mean.
+    share = np.minimum(runs * check.standard_error**2 / check.size**2, 1.0)
+    error = 2 * check.size * np.sqrt(share**2 / (2 * runs) + (1 - share) * share / runs)
+    outcome = "" if check.outcome == "agrees" else f" ({check.outcome})"
+    label = f"{check.batch} batch: {check.claim}{outcome}"
+    panel.errorbar(d, check.size, error, fmt=marker, color=colour, label=label)
+    if check.claim == "learned":
+        panel.axhline(abs(check.predicted), color=colour, linewidth=1)
+    elif check.claim == "hidden":
+        constant = np.exp(np.mean(np.log(check.size * np.sqrt(d))))
+        panel.plot(d, constant / np.sqrt(d), "--", color=colour, linewidth=1)
+
+
+@styled
+def draw_scaling(result: Scaling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw weak-recovery times against d: replicas, medians, the fitted power and the law of theory."""
+    panels = canvas.panels(1, width=4.6, height=4.4)
+    panel = panels[0]
+    d, protocol = result.d.astype(float), result.protocol
+    # Replicas that were given up stand at their budget; beside each other, so that their number is seen.
+    spread = (d[-1] / d[0]) ** np.linspace(-0.01, 0.01, result.replicas)
+    for size, times, budget in zip(d, result.times, result.budget, strict=True):
+        panel.plot(size * spread, np.minimum(times, budget), ".", color="0.8", markersize=2, zorder=1)
+    panel.plot([], [], ".", color="0.7", label=f"{result.replicas} replicas each")
+    known = np.isfinite(result.high)
+    median, low, high = (values[known] for values in (result.median, result.low, result.high))
+    level = f"median, {100 * (1 - result.false_alarm):g}% interval"
+    bars = [median - low, high - median]
+    panel.errorbar(d[known], median, bars, fmt="o", color=_REUSED, label=level, zorder=3)
+    if (~known).any():
+        late = result.budget[~known]
+        panel.plot(d[~known], late, "^", color=_WARNING, markersize=6, label="no median in the budget")
+    if result.fit is not None:
+        fit, grid = result.fit, np.geomspace(d[0], d[-1], 100)
+        law = fit.constant * protocol.law(grid)
+        panel.plot(grid, law, "--", color=_FRESH, label=f"theory: {_in_math(protocol.law_in_words)}")
+        middle = np.exp(np.log(d[known]).mean())
+        at = np.exp((np.log(median) - np.log(protocol.factor(d[known]))).mean())
+        power = at * (grid / middle) ** fit.slope * protocol.factor(grid)
+        times_log = r"\,\log d" if protocol.order == 2 else ""
+        panel.plot(
+            grid, power, "-", color=_REUSED, linewidth=1, label=rf"fit: $d^{{{fit.slope:.2f}}}{times_log}$"
+        )
+    panel.set(
+        xscale="log",
+        yscale="log",
+        xlabel="dimension $d$",
+        ylabel=rf"steps until $|M| > {protocol.threshold:g}$",
+    )
+    _label_dimensions(panel, result.d.tolist())
+    canvas.legend(panels, panel.get_legend_handles_labels()[0])
+    canvas.say(
+        panels,
+        f"g(z) = {protocol.target.text}, IE = {protocol.order}; online descent, sigma = {protocol.activation}, "
+        f"p = 1, step eta/d from {protocol.step_size(int(d[0])):.2g} to {protocol.step_size(int(d[-1])):.2g}: "
+        f"{result.outcome}",
+    )
+    return panels
+
+
+@styled
+def draw_reuse(result: ReuseScaling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw the samples that a reused batch needs against d beside one pass, and what fresh batches reach."""
+    panels = canvas.panels(2, width=3.9, height=4.2)
+    left, right = panels
+    d, setting = result.d.astype(float), result.setting
+    known = np.isfinite(result.alpha)
+    n = result.alpha[known] * d[known]
+    bars = 2 * n * result.log_error[known]
+    left.errorbar(d[known], n, bars, fmt="o", color=_REUSED, label="reused batch: measured, 2 s.e.", zorder=3)
+    left.plot(
+        d, setting.alpha * d, "-", color=_REUSED, linewidth=1, label=rf"limit: $n = {setting.alpha:g}\,d$"
+    )
+    order = result.one_pass_order
+    law = d * np.log(d) if order == 2 else d**result.one_pass_exponent
+    grows = f"one pass: grows like {_in_math(law_in_words(order))}"
+    left.plot(d, setting.alpha * d[0] * law / law[0], "--", color=_FRESH, label=grows)
+    left.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel="samples needed $n$")
+    slope = "" if result.fit is None else rf": $n \propto d^{{{result.fit.slope:.2f}}}$"
+    left.set_title(f"{result.outcome}{slope}")
+    level = rf"reused, limit, $n = {setting.alpha:g}\,d$"
+    right.axhline(result.threshold, color=_REUSED, linewidth=1, label=level)
+    fresh = rf"fresh batches, $n = {setting.alpha:g}\,d$: median of {result.runs} runs"
+    right.plot(d, result.fresh, "s", color=_FRESH, label=fresh)
+    right.plot(d, 0.67 / np.sqrt(d), ":", color="0.4", label=r"random neuron: $0.67/\sqrt{d}$")
+    right.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel=r"median of $|M|/\sqrt{Q}$")
+    right.set_title(f"after {setting.steps} steps")
+    for panel in panels:
+        _label_dimensions(panel, result.d.tolist())
+    handles = [handle for panel in panels for handle in panel.get_legend_handles_labels()[0]]
+    canvas.legend(panels, handles)
+    canvas.say(panels, heading(setting))
+    return panels
+
+
+def _in_math(law: str) -> str:
+    return "$" + law.replace("d log d", r"d\,\log d") + "$"
+
+
+def _label_dimensions(panel: "Axes", d: Sequence[int]) -> None:
+    """Label the dimensions measured, as plain numbers."""
+    panel.set_xticks(list(d), [f"{size}" for size in d], fontsize="small")
+    panel.set_xticks([], minor=True)
