@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..symbolic.exact.shown import Drawn
 from ..symbolic.language.target import Target
 from .engines.descent import silent_stops
 from .engines.limit import simulate_limit
@@ -19,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TwoStepNumbers:
+class TwoStepNumbers(Drawn):
     """The two-step overlap where there is no closed formula.
 
     The counterpart of :class:`~rebatch.symbolic.overlap.two_steps.TwoStepOverlap`.

@@ -22,7 +22,6 @@ from .scaling import Scaling
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Panels = "np.ndarray[Any, Any]"
 _REUSED, _FRESH, _WARNING = COLOURS[0], COLOURS[1], COLOURS[3]
 
 
@@ -92,6 +91,7 @@ def draw_learnability(result: LearnabilityCheck, canvas: Canvas = NEW) -> "np.nd
         for check in own:
             _draw_check(panel, check, result.runs)
         panel.set(xscale="log", yscale="log", xlabel="dimension $d$")
+        _label_dimensions(panel, own[0].d.tolist())
         fitted(panel, f"v = {in_words(direction)}")
         panel.legend(
             fontsize=7, title="; ".join(dict.fromkeys(_experiment(c) for c in own)), title_fontsize=6

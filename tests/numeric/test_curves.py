@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from rebatch import RebatchError, Setting, simulate
 
+pyplot.switch_backend("agg")
 SETTING = Setting(target="z1 + z1*z2", activation="erf", neurons=3, alpha=2, eta=0.4, steps=4)
 
 
@@ -33,8 +35,9 @@ def test_runs_are_points_at_their_mean(limit):
     assert any(np.allclose(line.get_ydata(), mean) for line in panel.lines)
 
 
-def test_own_axes_are_used_and_counted(limit):
+@pytest.mark.parametrize("name", ["ax", "axes"])
+def test_own_axes_are_used_and_counted(limit, name):
     axes = Figure().subplots(1, 2)
-    assert limit.plot(axes=axes)[0] is axes[0]
+    assert limit.plot(**{name: axes})[0] is axes[0]
     with pytest.raises(RebatchError, match="3 axes; allowed are 2"):
-        limit.plot(axes=Figure().subplots(1, 3))
+        limit.plot(**{name: Figure().subplots(1, 3)})
