@@ -14,7 +14,9 @@ Two steps on fresh batches overlap with the directions of the first stages of or
 The experiment is chosen by its prediction: among several activations, losses and step sizes the limit engine says
 where the directions that are to be learned stand out most from the noise of one run, eta sqrt(sum_ts C(t, s) / d)
 with C(t, s) = alpha E[g^t g^s]. Signals of activations with a bounded slope are tried first: those of polynomials
-have heavy tails (theory, 5.3).
+have heavy tails (theory, 5.3). Each direction and each way to use data may have an experiment of its own. Where none
+shows a direction over the noise the search goes on (:mod:`~rebatch.verify.design`), and where none does in the end
+that is the answer: no experiment is chosen that cannot decide.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +46,7 @@ from .design import STEPS, chosen_experiments
 
 Array = NDArray[np.float64]
 Claim = Literal["learned", "hidden", "undecided"]
-Outcome = Literal["agrees", "disagrees", "inconclusive", "cannot be trusted", "no claim"]
+Outcome = Literal["agrees", "disagrees", "inconclusive", "cannot be trusted", "no experiment", "no claim"]
 Job = tuple[int, bool, int, int]
 
 DIMENSIONS = (2_000, 16_000, 128_000)
@@ -53,6 +55,11 @@ FALSE_ALARM = 1e-6
 ALPHA = 2.0
 _PREDICTION_POINTS = 2**17
 _OUTLIER_LEVEL = 1e-5
+# How many tests a claim takes.
+_TESTS = {"learned": 1, "hidden": 2, "undecided": 0}
+# An experiment is to decide more often than not: so many standard errors beyond the quantile of its test. Of normal
+# runs with a known spread it would in 97 of 100; the spread is measured on the same runs.
+_POWER = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +85,8 @@ class Check:
     p_values : dict
         "size": the mean at the largest d is the predicted one; "zero": it is 0; "noise": (M v)^2 falls like 1 / d;
         "constant": it does not fall.
-    outcome : {"agrees", "disagrees", "inconclusive", "cannot be trusted", "no claim"}
+    outcome : {"agrees", "disagrees", "inconclusive", "cannot be trusted", "no experiment", "no claim"}
+        "no experiment": none of those surveyed would show the direction over the noise, and none was held against it.
     """
 
     direction: Vector
@@ -153,7 +161,7 @@ class LearnabilityCheck(Tabulated, Drawn):
         outcomes = {check.outcome for check in self.checks}
         if "disagrees" in outcomes:
             return False
-        return None if outcomes & {"inconclusive", "cannot be trusted"} else True
+        return None if outcomes & {"inconclusive", "cannot be trusted", "no experiment"} else True
 
     @property
     def statement(self) -> str:
@@ -166,6 +174,7 @@ class LearnabilityCheck(Tabulated, Drawn):
             "disagrees": "contradicted",
             "cannot be trusted": "with heavy tails",
             "no claim": "without a claim",
+            "no experiment": "without an experiment that could decide",
         }
         counts = ", ".join(f"{found.count(o)} {words.get(o, o)}" for o in dict.fromkeys(found))
         if not self.tests:
@@ -322,35 +331,46 @@ def learnability(
     wanted = np.zeros((2, len(verdicts)), dtype=bool)
     for number, reuse, claim, _ in claims:
         wanted[int(reuse), number] = claim == "learned"
-    chosen = chosen_experiments(target, units, wanted, alpha, np.sqrt(sizes[-1] * runs), seed, threads)
-    experiments = list(dict.fromkeys(chosen))
-    values = _measured(experiments, units, sizes, runs, seed, threads, progress)
+    possible = sum(_TESTS[claim] for _, _, claim, _ in claims)
+    needed = needed_score(false_alarm / max(possible, 1), runs)
+    precision = np.sqrt(sizes[-1] * runs)
+    chosen = chosen_experiments(target, units, wanted, alpha, precision, needed, seed, threads)
+    used = list(dict.fromkeys((chosen[reuse][n].setting, reuse) for n, reuse, _, _ in claims))
+    values = _measured(used, units, sizes, runs, seed, threads, progress)
     limits = {
-        (e, reuse): simulate(
+        (s, reuse): simulate(
             replace(s, reuse=reuse), "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads
         )
-        for e, s in enumerate(experiments)
-        for reuse in (True, False)
+        for s, reuse in used
     }
     if any(run.interrupted for run in limits.values()):
         raise KeyboardInterrupt
-    tests = sum({"learned": 1, "hidden": 2, "undecided": 0}[claim] for _, _, claim, _ in claims)
+    learned = [(n, reuse) for n, reuse, claim, _ in claims if claim == "learned"]
+    blind = {(n, reuse) for n, reuse in learned if chosen[reuse][n].score < needed}
+    tests = sum(_TESTS[claim] for n, reuse, claim, _ in claims if (n, reuse) not in blind)
     checks = []
     for number, reuse, claim, reason in claims:
-        e, unit = experiments.index(chosen[number]), units[number]
-        limit = limits[e, reuse]
+        choice, unit = chosen[reuse][number], units[number]
+        limit = limits[choice.setting, reuse]
         prediction = float(limit.M.values[-1, 0] @ unit)
         # Errors of several coordinates may add up.
         error = float(limit.data["M_error"].values[-1, 0] @ np.abs(unit))
         if claim == "hidden":
             prediction = error = 0.0
-        checks.append(
-            _check(
-                verdicts[number].direction, claim, reason, replace(chosen[number], reuse=reuse), prediction, error,
-                sizes, values[e, reuse][:, :, number], false_alarm / max(tests, 1),
-            )
+        check = _check(
+            verdicts[number].direction, claim, reason, replace(choice.setting, reuse=reuse), prediction, error,
+            sizes, values[choice.setting, reuse][:, :, number], false_alarm / max(tests, 1),
         )  # fmt: skip
+        if (number, reuse) in blind:
+            searched = f"no experiment surveyed shows it: {choice.score:.2g} standard errors, of {needed:.2g}"
+            check = replace(check, outcome="no experiment", reason=f"{reason}; {searched}")
+        checks.append(check)
     return LearnabilityCheck(target, tuple(checks), runs, false_alarm, tests)
+
+
+def needed_score(level: float, runs: int) -> float:
+    """Return how many standard errors a prediction must be off 0 for an experiment to decide at a level."""
+    return float(stats.t.isf(level / 2, runs - 1)) + _POWER
 
 
 def _checked(dimensions: Sequence[int], runs: int, false_alarm: float) -> NDArray[np.int64]:
@@ -382,21 +402,20 @@ def _claims(target: Target, verdicts: Sequence[DirectionVerdict]) -> Iterator[tu
 
 
 def _measured(
-    experiments: Sequence[Setting],
+    used: Sequence[tuple[Setting, bool]],
     units: Array,
     sizes: NDArray[np.int64],
     runs: int,
     seed: int,
     threads: int | None,
     progress: Callable[[list[Job]], Iterable[Job]],
-) -> dict[tuple[int, bool], Array]:
+) -> dict[tuple[Setting, bool], Array]:
     """Return M v of every run by experiment and reuse, shape (sizes, runs, directions)."""
-    values = {
-        (e, reuse): np.empty((len(sizes), runs, len(units)))
-        for e in range(len(experiments))
-        for reuse in (True, False)
-    }
-    jobs = [(e, reuse, int(d), run) for e, reuse in values for d in sizes for run in range(runs)]
+    values = {pair: np.empty((len(sizes), runs, len(units))) for pair in used}
+    experiments = list(dict.fromkeys(setting for setting, _ in used))
+    jobs = [
+        (experiments.index(s), reuse, int(d), run) for s, reuse in used for d in sizes for run in range(runs)
+    ]
     for (e, reuse, d, run), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
         trajectory = simulate(
             replace(experiments[e], reuse=reuse),
@@ -408,7 +427,9 @@ def _measured(
             raise KeyboardInterrupt
         if trajectory.stopped:
             raise RebatchError(f"{experiments[e]}, d = {d}: {trajectory.stopped}")
-        values[e, reuse][int(np.searchsorted(sizes, d)), run] = units @ trajectory.M.values[-1, 0]
+        values[experiments[e], reuse][int(np.searchsorted(sizes, d)), run] = (
+            units @ trajectory.M.values[-1, 0]
+        )
     return values
 
 
