@@ -159,9 +159,10 @@ def trajectories_table(runs: list[Trajectory]) -> Table:
     data = averaged(runs)
     p, k = data.sizes["neuron"], data.sizes["direction"]
     table = _table("step", "training loss", *(f"M[{j + 1}, z{r + 1}]" for j in range(p) for r in range(k)))
-    for step, loss, here, M, errors in zip(
+    for step, loss, loss_error, here, M, errors in zip(
         data["step"].values.tolist(),
         data["training_loss"].values,
+        data["training_loss_error"].values,
         data["runs"].values,
         data["M"].values.reshape(-1, p * k),
         data["M_error"].values.reshape(-1, p * k),
@@ -169,7 +170,7 @@ def trajectories_table(runs: list[Trajectory]) -> Table:
     ):
         label = f"{step}" if here == len(runs) else f"{step} ({here} of {len(runs)} runs)"
         cells = (_with_error(x, None if isnan(e) else e) for x, e in zip(M, errors, strict=True))
-        table.add_row(label, f"{loss:.5f}", *cells)
+        table.add_row(label, _with_error(loss, None if isnan(loss_error) else loss_error), *cells)
     return table
 
 

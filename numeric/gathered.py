@@ -115,13 +115,15 @@ def averaged(runs: Sequence[Trajectory]) -> xr.Dataset:
     -------
     xarray.Dataset
         ``M`` (step, neuron, direction) and ``training_loss`` (step), ``M_error``: the standard error of the mean, of
-        one run the error that its engine gives, else NaN; ``runs`` (step).
+        one run the error that its engine gives, else NaN; ``training_loss_error`` likewise; ``runs`` (step).
     """
     if len(runs) == 1:
         data = runs[0].data
         error = data["M_error"] if "M_error" in data else xr.full_like(data["M"], np.nan)
+        loss = data["training_loss"]
+        loss_error = data.get("training_loss_error", xr.full_like(loss, np.nan))
         kept = data[["M", "training_loss"]].assign(
-            M_error=error, runs=("step", np.ones(data.sizes["step"], int))
+            M_error=error, training_loss_error=loss_error, runs=("step", np.ones(data.sizes["step"], int))
         )
         return kept.drop_attrs()
     pieces = [run.data[["M", "training_loss"]].drop_attrs() for run in runs]
@@ -129,8 +131,10 @@ def averaged(runs: Sequence[Trajectory]) -> xr.Dataset:
     there = data["training_loss"].notnull() | data["M"].notnull().any(("neuron", "direction"))
     counts = there.sum("run")
     # Of one run there is no spread.
-    error = (data["M"].var("run") * counts / (counts - 1).where(counts > 1) / counts) ** 0.5
-    return data.mean("run").assign(M_error=error, runs=counts)
+    errors = (data.var("run") * counts / (counts - 1).where(counts > 1) / counts) ** 0.5
+    return data.mean("run").assign(
+        M_error=errors["M"], training_loss_error=errors["training_loss"], runs=counts
+    )
 
 
 def _plain(value: Any) -> int | float | str:

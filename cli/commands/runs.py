@@ -148,9 +148,13 @@ def simulate(
                         "stopped": run.stopped,
                         "step": run.data.step.values.tolist(),
                         "M": run.M.values.tolist(),
-                        **({"M_error": run.data["M_error"].values.tolist()} if "M_error" in run.data else {}),
                         "Q": run.Q.values.tolist(),
                         "training_loss": run.training_loss.values.tolist(),
+                        **{
+                            name: run.data[name].values.tolist()
+                            for name in ("M_error", "Q_error", "training_loss_error")
+                            if name in run.data
+                        },
                     }
                     for run in results
                 ],
