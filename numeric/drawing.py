@@ -77,7 +77,7 @@ def _said(data: xr.Dataset, x: str, y: str | None, varying: list[str]) -> str:
         shown = ", ".join(map(str, values)) if len(values) <= _FEW else f"{values[0]} to {values[-1]}"
         ranges.append(f"{name} = {shown}")
     drawn = "means over runs, 2 s.e." if y is None else f"means over all but {x} and {y}"
-    return f"{'; '.join(ranges)}. {drawn}"
+    return "; ".join([*ranges, data.attrs.get("common", ""), drawn])
 
 
 def _points(values: xr.DataArray, names: list[str]) -> tuple[np.ndarray, np.ndarray]:

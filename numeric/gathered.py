@@ -13,6 +13,8 @@ from .trajectory import Trajectory
 
 # What the data carry along every axis of their own, whichever parameters vary.
 _VARIABLES = ("M", "Q", "training_loss", "test_loss")
+# What a reader must know of an experiment, where it is one for all runs.
+_NAMED = ("target", "activation", "neurons", "alpha", "eta", "loss", "steps", "reuse", "engine", "d")
 # The axes of one trajectory.
 _OWN_AXES = {"step", "neuron", "other", "direction", "replica"}
 
@@ -33,7 +35,7 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
     -------
     xarray.Dataset
         ``M`` (…, step, neuron, direction), ``Q`` (…, step, neuron, other), ``training_loss`` (…, step), and
-        ``stopped`` (…), why a run ended early.
+        ``stopped`` (…), why a run ended early; the attribute ``common`` says in words what is the same for all.
 
     Raises
     ------
@@ -66,6 +68,10 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
             data.set_index(run=varying).unstack("run") if len(varying) > 1 else data.swap_dims(run=varying[0])
         )
         data = data.transpose(*varying, ...)
+    fixed = ((name, labels[0].get(name)) for name in _NAMED if name not in varying)
+    data.attrs["common"] = ", ".join(
+        f"{name} = {value}" for name, value in fixed if value not in (None, "None")
+    )
     return data
 
 

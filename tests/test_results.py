@@ -273,6 +273,12 @@ def test_a_figure_states_its_experiment(drawn):
         assert said in text
 
 
+def test_a_figure_of_a_sweep_states_what_varies_and_what_does_not(drawn):
+    text = " ".join(drawn("sweep")[0].figure._suptitle.get_text().split())
+    for said in ("d = 40, 50", "eta = 0.2, 0.5", "target = z1", "activation = h", "alpha = 2", "2 s.e."):
+        assert said in text
+
+
 @pytest.mark.parametrize("name", ["Trajectory, 12 neurons", "Agreement, 8 neurons"])
 def test_many_neurons_have_a_colour_each_and_a_bar_that_names_them(drawn, name):
     panels = drawn(name)
