@@ -22,6 +22,12 @@ _REWRITTEN = (
     (r"\sim", r"\;\sim\;"),
     (r"\rvert", "|"),
 )
+# Columns of a display as browsers align them, whose MathML knows no columnalign, with fractions of full size.
+_ALIGNED = (
+    ('<mtable><mtr><mtd columnalign="right">', '<mtable displaystyle="true"><mtr><mtd columnalign="right">'),
+    ('columnalign="right"', 'style="text-align:right;padding-right:0"'),
+    ('columnalign="left"', 'style="text-align:left;padding-left:0.3em"'),
+)
 
 
 def equation(left: str, terms: Sequence[str]) -> str:
@@ -63,5 +69,7 @@ def mathml(latex: str, *, display: bool = True) -> str:
     for ours, theirs in _REWRITTEN:
         latex = latex.replace(ours, theirs)
     written = str(convert(re.sub(r"\s+", " ", latex).strip(), display="block" if display else "inline"))
+    for ours, theirs in _ALIGNED:
+        written = written.replace(ours, theirs)
     label = text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return written.replace("<math ", f'<math aria-label="{label}" ', 1)
