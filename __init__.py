@@ -6,8 +6,8 @@ The public names stand in ``__init__.pyi``, where type checkers and editors find
 
 import lazy_loader
 
-from .symbolic.exact import shown
+from .symbolic.exact import painter
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-shown.drawn_by(f"{__name__}.plot")
+painter.drawn_by(f"{__name__}.plot")

@@ -37,6 +37,7 @@ nitpick_ignore = [
     ("py:func", "rebatch.numeric.gathered.gathered"),
     ("py:func", "rebatch.numeric.curves.draw_trajectory"),
     ("py:mod", "rebatch.symbolic.language.law"),
+    ("py:mod", "rebatch.symbolic.exact.painter"),
 ]
 # The pages of the reference are generated with the first suffix.
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}

@@ -221,7 +221,7 @@ class Scaling(Tabulated, Drawn):
         """Whether theory and numbers agree.
 
         ====================================================================== =============
-        at some d most replicas need longer than 8 times the drift's time     inconsistent
+        at some d most replicas need longer than 8 times the drift's time      inconsistent
         fewer than 3 dimensions have a median                                  undecided
         otherwise                                                              as the fit
         ====================================================================== =============

@@ -4,8 +4,8 @@ An answer says what its rows are (:meth:`Tabulated.records`, numbers) and, where
 are written (:meth:`Tabulated.sheets`, texts). Tables in LaTeX are set with booktabs, and a paper that is cited as
 [D24] is cited with the key of its BibTeX entry, which :func:`~rebatch.symbolic.language.papers.bibtex` prints.
 
-Figures are drawn above the floor of theory. Whoever stands there says so once (:func:`drawn_by`), and an answer asks
-for its figure by that name: nothing down here knows Matplotlib.
+Figures are drawn above the floor of theory, and an answer asks for its own by the name of who draws
+(:mod:`~rebatch.symbolic.exact.painter`): nothing down here knows Matplotlib.
 """
 
 import re
@@ -15,7 +15,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RebatchError
+from . import painter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,6 @@ _ESCAPED |= {
 }
 # Cells that are longer are broken over lines.
 _LONG = 36
-_painters: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -154,15 +153,8 @@ class Drawn:
         RebatchError
             If an option does not fit, or there are other than as many axes as panels.
         """
-        if not _painters:
-            raise RebatchError("nothing is here that draws; allowed after `import rebatch`")
-        drawn: np.ndarray[Any, Any] = import_module(_painters[-1]).draw(self, ax, **options)
+        drawn: np.ndarray[Any, Any] = import_module(painter.module).draw(self, ax, **options)
         return drawn
-
-
-def drawn_by(module: str) -> None:
-    """Let a module of a higher floor draw: its function ``draw(answer, ax, **options)``."""
-    _painters[:] = [module]
 
 
 def _written(value: Any) -> str:
