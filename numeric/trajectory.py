@@ -275,16 +275,14 @@ class Trajectory(Tabulated, Drawn):
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each step: training loss and overlaps, with their errors where they are stated."""
         data = self.data.mean("replica") if "replica" in self.data.dims else self.data
-        rows = []
-        for at, step in enumerate(data["step"].values.tolist()):
-            row = {"step": step, "training loss": float(data["training_loss"].values[at])}
-            for j, r in np.ndindex(*data["M"].shape[1:]):
-                name = f"M[{j + 1}, {data['direction'].values[r]}]"
-                row[name] = float(data["M"].values[at, j, r])
-                if "M_error" in data:
-                    row[f"{name} error"] = float(data["M_error"].values[at, j, r])
-            rows.append(row)
-        return rows
+        columns = {"step": data["step"].values, "training loss": data["training_loss"].values}
+        for j, r in np.ndindex(*data["M"].shape[1:]):
+            name = f"M[{j + 1}, {data['direction'].values[r]}]"
+            columns[name] = data["M"].values[:, j, r]
+            if "M_error" in data:
+                columns[f"{name} error"] = data["M_error"].values[:, j, r]
+        rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def __str__(self) -> str:
         return f"Trajectory of {self.setting}\n{self.data}"

@@ -318,6 +318,15 @@ def test_the_pair_of_an_alpha_curve_unpacks_and_travels(made):
     assert len(errors) == 1
 
 
+def test_a_notebook_holds_no_endless_table_and_a_paper_the_whole():
+    setting = rb.Setting(target="z1", activation="h", alpha=1, eta=0.01, steps=300)
+    run = rb.simulate(setting, d=50, seed=0)
+    assert run.to_latex().count(r"\\") == 302
+    assert run._repr_latex_().count(r"\\") < 70
+    frame = run.to_dataframe()
+    np.testing.assert_array_equal(frame["M[1, z1]"], run.M.values[:, 0, 0])
+
+
 def test_latex_escapes_what_has_a_meaning_there_and_cites_papers():
     assert in_tex("a_b & 5% [D24]") == r"a\_b \& 5\% \cite{D24}"
     assert in_tex("x^2 <= y [A23, BA21, section 3]") == r"x\^{}2 $<$= y \cite[section 3]{A23,BA21}"

@@ -41,6 +41,8 @@ _ESCAPED |= {
     "Θ": r"$\Theta$",
     "|": r"\textbar{}",
 }
+# Rows that a notebook is to hold of one table.
+_MOST_ROWS = 60
 # Cells that are longer are broken over lines.
 _LONG = 36
 
@@ -60,6 +62,14 @@ class Sheet:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
+
+    def shortened(self) -> "Sheet":
+        """Return the table with its first and last rows alone, where there are more than a notebook is to hold."""
+        if len(self.rows) <= _MOST_ROWS:
+            return self
+        gap = tuple("…" for _ in self.head)
+        half = _MOST_ROWS // 2
+        return Sheet(self.head, (*self.rows[:half], gap, *self.rows[-half:]), self.title)
 
     def html(self) -> str:
         """Return the table in HTML, everything in it escaped."""
@@ -129,10 +139,10 @@ class Tabulated:
         return "\n\n".join(sheet.latex() for sheet in self.sheets())
 
     def _repr_html_(self) -> str:
-        return "".join(sheet.html() for sheet in self.sheets())
+        return "".join(sheet.shortened().html() for sheet in self.sheets())
 
     def _repr_latex_(self) -> str:
-        return self.to_latex()
+        return "\n\n".join(sheet.shortened().latex() for sheet in self.sheets())
 
 
 class Drawn:

@@ -169,6 +169,9 @@ class Analysis(Tabulated):
         """Return :meth:`latex`."""
         return self.latex()
 
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
     def latex(self) -> str:
         """Return exponents, verdicts and sample complexities as a table in LaTeX (booktabs), papers by their keys."""
         rows = [

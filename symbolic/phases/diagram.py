@@ -196,6 +196,9 @@ class PhaseDiagram(Tabulated, Drawn):
         """Return :meth:`latex`."""
         return self.latex()
 
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
     def latex(self) -> str:
         """Return the maps as a table in LaTeX, with the rules of booktabs."""
         lines = [
