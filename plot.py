@@ -160,7 +160,9 @@ def _threshold(
     if checks.one_of("kind", kind, ("noise", "certificates")) == "certificates":
         return draw_certificates(result, canvas)
     return draw_threshold(
-        result, VARIANCES if variances is None else np.asarray(variances, dtype=float), canvas
+        result,
+        VARIANCES if variances is None else variances,
+        canvas,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Canvas:
         Raises
         ------
         RebatchError
-            If other than so many axes were given.
+            If other than so many axes were given, or what are none.
         """
         if self.given is None:
             from matplotlib.figure import Figure  # noqa: PLC0415 - loads slowly
@@ -108,7 +109,11 @@ class Canvas:
             figure = (self.make or Figure)(figsize=(1 + width * columns, height * rows), layout="constrained")
             made: np.ndarray[Any, Any] = figure.subplots(rows, columns, squeeze=False, sharey=sharey).ravel()
             return made
+        from matplotlib.axes import Axes  # noqa: PLC0415 - as above
+
         panels = np.atleast_1d(np.asarray(self.given, dtype=object)).ravel()
+        if strangers := [panel for panel in panels if not isinstance(panel, Axes)]:
+            raise RebatchError(f"ax = {checks.shown(strangers[0])}; allowed are axes of Matplotlib")
         if panels.shape != (count,):
             raise RebatchError(f"{panels.size} axes; allowed are {count}, one per panel")
         return panels

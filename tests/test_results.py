@@ -293,6 +293,8 @@ def test_an_option_of_another_kind_is_refused_by_name(made):
         made("two steps").plot(points=3)
     with pytest.raises(rb.RebatchError, match=r"open in .*allowed for a figure"):
         rb.overlap_series("He(3, z1)", None).plot()
+    with pytest.raises(rb.RebatchError, match="ax = 3; allowed are axes of Matplotlib"):
+        made("two steps").plot(ax=3)
     with pytest.raises(rb.RebatchError, match="a int has no figure"):
         rb.plot.draw(3)
 
@@ -325,6 +327,12 @@ def test_a_notebook_holds_no_endless_table_and_a_paper_the_whole():
     assert run._repr_latex_().count(r"\\") < 70
     frame = run.to_dataframe()
     np.testing.assert_array_equal(frame["M[1, z1]"], run.M.values[:, 0, 0])
+
+
+@pytest.mark.parametrize("variances", ["x", [[1.0]], [], [-1.0], [np.nan]])
+def test_variances_are_a_sequence_of_numbers(made, variances):
+    with pytest.raises(rb.RebatchError, match="varianc"):
+        made("Threshold").plot(variances=variances)
 
 
 def test_latex_escapes_what_has_a_meaning_there_and_cites_papers():

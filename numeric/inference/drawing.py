@@ -47,7 +47,7 @@ def draw_threshold(
     """Draw alpha_c against the variance of label noise, with its law at large variance."""
     curve = alpha_curve(answer.target, variances)
     panels = draw_alpha_curve(curve, canvas)
-    noise, shown = answer.noise, variances[variances > 0]
+    noise, shown = answer.noise, curve.variances[curve.variances > 0]
     if noise.price is not None and noise.exponent is not None:
         name = rf"price of noise, $\propto D^{{{noise.exponent}}}$"
         panels[0].plot(shown, noise.price * shown**noise.exponent, "--", color="0.5", label=name)

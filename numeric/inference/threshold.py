@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from ...symbolic import checks
 from ...symbolic.calculus.gaussian import expectation
 from ...symbolic.errors import DivergentError, RebatchError
 from ...symbolic.exact.known import How
@@ -249,8 +250,11 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> AlphaCu
     Raises
     ------
     RebatchError
-        If a variance is negative, every direction is trivial, or the inputs are not Gaussian.
+        If the variances are no sequence of numbers >= 0, every direction is trivial, or the inputs are not Gaussian.
     """
+    given = checks.array("variances", variances, "sequences of numbers >= 0")
+    if given.ndim != 1 or not given.size:
+        raise RebatchError(f"variances of shape {given.shape}; allowed are sequences of numbers >= 0")
     target = Target(target)
     target.require_gaussian("sharp thresholds")
     reading = read(target)
@@ -260,7 +264,7 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> AlphaCu
             f"every direction of {target} is found at every alpha > 0: there is no curve to draw"
         )
     alphas, errors = [], []
-    for D in np.asarray(variances, dtype=float):
+    for D in given:
         if not D >= 0:
             raise RebatchError(f"a noise variance of {D:g}; allowed are finite values >= 0")
         stage = _stages(Target(target, noise_std=float(np.sqrt(D))), reading, Subspace.zero(reading.k), left)[
@@ -268,4 +272,4 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> AlphaCu
         ]
         alphas.append(stage.alpha)
         errors.append(stage.error or 0.0)
-    return AlphaCurve(target, np.asarray(variances, dtype=float), np.array(alphas), np.array(errors))
+    return AlphaCurve(target, given, np.array(alphas), np.array(errors))
