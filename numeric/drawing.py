@@ -90,6 +90,7 @@ def _points(values: xr.DataArray, names: list[str]) -> tuple[np.ndarray, np.ndar
 
 
 def _curves(panel: "Axes", values: xr.DataArray, x: str, others: list[str]) -> None:
+    """Draw means over what is not named, with two standard errors, a colour for each value of the others."""
     places, found = _points(values, [x, *others])
     keys = sorted({tuple(row[1:]) for row in places})
     if len(keys) > _MOST_CURVES:
@@ -109,6 +110,7 @@ def _curves(panel: "Axes", values: xr.DataArray, x: str, others: list[str]) -> N
 
 
 def _heat_map(panel: "Axes", values: xr.DataArray, x: str, y: str) -> None:
+    """Draw means over what is not named as a colour for each pair of values."""
     places, found = _points(values, [x, y])
     columns, rows = np.unique(places[:, 0]), np.unique(places[:, 1])
     grid = np.full((len(rows), len(columns)), np.nan)

@@ -265,6 +265,7 @@ class TensorSamples:
         return _sum(spread(on_block, range(len(paths) * len(starts)), self._pool, self._pool.count))
 
     def _base(self, index: NDArray[np.intp], innovations: int, masks: Masks) -> Block:
+        """Return the block of these nodes of the tensor grid, with their weights."""
         setting = self._setting
         nodes, weights = gauss_hermite(self._nodes)
         digits = np.array(np.unravel_index(index, (self._nodes,) * self._dimension))

@@ -128,6 +128,7 @@ class _Reader:
         return table
 
     def _dimensions(self, engine: str) -> tuple[int, ...] | None:
+        """Return the values of d, None for the limit."""
         given = self._data.get("d")
         if engine == "limit":
             if given is not None:
@@ -190,6 +191,7 @@ class _Reader:
             raise self._error(table, name or "target", str(error)) from None
 
     def _options(self, engine: str) -> dict[str, Any]:
+        """Return the engine's own options."""
         options = self._table("options")
         allowed = set(inspect.signature(ENGINES[engine]).parameters) - {
             "setting",

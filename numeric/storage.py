@@ -98,6 +98,7 @@ def from_bytes(raw: bytes) -> xr.Dataset:
 
 
 def _dataset(file: h5py.File) -> xr.Dataset:
+    """Return what a file holds, and refuse what only points elsewhere."""
     variables: dict[str, Any] = {}
     coordinates: dict[str, Any] = {}
     for name in file:

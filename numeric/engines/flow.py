@@ -87,6 +87,7 @@ def simulate_flow(
 
 
 def _population_flow(setting: Setting, d: int | None, seed: int, tolerance: float) -> Trajectory:
+    """Integrate dM/dt and dQ/dt of population gradient flow."""
     k, p, alpha, lam = setting.k, setting.neurons, setting.alpha, setting.weight_decay
     weights = start(setting, d or 0, stream(np.random.SeedSequence(seed)))
     fresh = population(setting)
@@ -116,6 +117,7 @@ def _population_flow(setting: Setting, d: int | None, seed: int, tolerance: floa
 
 
 def _batch_flow(setting: Setting, d: int, seed: int, threads: int | None, tolerance: float) -> Trajectory:
+    """Integrate dW/dt of gradient flow on one batch."""
     with thread_pool(threads) as pool:
         side = DenseSide(
             setting, d, np.random.SeedSequence(seed), thread_count(threads), None, "float64", None

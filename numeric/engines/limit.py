@@ -195,6 +195,7 @@ def _check_setting(setting: Setting) -> None:
 
 
 def _check(points: int | None, accuracy: float | None, scrambles: int, rule: str) -> None:
+    """Check the options of the integration against each other."""
     checks.one_of("rule", rule, RULES)
     if points is not None and accuracy is not None:
         raise RebatchError(f"points = {points} and accuracy = {accuracy}; give one of them")

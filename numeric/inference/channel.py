@@ -109,6 +109,7 @@ class LineChannel:
         return Candidates(np.concatenate(points), log_weight, low, high.reshape(-1, len(y)))
 
     def _on_nodes(self, y: Array) -> Candidates:
+        """Return the likelihood of labels with noise on nodes of z: any function of one coordinate."""
         z = np.linspace(-_WIDE, _WIDE, _NODES)
         g = np.broadcast_to(self.value(z), z.shape)
         step = float(np.median(np.abs(np.diff(g))))

@@ -41,6 +41,7 @@ def second_moments(latent: Latent) -> tuple[Array, float]:
 
 
 def _smoothed(latent: Latent, cells: int, per_sigma: int) -> Array:
+    """Return E[G G] of the label with noise: moments in narrow bins, convolved with the noise."""
     sigma = latent.target.noise_std
     wide = quantiles(latent, _QUANTILES)
     far = wide[1] - wide[0] > _FAR * sigma, wide[-1] - wide[-2] > _FAR * sigma

@@ -124,6 +124,7 @@ def trivial_subspace(reading: Reading) -> tuple[Subspace, How, str]:
 
 
 def _stages(target: Target, reading: Reading, trivial: Subspace, left: Subspace) -> list[Stage]:
+    """Return the stages after the trivial one: closed or integrated, and one that bounds the rest."""
     closure = closed_threshold(target, reading, left)
     if closure is not None:
         first, rest, tensor = _closed(closure), closure.directions.within(left), None

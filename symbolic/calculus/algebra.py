@@ -387,6 +387,7 @@ class Algebra:
         return any(sum(degrees[j] for j in group) > 1 for group in self._steps.values())
 
     def _reduced_monomial(self, exponents: list[int], c: fmpq) -> tuple[tuple[int, ...], fmpq]:
+        """Return a monomial with i^2 = -1, roots below their order, pi/pi = 1 and steps multiplied out."""
         turns, exponents[self.k] = divmod(exponents[self.k], 2)
         if turns % 2:
             c = -c

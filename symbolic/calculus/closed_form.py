@@ -60,6 +60,7 @@ class Tilt:
         self._prepared = False
 
     def _prepare(self, *, truncated: bool) -> None:
+        """Work out mean, covariance and mass of the Gaussian law that the exponential tilts to."""
         algebra, reader = self.reader.algebra, self.reader
         k = algebra.k
         Q, linear, constant = _quadratic(reader, self.E)
@@ -194,6 +195,7 @@ class TruncatedGaussian:
         return self._known[a]
 
     def _moment(self, a: Monomial) -> Element:
+        """Return E[x^a; steps] by parts: a mean, covariances with the other factors, and the faces of the steps."""
         spend(_PER_MOMENT)
         if not any(a):
             return self._probability()

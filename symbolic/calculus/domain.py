@@ -119,6 +119,7 @@ def _root_in_words(root: sp.Expr) -> str:
 
 
 def _violation_on_grid(u: sp.Expr, symbols: tuple[sp.Symbol, ...], need: str) -> str | None:
+    """Return the point nearest to 0 on a grid at which a part is not as it must be, in words."""
     with np.errstate(all="ignore"):
         points = _points(len(symbols))
         values = np.broadcast_to(compiled(u, symbols)(*points), points.shape[1:])

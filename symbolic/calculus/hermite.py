@@ -102,6 +102,7 @@ class HermiteSeries(Tabulated):
         return terms if self.order is None else [*terms, r"\cdots"]
 
     def _latex_term(self, index: MultiIndex, coefficient: Expectation) -> str:
+        """Return one term of the series in LaTeX."""
         factors = [
             rf"\mathrm{{He}}_{{{n}}}({sp.latex(z)})"
             for n, z in zip(index, self.target.coordinates, strict=True)

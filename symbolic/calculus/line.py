@@ -97,6 +97,7 @@ class LineIntegral:
         return ball * constant_ball(sp.exp(self._height), ctx.prec) if self._height else ball
 
     def _value(self, n: int, digits: int) -> acb:
+        """Return the n-th Hermite average to so many digits relative to its size, or as near as it can be had."""
         bits = int(digits * 3.33) + 8
         scale = arb(factorial(n)).sqrt()
         tolerance = scale * arb(2) ** -bits
@@ -114,6 +115,7 @@ class LineIntegral:
         return ball
 
     def _integral(self, n: int, tolerance: arb, bits: int) -> acb:
+        """Return an enclosure of E[F He_n] whose radius is about the tolerance."""
         # He_n cancels by up to the size of its coefficients.
         coefficients = hermite_powers(n)
         working = bits + 40 + max(abs(c).bit_length() for c in coefficients) + self._cancelled

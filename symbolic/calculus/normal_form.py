@@ -83,6 +83,7 @@ class Reader:
         return known
 
     def _read(self, expr: sp.Expr) -> Element:
+        """Read one node of an expression."""
         algebra = self.algebra
         if expr.is_Rational:
             return algebra.constant(fmpq(int(expr.p), int(expr.q)))
@@ -155,6 +156,7 @@ class Reader:
         )
 
     def _power(self, base: sp.Expr, exponent: sp.Expr) -> Element:
+        """Read base^exponent, each kind of it as the function or the product that it is."""
         if base is sp.E:
             return self._split(self.element(exponent), exponent, self._exponential)
         if exponent.is_Integer and exponent > 0 and base is not sp.pi:
@@ -313,6 +315,7 @@ class Reader:
         return self._split(f, expr, self._sign)
 
     def _sign(self, f: Element, expr: sp.Expr) -> Element:
+        """Read sign(expr): a constant where the sign is known, else a function of its own."""
         algebra = self.algebra
         if f.is_zero():
             return f

@@ -46,6 +46,7 @@ def constant_sign(u: sp.Expr) -> int | None:
 
 
 def _is_somewhere_nonzero(u: sp.Expr, symbols: list[sp.Symbol]) -> bool:
+    """Whether u is proved not to vanish at one of a few rational points."""
     if u.is_zero:
         return False
     try:

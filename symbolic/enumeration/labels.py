@@ -114,6 +114,7 @@ class _Evaluation:
         return self._known[expr]
 
     def _worked_out(self, expr: sp.Expr) -> _Part:
+        """Return the values of an expression on the grid, along the coordinates that it depends on."""
         flat = (1,) * self.grid.k
         if expr.is_Rational:
             return _rational([expr], np.zeros(flat, dtype=np.int64))

@@ -106,6 +106,7 @@ def _within_one(value: acb) -> acb:
 
 
 def _power(expr: sp.Expr, positions: dict[sp.Symbol, int]) -> Evaluator:
+    """Return the evaluator of base^exponent, analytic where the exponent allows it."""
     base, exponent = _compiled(expr.base, positions), expr.exp
     if exponent.is_Integer:
         n = int(exponent)
@@ -212,6 +213,7 @@ def _is_algebraic(expr: sp.Expr) -> bool:
 
 
 def _is_algebraic_zero(expr: sp.Expr) -> bool:
+    """Whether a constant is proved to be 0: algebraic, and below its separation bound."""
     if expr.is_Rational:
         return bool(expr == 0)
     if not _is_algebraic(expr):

@@ -131,6 +131,7 @@ class _Reader:
             raise self._error("a constant in it is too large or too deep to be compared with 0", 0) from None
 
     def _expression(self, node: ast.expr) -> sp.Expr:
+        """Read any node."""
         match node:
             case ast.BinOp(op=ast.Add() | ast.Sub()):
                 value = self._sum(node)
@@ -186,6 +187,7 @@ class _Reader:
         return sp.Mul(*factors)
 
     def _power(self, node: ast.BinOp) -> sp.Expr:
+        """Read base^exponent, its size checked before it is computed."""
         base = self._expression(node.left)
         exponent = self._expression(node.right)
         if exponent.is_Rational:
@@ -209,6 +211,7 @@ class _Reader:
         return base**exponent
 
     def _number(self, node: ast.Constant) -> sp.Expr:
+        """Read a number exactly, from its digits."""
         literal = self._syntax.source(node).replace("_", "")
         match = re.fullmatch(r"(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?", literal)
         if not match:
@@ -230,6 +233,7 @@ class _Reader:
         return _FUNCTIONS[name](*arguments)
 
     def _hermite(self, node: ast.Call) -> sp.Expr:
+        """Read He(n, u), its size checked before it is written out."""
         order = self._expression(node.args[0])
         if not (order.is_Integer and 0 <= order <= MAX_HERMITE_ORDER):
             raise self._error(f"the order of He is an integer from 0 to {MAX_HERMITE_ORDER}", node.args[0])

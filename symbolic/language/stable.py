@@ -89,6 +89,7 @@ def _exponentials(u: sp.Expr) -> Terms | None:
 
 
 def _terms(u: sp.Expr) -> Terms | None:
+    """Return u as a sum of c e^a with c > 0, as pairs (c, a), or None."""
     if u.is_number:
         return [(u, sp.Integer(0))] if u.is_positive else None
     if isinstance(u, sp.exp):
@@ -144,6 +145,7 @@ def _product(expr: sp.Expr, inside: Rewrite) -> sp.Expr:
 
 
 def _without_steps(factors: list[sp.Expr], inside: Rewrite) -> sp.Expr:
+    """Return a product whose growing factors meet the falling ones: one exponential, tanh and sech."""
     exponent = sp.Add(*(f.args[0] for f in factors if isinstance(f, sp.exp)))
     if exponent != 0:
         return _with_exponential(exponent, [f for f in factors if not isinstance(f, sp.exp)], inside)
@@ -182,6 +184,7 @@ def _with_exponential(exponent: sp.Expr, factors: list[sp.Expr], inside: Rewrite
 
 
 def _sum(expr: sp.Expr, inside: Rewrite) -> sp.Expr:
+    """Return a sum without the cancellation of 1 - erf, 1 - tanh, exp - 1 and Hermite polynomials."""
     if len(expr.args) == 2 and expr.args[0].is_number:
         c, rest = expr.args
         factor, f = rest.as_coeff_Mul()

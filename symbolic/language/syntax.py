@@ -223,6 +223,7 @@ class Syntax:
         raise self.error(f"unknown name {node.id!r}; allowed are {self.variables}, {_ALLOWED_NAMES}", node)
 
     def _check_call(self, node: ast.Call) -> None:
+        """Check the name of a function and the number of its arguments."""
         functions = f"functions are He, {', '.join(FUNCTIONS)}"
         if isinstance(node.func, ast.Constant):
             raise self.error("no multiplication is implicit: write 2*(…)", node.func)

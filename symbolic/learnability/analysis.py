@@ -91,6 +91,7 @@ class Analysis(Tabulated):
         return [self._fate(verdict) for verdict in self.two_step]
 
     def _fate(self, verdict: DirectionVerdict) -> tuple[str, str, str, str, str]:
+        """Return what each algorithm does with one direction, in words."""
         v = verdict.direction
         isotropic, generative = self.rotated()
         steps = [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]

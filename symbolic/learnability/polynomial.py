@@ -323,6 +323,7 @@ class PolynomialReading:
         return self._linear.get((m, learned.rows), lambda: list(self._gradient_on(m, learned)))
 
     def _gradient_on(self, m: int, learned: Subspace) -> Iterator[tuple[Factors, Vector]]:
+        """Yield u^A and E[y^m :u^A: z_perp] where it is not 0, u along U, by the degree of A."""
         known, form = learned.orthogonal_basis(), self._powers.form(m)
         spend(len(form) * len(self._g.basis))
         gradient = [

@@ -164,6 +164,7 @@ def online_power(exponent: Exponent) -> Fraction:
 
 
 def _online_first(IE: Exponent, dimension: int) -> SampleComplexity:
+    """Return what online SGD needs for a first direction."""
     proved = dimension == 1
     source = (
         "theorem: one neuron on the sphere, random start, up to logarithms"
@@ -195,6 +196,7 @@ def _giant_step(IE: Exponent) -> SampleComplexity:
 
 
 def _giant_steps(L: Exponent) -> SampleComplexity:
+    """Return what steps on giant fresh batches need for all directions."""
     source = (
         "theorem for staircases: finitely many steps, each on fresh O(d) samples"
         if L.value == 1

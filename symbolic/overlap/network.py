@@ -94,6 +94,7 @@ def checked_start(start: Any, start_Q: Any, p: int, k: int) -> Start:
 
 
 def _rational_matrix(name: str, values: Any, shape: tuple[int, int]) -> sp.Matrix:
+    """Return values as a matrix of rational numbers."""
     allowed = f"allowed are {shape[0]} rows of {shape[1]} rational numbers"
     rows = values.tolist() if hasattr(values, "tolist") else values
     try:

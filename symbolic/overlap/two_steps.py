@@ -218,6 +218,7 @@ class TwoStepOverlap(Tabulated, Drawn):
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
+        """Compile the overlaps as nested expressions: inner scales first."""
         scales, matrices = self._nested
         names: tuple[sp.Symbol, ...] = (ALPHA, ETA, LAM)
         steps = []

@@ -289,6 +289,7 @@ def _basis(target: Target, relevant: Subspace) -> tuple[Vector, ...]:
 def _phases(
     direction: Vector, target: Target, maps: LookAhead, verdicts: Sequence[DirectionVerdict]
 ) -> DirectionPhases:
+    """Return the maps of one direction."""
     order, how = _order(direction, target, maps)
     return DirectionPhases(
         direction,

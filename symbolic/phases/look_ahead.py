@@ -185,6 +185,7 @@ class LookAhead:
         return learned <= self.fixed and (learned + self.hidden) == self.relevant
 
     def _shown(self, pair: Pair, learned: Subspace) -> Found | None:
+        """Return what the pair (k, i) shows from U on, None for nothing, without a term where this is open."""
         highest, complete = self.labels.levels(pair.k, learned, pair.i)
         open_ends = not complete
         for level in range(highest + 1):
@@ -205,6 +206,7 @@ class LookAhead:
         return self._moments[k, n]
 
     def _decided(self, k: int, n: int) -> tuple[How, str] | None:
+        """Return how E[sigma'^(k-1) sigma^(k) He_n] is known not to vanish, with words; None where it is 0."""
         words = self.slopes.in_words(k, n)
         if self.slopes.activation is None:
             return How.EXACT, f"{words}, not 0 for most sigma"
@@ -237,6 +239,7 @@ class LookAhead:
     def _piece(
         self, lower: Fraction | None, upper: Fraction, inside: Fraction, direction: Vector
     ) -> LookAheadPiece:
+        """Return the piece around a point: the slowest stage until the direction is reached rules it."""
         passed: list[Stage] = []
         for stage in self._stages_at(inside):
             passed.append(stage)

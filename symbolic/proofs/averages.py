@@ -177,6 +177,7 @@ class Averages:
         return self._decided(power, total)
 
     def _decided(self, power: int, weights: dict[MultiIndex, Scalar]) -> Coefficient:
+        """Decide sum_S w_S E[g^m He_S]."""
         # Coordinates that do not occur average to 0.
         kept = {
             S: w for S, w in weights.items() if w != 0 and all(i in self.used for i, n in enumerate(S) if n)
@@ -210,6 +211,7 @@ class Averages:
         return Coefficient.decided(reduce(add, terms)) if terms else VANISHES
 
     def _moment_of_structure(self, power: int, S: MultiIndex) -> Expectation:
+        """Return E[g^m He_S] of a target that is not read: by its parts, else by cubature."""
         if not isinstance(self.structure, Leaf):
             return self.structure.moment(power, S)
         key = (power, self.structure.key(S))

@@ -68,6 +68,7 @@ class ExpressionFixer:
 
     @cached_property
     def _signed_permutations(self) -> tuple[tuple[Symmetry, ...], bool]:
+        """Return the maps that fix g and hide something new, and whether all were tried."""
         complete = len(self.averages.used) <= MAX_EXPRESSION_COORDINATES_SEARCHED
         found: list[Symmetry] = []
         hidden = Subspace.zero(self.k)

@@ -69,6 +69,7 @@ class _SignedPermutationSearch:
     def _extend(
         self, order: Sequence[int], images: dict[int, tuple[int, int]], forced: tuple[int, int] | None
     ) -> dict[int, tuple[int, int]] | None:
+        """Return a partial map extended to all coordinates, None where there is none within the budget."""
         if len(images) == self.k:
             return images
         m = order[len(images)]

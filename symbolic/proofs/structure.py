@@ -128,6 +128,7 @@ class Sum(_Compound):
     """A rational constant plus independent parts."""
 
     def _computed(self, power: int, S: Sequence[int]) -> Expectation:
+        """Return m! [s^m] of the product of the parts' series; equal parts are one series, raised."""
         groups: dict[Key, tuple[Part, int]] = {}
         for part in self.parts:
             key = part.key(S)

@@ -163,6 +163,7 @@ class _Moments:
         return self._known[i, u]
 
     def _computed(self, i: int, u: Vector | None) -> fmpq:
+        """Return E[y^i] or E[y^i He_2 along u], u of any length."""
         power = self._power(i)
         if u is None:
             return self._expectation(power)

@@ -25,6 +25,7 @@ def without_invertible(g: sp.Expr) -> sp.Expr:
 
 
 def _inner(g: sp.Expr) -> sp.Expr | None:
+    """Return f where g is a strictly monotone function of f, else None."""
     if g.is_Add or g.is_Mul:
         constant, rest = g.as_independent(*g.free_symbols, as_Add=bool(g.is_Add))
         if constant != g.identity and not constant.is_zero and rest.free_symbols:

@@ -28,6 +28,7 @@ def strict_trend(u: sp.Expr, t: sp.Symbol) -> int:
 
 
 def _trend(u: sp.Expr, t: sp.Symbol) -> _Trend | None:
+    """Return how u moves with t: by the kind of its outermost operation, None where it is not told."""
     if not u.has(t):
         return _Trend(0, bool(u.is_nonnegative))
     if u == t:
