@@ -190,14 +190,9 @@ class Setting:
                 fresh_at, checks.integer("steps", steps, least=1), reuse=checks.flag("reuse", reuse)
             ),
         }
-        if values["repeats"] != 1 and values["reuse"] and values["schedule"] == "full":
-            raise RebatchError(
-                f"repeats = {repeats}, but one batch serves every step; allowed with reuse=False"
-            )
-        if batches == "single" and (values["fresh_at"] or values["repeats"] != 1):
-            raise RebatchError("batches = 'single' with fresh_at or repeats; allowed are their defaults")
         if start_Q is not None and isinstance(start, str):
             raise RebatchError(f"start_Q is given, but start = {start!r}; allowed with a given M^0")
+        _require_one_schedule(values)
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self.start_coefficients()
@@ -426,6 +421,16 @@ def semidefinite_cholesky(S: NDArray[np.float64]) -> NDArray[np.float64]:
         if pivot > _PIVOT * S[j, j]:
             L[j:, j] = (S[j:, j] - L[j:, :j] @ L[j, :j]) / np.sqrt(pivot)
     return L
+
+
+def _require_one_schedule(values: dict[str, Any]) -> None:
+    """Refuse schedules that contradict each other."""
+    if values["repeats"] != 1 and values["reuse"] and values["schedule"] == "full":
+        raise RebatchError(
+            f"repeats = {values['repeats']}, but one batch serves every step; allowed with reuse=False"
+        )
+    if values["batches"] == "single" and (values["fresh_at"] or values["repeats"] != 1):
+        raise RebatchError("batches = 'single' with fresh_at or repeats; allowed are their defaults")
 
 
 def _schedule(

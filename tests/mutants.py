@@ -168,7 +168,7 @@ MUTANTS = (
     Mutant("decimals of balls cut to what a person reads", "symbolic/overlap/series.py",
            "_BALL_DIGITS, _FLOAT_DIGITS = 25, 15", "_BALL_DIGITS, _FLOAT_DIGITS = 8, 8", "symbolic/**/test_series"),
     Mutant("a constant assigned twice", "symbolic/overlap/series.py",
-           "_DECIMAL_ERROR = 1e-12", "_DECIMAL_ERROR = 1e-12\n_DECIMAL_ERROR = 1e-3", "test_docs"),
+           "_DECIMAL_ERROR = 1e-12", "_DECIMAL_ERROR = 1e-12\n_DECIMAL_ERROR = 1e-3", "test_house"),
     Mutant("a false example in a docstring", "symbolic/language/symbols.py",
            "(0, -3, 0, 1)", "(0, -3, 0, 2)", "test_docs"),
     Mutant("weight decay with the wrong sign in the series", "symbolic/overlap/expansion.py",

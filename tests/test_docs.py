@@ -150,27 +150,6 @@ def test_every_link_between_pages_leads_somewhere():
             assert (ROOT / path.parent / link).exists(), f"{path}: {link}"
 
 
-def assigned(body):
-    """Yield the names that statements of a module or class assign, without branches."""
-    for statement in body:
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
-        else:
-            continue
-        for target in targets:
-            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
-
-
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_no_constant_is_assigned_twice(path):
-    module = ast.parse(source(path))
-    for scope in [module, *(node for node in ast.walk(module) if isinstance(node, ast.ClassDef))]:
-        names = list(assigned(scope.body))
-        assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
-
-
 def test_every_public_name_is_in_the_reference_and_every_page_in_the_contents():
     listed = re.findall(r"^   (\w+)$", source("docs/api.md"), re.MULTILINE)
     assert sorted(listed) == sorted(name for name in rebatch.__all__ if not name.startswith("_"))

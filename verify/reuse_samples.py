@@ -118,34 +118,10 @@ def reuse_scaling(
         loss="correlation",
     )
     basis = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in directions])
-    threshold = _finished_overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
-    if threshold < _LEAST_OVERLAP:
-        raise RebatchError(
-            f"in the limit the overlap at alpha = {alpha:g}, eta = {setting.eta:.3g} is {threshold:.2g}, too small "
-            f"to be seen (allowed is {_LEAST_OVERLAP:g} or more); give a larger alpha, another eta, activation or "
-            "steps"
-        )
+    threshold = _visible_overlap(setting, basis, seed, threads)
     sizes = _sizes(dimensions, threshold)
-    # A search looks at about five values of alpha around the one it finds.
-    work = 6 * runs * steps * alpha * sum(sizes)
-    if work > MOST_SAMPLES:
-        raise TooLargeError(
-            f"about {work:.1g} samples of all runs at d = {', '.join(map(str, sizes))}; the limit is "
-            f"{MOST_SAMPLES:.0g}: give smaller dimensions or fewer runs"
-        )
-    study = _Study(setting, basis, threshold, runs, threads)
-    rows, interrupted = [], False
-    children = np.random.SeedSequence(seed).spawn(len(sizes))
-    with progress("samples for reuse", len(sizes)) as report:
-        for done, (d, child) in enumerate(zip(sizes, children, strict=True), start=1):
-            try:
-                rows.append(study.needed(d, child))
-            except KeyboardInterrupt:
-                interrupted = True
-                break
-            report(done)
-    if not rows:
-        raise KeyboardInterrupt
+    _require_affordable(setting, sizes, runs)
+    rows, interrupted = _measured(_Study(setting, basis, threshold, runs, threads), sizes, seed)
     measured = np.array(sizes[: len(rows)])
     needed, errors, fresh = np.array(rows).T
     known = np.isfinite(needed)
@@ -170,6 +146,52 @@ def reuse_scaling(
         false_alarm,
         interrupted,
     )
+
+
+def _visible_overlap(setting: Setting, basis: Array, seed: int, threads: int | None) -> float:
+    """Return the limit's overlap after the last step, refused where runs could not show it."""
+    found = _finished_overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
+    if found < _LEAST_OVERLAP:
+        raise RebatchError(
+            f"in the limit the overlap at alpha = {setting.alpha:g}, eta = {setting.eta:.3g} is {found:.2g}, too "
+            f"small to be seen (allowed is {_LEAST_OVERLAP:g} or more); give a larger alpha, another eta, activation "
+            "or steps"
+        )
+    return found
+
+
+def _require_affordable(setting: Setting, sizes: Sequence[int], runs: int) -> None:
+    # A search looks at about five values of alpha around the one it finds.
+    work = 6 * runs * setting.steps * setting.alpha * sum(sizes)
+    if work > MOST_SAMPLES:
+        raise TooLargeError(
+            f"about {work:.1g} samples of all runs at d = {', '.join(map(str, sizes))}; the limit is "
+            f"{MOST_SAMPLES:.0g}: give smaller dimensions or fewer runs"
+        )
+
+
+def _measured(
+    study: "_Study", sizes: Sequence[int], seed: int
+) -> tuple[list[tuple[float, float, float]], bool]:
+    """Return what is needed at each dimension, and whether Ctrl-C ended it before the last; one is measured at least.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C comes before the first is measured.
+    """
+    rows: list[tuple[float, float, float]] = []
+    children = np.random.SeedSequence(seed).spawn(len(sizes))
+    with progress("samples for reuse", len(sizes)) as report:
+        for d, child in zip(sizes, children, strict=True):
+            try:
+                rows.append(study.needed(d, child))
+            except KeyboardInterrupt:
+                if not rows:
+                    raise
+                return rows, True
+            report(len(rows))
+    return rows, False
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,5 @@
 """Runs of the dynamics: `simulate` and `demo`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +23,6 @@ from ..options import (
     start_from,
     text_of,
 )
-from ..signals import require_quiet, settled
 from ..terminal import console, print_json, progress_bar
 from .theory import analyze
 
@@ -76,26 +74,12 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Run gradient descent in high dimension and show the overlaps step by step."""
-    from ...numeric.machine.files import require_writable
     from ...numeric.setting import STARTS, Setting
-    from ...numeric.simulate import simulate as run_engine
-    from ...verify.agreement import agreement
-    from ..tables import agreement_table, trajectories_table
+    from ..simulation import perform
 
-    if figure is not None:
-        from ...verify.drawing import draw_agreement
-        from ..figures import figure_of, require_format, save
-
-    if out is not None:
-        require_writable(out, "--out")
-    if out is not None and runs != 1:
-        raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
+    _require_places(out, figure, runs, compare=compare)
     if compare and (runs < 3 or engine not in ("lazy", "dense")):
         raise RebatchError("--compare needs the lazy or dense engine and at least 3 runs; give --runs")
-    if figure is not None:
-        if not compare:
-            raise RebatchError("--figure draws limit and runs; give --compare too")
-        require_format(figure)
     setting = Setting(
         target=text_of(target),
         activation=activation,
@@ -117,59 +101,45 @@ def simulate(
         normalize=normalize,
         record_every=record_every,
     )
-    if d is None and engine == "lazy":
-        d = 100_000
-    results = []
-    try:
-        for s in progress_bar(range(seed, seed + runs), "simulating", show=not as_json):
-            results.append(run_engine(setting, engine, d=d, seed=s))
-        held = agreement(run_engine(setting, "limit", seed=0), results) if compare else None
-        require_quiet()
-    except KeyboardInterrupt:
-        settled()
-        # The run that was cut short is shown where it is the only one.
-        results, held, figure = [run for run in results if not run.interrupted] or results, None, None
-        if not results:
-            raise
-        print(f"interrupted: {len(results)} of {runs} runs are shown, nothing is compared", file=sys.stderr)
+    found = perform(
+        setting,
+        engine,
+        100_000 if d is None and engine == "lazy" else d,
+        range(seed, seed + runs),
+        compare=compare,
+        progress=lambda seeds: progress_bar(seeds, "simulating", show=not as_json),
+    )
     if out is not None:
-        results[0].save(out)
-    if held is not None and figure is not None:
-        save(figure_of(draw_agreement, held), figure)
+        found.done[0].save(out)
+    drawn = figure if found.held is not None else None
+    if drawn is not None:
+        from ...verify.drawing import draw_agreement
+        from ..figures import figure_of, save
+
+        save(figure_of(draw_agreement, found.held), drawn)
     if as_json:
-        print_json(
-            {
-                "setting": setting.to_dict(),
-                "engine": engine,
-                "d": d,
-                "runs": [
-                    {
-                        "seed": run.data.attrs["seed"],
-                        "stopped": run.stopped,
-                        "step": run.data.step.values.tolist(),
-                        "M": run.M.values.tolist(),
-                        "Q": run.Q.values.tolist(),
-                        "training_loss": run.training_loss.values.tolist(),
-                        **{
-                            name: run.data[name].values.tolist()
-                            for name in ("M_error", "Q_error", "training_loss_error")
-                            if name in run.data
-                        },
-                    }
-                    for run in results
-                ],
-                "agreement": None if held is None else held.to_json(),
-            }
-        )
+        print_json(found.to_json())
         return
-    console.print(f"{setting}, d = {'infinite' if d is None else d}", highlight=False, markup=False)
-    console.print(trajectories_table(results))
-    if held is not None:
-        console.print(agreement_table(held))
-    if figure is not None:
-        console.print(f"figure: {figure}", highlight=False)
+    found.show()
+    for what, path in (("figure:", drawn), ("trajectory written to", out)):
+        if path is not None:
+            console.print(f"{what} {path}", highlight=False)
+
+
+def _require_places(out: Path | None, figure: Path | None, runs: int, *, compare: bool) -> None:
+    """Refuse files that cannot be written, or have nothing to hold, before the work."""
+    from ...numeric.machine.files import require_writable
+
     if out is not None:
-        console.print(f"trajectory written to {out}", highlight=False)
+        require_writable(out, "--out")
+        if runs != 1:
+            raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
+    if figure is not None:
+        from ..figures import require_format
+
+        if not compare:
+            raise RebatchError("--figure draws limit and runs; give --compare too")
+        require_format(figure)
 
 
 def demo(

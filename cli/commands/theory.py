@@ -1,7 +1,8 @@
 """What theory says of a target: `analyze`, `catalog` and `overlap`."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -24,6 +25,10 @@ from ..options import (
     target_from,
 )
 from ..terminal import console, print_json, progress_bar
+
+if TYPE_CHECKING:  # what only one command of these needs
+    from ...numeric.setting import Setting
+    from ..overlap import Answer
 
 
 def analyze(
@@ -137,21 +142,13 @@ def overlap(
     without an activation the series is universal, in moments of sigma and its derivatives.
     """
     from ...symbolic.language.target import Target
-    from ..formulas import for_terminal
     from ..overlap import Answer, formulas_of, numbers_of
-    from ..tables import headline_table, overlaps_table
 
     if as_json + as_latex + as_python > 1:
         raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
     if (alpha is None) != (eta is None):
         raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
-    for path in (figure, map_figure):
-        if path is not None:
-            from ..figures import require_format
-
-            require_format(path)
-            if alpha is None:
-                raise RebatchError("a figure is drawn around --alpha and --eta; give both")
+    _require_drawable((figure, map_figure), numbers=alpha is not None)
     if activation is None:
         _require_open_activation(
             {"--alpha and --eta": alpha, "--python": as_python, "--normalize": normalize, "--start": start}
@@ -171,7 +168,6 @@ def overlap(
     answer = Answer(reused, fresh, one_pass, None)
     if activation is not None and alpha is not None and eta is not None:
         from ...numeric.setting import Setting
-        from .. import comparison
 
         experiment = Setting(
             target=learned,
@@ -186,18 +182,21 @@ def overlap(
             **begin,
         )
         if figure is not None or map_figure is not None:
-            predictions = comparison.predictions_of(experiment, options["readout"])
-        if figure is not None:
-            _draw_curves(predictions, experiment, figure, runs, d, show=not as_json)
-        if map_figure is not None:
-            comparison.draw_map(predictions[not one_pass], experiment, map_figure)
+            _draw(experiment, options["readout"], figure, map_figure, runs, d, show=not as_json)
         answer = Answer(reused, fresh, one_pass, numbers_of(experiment, answer.exact))
     if as_json:
         print_json(answer.to_json())
-        return
-    if as_python or as_latex:
+    elif as_python or as_latex:
         print(answer.to_python() if as_python else answer.latex())
-        return
+    else:
+        _show(answer, f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}" if answer.numbers else "")
+
+
+def _show(answer: "Answer", title: str) -> None:
+    """Print the formula, where each direction appears in it, what reuse adds, and numbers under their title."""
+    from ..formulas import for_terminal
+    from ..tables import headline_table, overlaps_table
+
     for line in answer.formula_lines():
         print(line)
     if answer.rows:
@@ -205,11 +204,21 @@ def overlap(
     for line in (*answer.notes(), *answer.gain_lines()):
         print(line)
     if answer.numbers is not None:
-        title = f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}"
         console.print(for_terminal(title), highlight=False)
         console.print(overlaps_table(answer.numbers.M, answer.numbers.errors))
         if answer.numbers.meaning:
             print(f"±: {answer.numbers.meaning}")
+
+
+def _require_drawable(paths: Iterable[Path | None], *, numbers: bool) -> None:
+    """Refuse a figure that cannot be written or has no numbers to show, before the work."""
+    for path in paths:
+        if path is not None:
+            from ..figures import require_format
+
+            require_format(path)
+            if not numbers:
+                raise RebatchError("a figure is drawn around --alpha and --eta; give both")
 
 
 def _require_open_activation(given: dict[str, Any]) -> None:
@@ -221,12 +230,25 @@ def _require_open_activation(given: dict[str, Any]) -> None:
         )
 
 
-def _draw_curves(predictions: Any, experiment: Any, path: Path, runs: int, d: int, *, show: bool) -> None:
-    """Draw M^2 against eta up to twice the experiment's, with points from runs where they are asked for."""
+def _draw(
+    experiment: "Setting",
+    readout: Sequence[float] | None,
+    figure: Path | None,
+    map_figure: Path | None,
+    runs: int,
+    d: int,
+    *,
+    show: bool,
+) -> None:
+    """Draw M^2 against eta up to twice the experiment's, points from runs if asked for, and over (alpha, eta)."""
     from .. import comparison
 
-    points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
-    held = comparison.held_against_runs(
-        predictions, experiment, points, runs, d, lambda jobs: progress_bar(jobs, "simulating", show=show)
-    )
-    comparison.draw_curves(predictions, experiment, 2 * experiment.eta, held, d, path)
+    predictions = comparison.predictions_of(experiment, readout)
+    if figure is not None:
+        points = [experiment.eta * x for x in (0.5, 1.0, 1.5, 2.0)] if runs else []
+        held = comparison.held_against_runs(
+            predictions, experiment, points, runs, d, lambda jobs: progress_bar(jobs, "simulating", show=show)
+        )
+        comparison.draw_curves(predictions, experiment, 2 * experiment.eta, held, d, figure)
+    if map_figure is not None:
+        comparison.draw_map(predictions[experiment.reuse], experiment, map_figure)

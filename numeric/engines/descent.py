@@ -5,6 +5,7 @@ ahead on the same batch, rows scaled back to norm sqrt(d). An engine says how we
 taken; what a run is, and how it ends early, stands here once.
 """
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,16 +141,12 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
                     break
                 kept = step % setting.record_every == 0
                 if setting.batches == "single":
-                    if kept:
-                        record.add(step, M, Q, side.loss(weights))
-                    n = len(side.rows)
-                    for rows in side.singles():
-                        side.rows = rows
-                        weights, _ = _updated(setting, side, weights, setting.weight_decay / n)
+                    loss = side.loss(weights) if kept else math.nan
+                    weights = _one_by_one(setting, side, weights)
                 else:
                     weights, loss = _updated(setting, side, weights, setting.weight_decay)
-                    if kept:
-                        record.add(step, M, Q, loss)
+                if kept:
+                    record.add(step, M, Q, loss)
                 done(step + 1)
     except FloatingPointError:
         record.stopped = divergence(step + 1)
@@ -170,6 +167,15 @@ def _updated(setting: Setting, side: Side, weights: Array, lam: float) -> tuple[
         _, Q = side.overlaps(weights)
         weights = weights / np.sqrt(np.diagonal(Q))[:, None]
     return weights, loss
+
+
+def _one_by_one(setting: Setting, side: Side, weights: Array) -> Array:
+    """Return the weights after an epoch of single samples, each with its share of the weight decay."""
+    share = setting.weight_decay / len(side.rows)
+    for rows in side.singles():
+        side.rows = rows
+        weights, _ = _updated(setting, side, weights, share)
+    return weights
 
 
 def diverged(M: Array, Q: Array) -> bool:

@@ -10,7 +10,7 @@ with exact a_n and one-dimensional integrals from shared tables (`line.py`). For
 not zero: that is the formula c_S = a^S |a|^{-|S|} E[f(|a| t) He_{|S|}(t)] of theory, 2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
@@ -75,14 +75,17 @@ def separated(reader: Reader, g: Element, integrable: bool) -> tuple[list[Separa
             except (NotSeparableError, NoClosedFormError, DivergentError):
                 factors = (algebra.generators[j] ** e for j, e in functions)
                 rest = rest + Element(algebra, [(E, reduce(mul, factors, polynomial))])
-            else:
-                for term in terms:
-                    if term.coefficients:
-                        found.append(term)
-                    elif not integrable:
-                        for table in term.tables:
-                            table.require_decay(int(polynomial.total_degree()))
+                continue
+            found += [term for term in terms if term.coefficients]
+            if not integrable:
+                cancelled = [table for term in terms if not term.coefficients for table in term.tables]
+                _require_decay(cancelled, int(polynomial.total_degree()))
     return found, rest
+
+
+def _require_decay(tables: Iterable[LineIntegral], degree: int) -> None:
+    for table in tables:
+        table.require_decay(degree)
 
 
 def enclosed(terms: Sequence[Separated], exact: Element, digits: int) -> arb:

@@ -5,6 +5,7 @@ function of several coordinates is bounded so for all |z| <= t. With
 h = n log t + sum_j a_j t^j - t^2/2 and h' <= -delta beyond R, the tail is at most c exp(h(R)) / (delta sqrt(2 pi)).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
@@ -209,23 +210,28 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
         factors = u.args if u.is_Mul else (u.base,) * int(u.exp)
         bounds = [least(f) for f in factors]
         return reduce(lambda a, b: (a[0] * b[0], a[1].max(b[1])), bounds)
-    if u.is_Add:
-        for terms in (u.args, tuple(-a for a in u.args)):
-            if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
-                for a in terms:
-                    try:
-                        return least(a)
-                    except UnboundedError:
-                        continue
-        bounds = [(a, _constant_bound(a)) for a in u.args]
-        bounded = [bound for _, bound in bounds if bound is not None]
-        rest = [a for a, bound in bounds if bound is None]
-        if bounded and rest:
-            bottom, start = least(sp.Add(*rest))
-            bottom = bottom - sum((c for c, _ in bounded), arb(0))
-            if bottom > 0:
-                return bottom, reduce(arb.max, (s for _, s in bounded), start)
-    raise UnboundedError(f"no lower bound is known for {u}")
+    found = _least_of_sum(u) if u.is_Add else None
+    if found is None:
+        raise UnboundedError(f"no lower bound is known for {u}")
+    return found
+
+
+def _least_of_sum(u: sp.Add) -> tuple[arb, arb] | None:
+    """Return `least` of a sum: that of one term if all have one sign, else large minus small; None: none known."""
+    for terms in (u.args, tuple(-a for a in u.args)):
+        if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
+            for a in terms:
+                with suppress(UnboundedError):
+                    return least(a)
+    bounds = [(a, _constant_bound(a)) for a in u.args]
+    bounded = [bound for _, bound in bounds if bound is not None]
+    rest = [a for a, bound in bounds if bound is None]
+    if bounded and rest:
+        bottom, start = least(sp.Add(*rest))
+        bottom = bottom - sum((c for c, _ in bounded), arb(0))
+        if bottom > 0:
+            return bottom, reduce(arb.max, (s for _, s in bounded), start)
+    return None
 
 
 def _constant_bound(u: sp.Expr) -> tuple[arb, arb] | None:

@@ -10,6 +10,7 @@ C_beta He_beta(y / sqrt(D)) / (beta! D^(beta/2)) to leading order, and E[He_beta
 """
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from math import factorial
 from typing import Any
 
@@ -75,19 +76,19 @@ def noise_price(target: Target | str, left: Subspace, highest: int = HIGHEST) ->
     for b in range(1, highest + 1):
         C = np.zeros((len(basis), len(basis)))
         found: list[How] = []
-        for i, u in enumerate(basis):
-            for j in range(i, len(basis)):
-                try:
-                    known = averages.coefficient(b, ((u, 2),) if i == j else ((u, 1), (basis[j], 1)))
-                except RebatchError:
-                    return NoisePrice(None, None, How.UNDECIDED, b - 1)
-                if known.zero:
-                    before.append(known.how)
-                    if not known.tells:
-                        return NoisePrice(None, None, How.UNDECIDED, b - 1)
-                else:
-                    found.append(known.how)
-                    C[i, j] = C[j, i] = float(known.value) / lengths[i] / lengths[j]
+        for i, j in combinations_with_replacement(range(len(basis)), 2):
+            u, v = basis[i], basis[j]
+            try:
+                known = averages.coefficient(b, ((u, 2),) if i == j else ((u, 1), (v, 1)))
+            except RebatchError:
+                return NoisePrice(None, None, How.UNDECIDED, b - 1)
+            if not known.zero:
+                found.append(known.how)
+                C[i, j] = C[j, i] = float(known.value) / lengths[i] / lengths[j]
+            elif known.tells:
+                before.append(known.how)
+            else:
+                return NoisePrice(None, None, How.UNDECIDED, b - 1)
         if found:
             size = float(np.abs(np.linalg.eigvalsh(C)).max())
             return NoisePrice(b, factorial(b) / size**2, worst([*found, *before]), highest)
