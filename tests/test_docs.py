@@ -1,6 +1,5 @@
 """What is written holds: examples run as they stand, references resolve, and no constant is set behind one's back."""
 
-import ast
 import doctest
 import importlib
 import re
