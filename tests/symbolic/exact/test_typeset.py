@@ -52,7 +52,8 @@ def test_every_row_can_be_drawn(name):
         # Matplotlib has no \\bigl and no \\top.
         for ours, theirs in ((r"\bigl(", "("), (r"\bigr)", ")"), ("&", " ")):
             drawn = drawn.replace(ours, theirs)
-        parser.parse(f"${drawn}$")
+        width = parser.parse(f"${drawn}$").width
+        assert width > 0, row
 
 
 def evaluated(latex, values):
