@@ -35,7 +35,7 @@ from .symbolic.errors import RebatchError
 from .symbolic.overlap.series import OverlapSeries
 from .symbolic.overlap.two_steps import TwoStepOverlap
 from .symbolic.phases.diagram import PhaseDiagram
-from .symbolic.thresholds.answers import Threshold
+from .symbolic.thresholds.threshold import Threshold
 from .verify import drawing
 from .verify.agreement import Agreement
 from .verify.convergence import Convergence

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from ..numeric.inference.ceiling import Ceiling
 from ..symbolic.exact.subspace import in_words
-from ..symbolic.thresholds.answers import Threshold
+from ..symbolic.thresholds.threshold import Threshold
 
 # A bound with more digits is shown as a decimal number: the fraction is in the JSON.
 _LONGEST = 24

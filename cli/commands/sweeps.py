@@ -123,7 +123,7 @@ def _say_plan(plan: "Plan", place: Path, workers: int, *, as_json: bool) -> None
         print_json({"folder": str(place), "runs": len(plan), "finished": there, "seconds": seconds})
         return
     console.print(f"{len(plan)} runs of {len(plan.settings)} settings in {place}, {there} of them finished")
-    console.print(f"about {_in_words(seconds)} for the other {left}, from one small run of each setting")
+    console.print(f"about {_as_duration(seconds)} for the other {left}, from one small run of each setting")
 
 
 def _show(data: "xr.Dataset", place: Path, missing: int, unreadable: dict[str, str]) -> None:
@@ -137,7 +137,7 @@ def _show(data: "xr.Dataset", place: Path, missing: int, unreadable: dict[str, s
         console.print(f"set aside: {name}: {why}", highlight=False, markup=False)
 
 
-def _in_words(seconds: float) -> str:
+def _as_duration(seconds: float) -> str:
     """Return a time as a person says it."""
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds > 2 * size:

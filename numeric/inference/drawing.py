@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
-from ...symbolic.thresholds.answers import Threshold
 from ...symbolic.thresholds.certificates import Certificate
+from ...symbolic.thresholds.threshold import Threshold
 from ..canvas import COLOURS, NEW, Canvas, styled
 from .ceiling import Ceiling
 from .threshold import AlphaCurve, alpha_curve

@@ -15,7 +15,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
-from ...symbolic.exact.real import as_expr
+from ...symbolic.exact.irrational import as_expr
 from ...symbolic.exact.subspace import Subspace, as_floats, is_exact, squared_length
 from ...symbolic.language.compiled import compiled
 from ...symbolic.language.symbols import coordinate

@@ -30,7 +30,7 @@ _MAX_PIECES = 400
 _MAX_INTERVALS = 3000
 _BISECTIONS = 52
 _STEPS = 60
-_ROUNDING = 1e-12
+_CONVERGED = 1e-12
 # Levels closer than this, relative to the range of the label, are one.
 _SAME_LEVEL = 1e-11
 _FLAT = 1e-14
@@ -263,7 +263,7 @@ def roots_of(piece: Piece, y: Array) -> Array:
         step = excess / np.maximum(up * np.broadcast_to(slope(t), t.shape), _TINY)
         new = t - step
         new = np.where((new > low) & (new < high), new, (low + high) / 2)
-        done = np.abs(new - t).max(initial=0.0) < _ROUNDING
+        done = np.abs(new - t).max(initial=0.0) < _CONVERGED
         t = new
         if done:
             break

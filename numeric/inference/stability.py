@@ -9,7 +9,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from ...symbolic.exact.expectation import Expectation
-from ...symbolic.exact.real import Real
+from ...symbolic.exact.irrational import Real
 from ...symbolic.exact.subspace import Subspace, Vector, primitive
 
 Array = NDArray[np.float64]

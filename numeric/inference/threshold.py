@@ -22,11 +22,11 @@ from ...symbolic.exact.subspace import Subspace, as_floats
 from ...symbolic.language.target import Target
 from ...symbolic.learnability.reading import Reading, read
 from ...symbolic.learnability.verdict import verdict_of
-from ...symbolic.thresholds.answers import Stage, Threshold
 from ...symbolic.thresholds.certificates import MAX_DEGREE, certificates
 from ...symbolic.thresholds.closures import Closure, closed_threshold
 from ...symbolic.thresholds.invertible import without_invertible
 from ...symbolic.thresholds.noise import noise_price
+from ...symbolic.thresholds.threshold import Stage, Threshold
 from . import cells, line, noisy, sampled
 from .latent import Latent
 from .stability import as_subspace, instability, pair_tensor

@@ -44,8 +44,8 @@ __all__ = [
     "first_moments",
     "moments",
     "polynomial_expectation",
-    "reading",
     "smoothed",
+    "with_average",
 ]
 
 DIGITS = 30
@@ -107,7 +107,7 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
         polynomial = to_polynomial(target.expr, target.coordinates)
         return Expectation.exact(rational(polynomial_expectation(polynomial)))
     with effort(DEFAULT_EFFORT):
-        return reading(target.expr, lambda average: average.of(average.g, digits))
+        return with_average(target.expr, lambda average: average.of(average.g, digits))
 
 
 class Average:
@@ -170,7 +170,7 @@ class Average:
         return reduce(add, exact), reduce(add, rest)
 
 
-def reading(expr: sp.Expr, compute: Callable[[Average], T]) -> T:
+def with_average(expr: sp.Expr, compute: Callable[[Average], T]) -> T:
     """Return compute(the average that has read expr), once expr is known to be defined everywhere."""
     require_defined(expr)
     coordinates = sorted(expr.free_symbols, key=lambda s: int(str(s)[1:]))
@@ -200,14 +200,16 @@ def _symmetrised(reader: Reader, g: Element) -> tuple[Element, str]:
         image = _reflected(reader, g, range(algebra.k), signs)
         mean = (g + image).scaled(algebra.one * fmpq(1, 2))
         if not mean.parts:
-            return mean, f"odd under {_in_words(algebra.coordinates, range(algebra.k), signs)}"
+            return mean, f"odd under {_as_substitution(algebra.coordinates, range(algebra.k), signs)}"
         if _terms(mean) <= _terms(g):
             g = mean
     if algebra.k <= _MAX_PERMUTED:
         for order in permutations(range(algebra.k)):
             for signs in product((1, -1), repeat=algebra.k):
                 if order != tuple(range(algebra.k)) and not (g + _reflected(reader, g, order, signs)).parts:
-                    return algebra.constant(0), f"odd under {_in_words(algebra.coordinates, order, signs)}"
+                    return algebra.constant(
+                        0
+                    ), f"odd under {_as_substitution(algebra.coordinates, order, signs)}"
     return g, ""
 
 
@@ -249,7 +251,7 @@ def _reflected(reader: Reader, g: Element, order: Sequence[int], signs: Sequence
     )
 
 
-def _in_words(z: Sequence[sp.Symbol], order: Sequence[int], signs: Sequence[int]) -> str:
+def _as_substitution(z: Sequence[sp.Symbol], order: Sequence[int], signs: Sequence[int]) -> str:
     moves = [
         f"{z[i]} -> {'-' if signs[i] < 0 else ''}{z[order[i]]}"
         for i in range(len(z))

@@ -122,7 +122,7 @@ def majorant(expr: sp.Expr) -> Majorant:
         r = Fraction(int(expr.exp.p), int(expr.exp.q))
         if r > 0:
             return majorant(expr.base).power(r)
-        bottom, start = least(expr.base)
+        bottom, start = lower_bound(expr.base)
         return Majorant(bottom ** arb(fmpq(r.numerator, r.denominator)), start=start)
     if isinstance(expr, _BOUNDED):
         return Majorant(arb(1))
@@ -170,7 +170,7 @@ def _of_exponential(u: sp.Expr) -> Majorant:
 def _of_logarithm(u: sp.Expr) -> Majorant:
     """Return |log u| <= (|log c| + n + sum |a_j| + |log least|) t^m, m the highest power that occurs."""
     upper = majorant(u)
-    bottom, start = least(u)
+    bottom, start = lower_bound(u)
     scale = abs(upper.c.log()) + abs(bottom.log()) + arb(fmpq(upper.n.numerator, upper.n.denominator))
     scale = scale + sum((abs(a) for a in upper.a.values()), arb(0))
     return Majorant(scale, Fraction(max([1, *upper.a])), start=upper.start.max(start))
@@ -184,7 +184,7 @@ def _of_tangent(u: sp.Expr) -> Majorant:
     return Majorant(bound[0].tan(), start=bound[1])
 
 
-def least(u: sp.Expr) -> tuple[arb, arb]:
+def lower_bound(u: sp.Expr) -> tuple[arb, arb]:
     """Return (a positive lower bound of |u(t)|, the t >= 1 from where on it holds).
 
     Raises
@@ -197,7 +197,7 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
     if isinstance(u, sp.cosh) or (isinstance(u, sp.exp) and u.args[0].is_nonnegative):
         return arb(1), arb(1)
     if isinstance(u, sp.Abs):
-        return least(u.args[0])
+        return lower_bound(u.args[0])
     if u.free_symbols == {T} and u.is_polynomial(T):
         coefficients = [constant_ball(c) for c in sp.Poly(u, T).all_coeffs()]
         lead = abs(coefficients[0])
@@ -208,26 +208,26 @@ def least(u: sp.Expr) -> tuple[arb, arb]:
         return lead / 2, start.max(1)
     if u.is_Mul or (u.is_Pow and u.exp.is_Integer and u.exp > 0):
         factors = u.args if u.is_Mul else (u.base,) * int(u.exp)
-        bounds = [least(f) for f in factors]
+        bounds = [lower_bound(f) for f in factors]
         return reduce(lambda a, b: (a[0] * b[0], a[1].max(b[1])), bounds)
-    found = _least_of_sum(u) if u.is_Add else None
+    found = _lower_bound_of_sum(u) if u.is_Add else None
     if found is None:
         raise UnboundedError(f"no lower bound is known for {u}")
     return found
 
 
-def _least_of_sum(u: sp.Add) -> tuple[arb, arb] | None:
-    """Return `least` of a sum: that of one term if all have one sign, else large minus small; None: none known."""
+def _lower_bound_of_sum(u: sp.Add) -> tuple[arb, arb] | None:
+    """Return `lower_bound` of a sum: of one term if all have one sign, else large less small; None: none found."""
     for terms in (u.args, tuple(-a for a in u.args)):
         if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
             for a in terms:
                 with suppress(UnboundedError):
-                    return least(a)
+                    return lower_bound(a)
     bounds = [(a, _constant_bound(a)) for a in u.args]
     bounded = [bound for _, bound in bounds if bound is not None]
     rest = [a for a, bound in bounds if bound is None]
     if bounded and rest:
-        bottom, start = least(sp.Add(*rest))
+        bottom, start = lower_bound(sp.Add(*rest))
         bottom = bottom - sum((c for c, _ in bounded), arb(0))
         if bottom > 0:
             return bottom, reduce(arb.max, (s for _, s in bounded), start)

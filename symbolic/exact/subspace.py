@@ -2,7 +2,7 @@
 
 Vectors are kept unnormalised and, for the reader, as primitive integer vectors whose first nonzero entry is
 positive: directions need square roots only to have length one (theory, 3.3). Where a direction is not rational its
-entries are numbers of `real.py`, and elimination goes on without division.
+entries are numbers of `irrational.py`, and elimination goes on without division.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import sympy as sp
 from flint import fmpq, fmpq_mat
 
+from .irrational import Real, Scalar, as_expr, as_float, how_known
 from .known import How, worst
-from .real import Real, Scalar, as_expr, as_float, how_known
 
 if TYPE_CHECKING:
     import numpy as np

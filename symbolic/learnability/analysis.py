@@ -6,8 +6,8 @@ from typing import Any
 from ..exact.shown import Sheet, Tabulated
 from ..exact.subspace import as_latex, in_words
 from ..language.target import Target
-from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
+from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .samples import SampleComplexity, sample_complexities
 
 _AT_MOST = r"\le"

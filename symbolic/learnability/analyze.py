@@ -7,7 +7,6 @@ from ..exact import effort as work
 from ..exact.known import How
 from ..language.target import Target
 from .analysis import Analysis
-from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
 from .exponents import (
     generative_exponent,
@@ -18,6 +17,7 @@ from .exponents import (
     relevant_subspace,
     reuse_staircase,
 )
+from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .verdict import MAX_WITNESS_ORDER, two_step_verdict
 
 T = TypeVar("T")

@@ -28,14 +28,14 @@ from ..enumeration.labels import distinct
 from ..enumeration.spectrum import Spectrum
 from ..errors import RebatchError
 from ..exact.expectation import Expectation
+from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
-from ..exact.real import Scalar, scalar
 from ..exact.subspace import Subspace, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
-from .answers import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
-from .product_answers import (
+from .known_exponents import NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .product_exponents import (
     MOST_WRITTEN,
     NO_ROTATION,
     CoordinateLeap,

@@ -6,7 +6,7 @@ Theory, 3.1-3.3, 3.5 and 3.6. Each asks the one reading of the target (`reading.
 from .. import checks
 from ..exact.subspace import Subspace
 from ..language.target import Target
-from .answers import MAX_POWER, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .known_exponents import MAX_POWER, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .reading import read
 
 

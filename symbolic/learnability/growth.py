@@ -8,11 +8,11 @@ from flint import arb, fmpq
 
 from ..calculus.hermite_form import MultiIndex
 from ..exact.expectation import Expectation
+from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
-from ..exact.real import Scalar, scalar
 from ..exact.subspace import Factors, Subspace, Vector, dot, primitive
 from ..proofs.averages import VANISHES, Averages, Coefficient
-from .answers import moment_in_words
+from .known_exponents import moment_in_words
 
 # A direction's ratios are tried as fractions up to this denominator; the averages then decide.
 _MAX_DENOMINATOR = 24

@@ -30,9 +30,9 @@ from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..exact.subspace import Subspace, Vector, as_text, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
-from .answers import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict, undecided
-from .product_answers import (
+from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .product_exponents import (
     MOST_WRITTEN,
     NO_ROTATION,
     CoordinateLeap,

@@ -68,7 +68,7 @@ class Parity:
             self.patterns[key] = [p for p in every if free.allows((*known, *p), power)]
         return self.patterns[key]
 
-    def least(self, rest: Sequence[int], *, labels: bool) -> int:
+    def least_order(self, rest: Sequence[int], *, labels: bool) -> int:
         """Return a lower bound of the degree in the basis vectors `rest` of a nonzero contraction, where positive.
 
         labels: of g itself; else of every F(g), for which only the reflections that fix g count.

@@ -27,7 +27,8 @@ from ..exact.subspace import Factors, Subspace, Vector, as_text, axis, in_words,
 from ..language.target import Target
 from ..proofs.polynomial_fixer import PolynomialFixer
 from ..proofs.symmetry import Symmetry, hidden_directions
-from .answers import (
+from .direction_verdict import DirectionVerdict, undecided
+from .known_exponents import (
     MAX_POWER,
     NO_DIRECTION,
     Exponent,
@@ -37,7 +38,6 @@ from .answers import (
     hermite_in_words,
     moment_in_words,
 )
-from .direction_verdict import DirectionVerdict, undecided
 
 # Powers of y with more terms are not raised for a moment E[y^m z], or not smoothed for a Hermite form.
 _MAX_MOMENT_TERMS = 300_000
@@ -159,7 +159,7 @@ class PolynomialReading:
             return IsotropicLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
         sequence = self._stages(1)
         largest = max(order for order, _ in sequence)
-        return IsotropicLeap(largest, How.EXACT, witness=_in_words(sequence), sequence=sequence)
+        return IsotropicLeap(largest, How.EXACT, witness=_stages_in_words(sequence), sequence=sequence)
 
     def generative_exponent(self) -> Exponent:
         """Return the generative exponent: by theorem along one direction, else where a witness meets a symmetry."""
@@ -171,7 +171,7 @@ class PolynomialReading:
             return Exponent(1, How.THEOREM, witness="a polynomial of one direction that is not even")
         nothing = Subspace.zero(self.k)
         order, added = self._stage(nothing, MAX_POWER)
-        witness = _in_words([(order, added.orthogonal_basis())])
+        witness = _stages_in_words([(order, added.orthogonal_basis())])
         # A symmetry that fixes no direction of V leaves nothing for order 1.
         if order == 1 or (order == 2 and self._hidden(nothing) == self.relevant):
             return Exponent(order, How.EXACT, witness=witness)
@@ -198,7 +198,7 @@ class PolynomialReading:
             reached = Subspace.span((v for order, added in stages if order == 1 for v in added), self.k)
             lower = 2 if self._hidden(reached).dimension else 1
         value, how = (upper, How.EXACT) if lower == upper else (None, How.UNDECIDED)
-        return GenerativeLeap(value, how, False, _in_words(stages), lower, upper, stages)
+        return GenerativeLeap(value, how, False, _stages_in_words(stages), lower, upper, stages)
 
     def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces that the parts of degree 1 of the Hermite forms of y^m reach, round by round."""
@@ -350,7 +350,7 @@ class PolynomialReading:
         return Subspace.span(map(frame.dual, padded), self.k)
 
 
-def _in_words(stages: Sequence[tuple[int, tuple[Vector, ...]]]) -> str:
+def _stages_in_words(stages: Sequence[tuple[int, tuple[Vector, ...]]]) -> str:
     return ", then ".join(f"{', '.join(map(in_words, added))} (order {order})" for order, added in stages)
 
 

@@ -21,9 +21,9 @@ from ..exact.known import How
 from ..exact.subspace import Vector, in_words
 from ..language.target import Target
 from .analysis import Analysis
-from .answers import Exponent
 from .direction_verdict import DirectionVerdict
-from .product_answers import NO_ROTATION, CoordinateLeap, Fourier
+from .known_exponents import Exponent
+from .product_exponents import NO_ROTATION, CoordinateLeap, Fourier
 from .reading import read_product
 from .samples import SampleComplexity, at_exponent, online_power, two_steps
 from .verdict import verdict_of

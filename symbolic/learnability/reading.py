@@ -18,12 +18,12 @@ from ..exact.subspace import Subspace
 from ..language.law import Law
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
-from .answers import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict
+from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .polynomial import PolynomialReading
 
 if TYPE_CHECKING:
-    from .product_answers import CoordinateLeap, Fourier
+    from .product_exponents import CoordinateLeap, Fourier
 
 
 class Reading(Protocol):

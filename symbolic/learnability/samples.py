@@ -29,7 +29,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..exact.known import How, worst
-from .answers import Exponent, GenerativeLeap
+from .known_exponents import Exponent, GenerativeLeap
 
 NEVER = "not with n = O(d)"
 

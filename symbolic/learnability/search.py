@@ -28,8 +28,8 @@ import sympy as sp
 from flint import fmpq
 
 from ..calculus.hermite_form import MultiIndex
+from ..exact.irrational import Scalar, as_expr
 from ..exact.known import How, worst
-from ..exact.real import Scalar, as_expr
 from ..exact.subspace import (
     Factors,
     Subspace,
@@ -280,7 +280,7 @@ class Search:
         known, rest = self.basis(learned) if isotropic else self.axes(learned)
         parity = self.parity((*known, *rest))
         still = [isotropic and self._stays(learned, b) for b in rest]
-        bound = parity.least(range(len(known), parity.size), labels=powers is None)
+        bound = parity.least_order(range(len(known), parity.size), labels=powers is None)
         # Of g itself there are finitely many coefficients of each order then, and all are looked at.
         separate = powers is None and (not known or self.is_sum(known))
         return Question(

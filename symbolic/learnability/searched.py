@@ -8,16 +8,16 @@ from functools import cached_property
 
 import sympy as sp
 
+from ..exact.irrational import as_expr, how_known
 from ..exact.known import How, worst
-from ..exact.real import as_expr, how_known
 from ..exact.subspace import Subspace, Vector, axis, in_words, orthogonalised, primitive, squared_length
 from ..language.symbols import coordinate
 from ..language.target import Target
 from ..proofs.level_sets import first_order_on_level_sets
 from ..proofs.symmetry import Symmetry, hidden_directions
-from .answers import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .direction_verdict import DirectionVerdict, undecided
 from .growth import Stage, direction_of
+from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .search import CAP, Search, UndecidedError
 
 
@@ -106,7 +106,7 @@ class SearchedReading:
         """Return the generative exponent: by a witness if it meets the bound by symmetry, else by level sets."""
         direction = self.search.relevant.rows[0]
         basis = self.search.relevant.orthogonal_basis()
-        lower = self.search.parity((direction,)).least((0,), labels=False)
+        lower = self.search.parity((direction,)).least_order((0,), labels=False)
         for m in range(1, max_order + 1):
             label = "y" if m == 1 else f"y^{m}"
             found = self.search.averages.coefficient(m, ((direction, lower),))

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..exact.real import as_expr
+from ..exact.irrational import as_expr
 from ..exact.subspace import Vector, as_latex, is_exact
 from ..exact.typeset import aligned, equation
 from ..learnability.direction_verdict import DirectionVerdict

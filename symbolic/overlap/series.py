@@ -26,8 +26,8 @@ import sympy as sp
 from .. import checks
 from ..errors import DivergentError
 from ..exact.expectation import Expectation
+from ..exact.irrational import SIGNIFICANT
 from ..exact.known import How, worst
-from ..exact.real import SIGNIFICANT
 from ..exact.shown import Drawn, Tabulated
 from ..exact.typeset import aligned, display, mathml
 from ..language.compiled import compiled

@@ -20,9 +20,9 @@ from ..exact.known import How, worst
 from ..exact.shown import Drawn, Sheet, Tabulated
 from ..exact.subspace import Subspace, Vector, as_latex, as_text, in_words
 from ..language.target import Target
-from ..learnability.answers import MAX_POWER
 from ..learnability.direction_verdict import DirectionVerdict, Verdict
 from ..learnability.exponents import isotropic_leap, relevant_subspace
+from ..learnability.known_exponents import MAX_POWER
 from ..learnability.verdict import two_step_verdict
 from ..overlap.activation import Activation
 from .batch import batch_pieces, least_delta, steps_at

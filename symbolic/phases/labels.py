@@ -17,13 +17,13 @@ from flint import fmpq
 from ..calculus.hermite_form import MultiIndex
 from ..exact.expectation import Expectation
 from ..exact.frame import framed
+from ..exact.irrational import as_expr
 from ..exact.known import How, worst
 from ..exact.polynomial import allowed_powers
-from ..exact.real import as_expr
 from ..exact.subspace import Subspace, Vector, dot
 from ..language.target import Target
-from ..learnability.answers import moment_in_words
 from ..learnability.growth import Growth, factors_of
+from ..learnability.known_exponents import moment_in_words
 from ..learnability.parity import Parity
 from ..learnability.polynomial import Powers
 from ..learnability.reading import read
@@ -182,7 +182,7 @@ class SearchedLabels:
                 else self._asked(averages, 1, learned, order, level, "crossing(y)")
             )
         parity = self.search.parity((*known, *rest))
-        if order < parity.least(range(len(known), parity.size), labels=power == 1):
+        if order < parity.least_order(range(len(known), parity.size), labels=power == 1):
             return nothing
         separate = self._rest_of_sum(learned)
         if separate is None:

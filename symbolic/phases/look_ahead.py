@@ -20,8 +20,8 @@ from functools import cached_property
 from itertools import pairwise
 
 from ..errors import RebatchError
+from ..exact.irrational import vanishes
 from ..exact.known import How, worst
-from ..exact.real import vanishes
 from ..exact.subspace import Subspace, Vector
 from ..learnability.exponents import generative_exponent
 from .labels import Answer, Labels, in_short

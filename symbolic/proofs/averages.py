@@ -18,14 +18,14 @@ from flint import fmpq
 from ..calculus.algebra import Element, OutOfSlotsError
 from ..calculus.cubature import cubature
 from ..calculus.domain import require_defined
-from ..calculus.gaussian import Average, reading
+from ..calculus.gaussian import Average, with_average
 from ..calculus.hermite_form import MultiIndex, hermite_polynomial
 from ..errors import RebatchError, TooLargeError
 from ..exact.effort import EffortSpentError, effort, spend
 from ..exact.expectation import Expectation
+from ..exact.irrational import Real, Scalar, as_expectation, as_expr, scalar, vanishes
 from ..exact.known import How
 from ..exact.polynomial import ring
-from ..exact.real import Real, Scalar, as_expectation, as_expr, scalar, vanishes
 from ..exact.subspace import Factors, Vector, axis, is_rational
 from ..language.symbols import hermite
 from ..language.target import Target
@@ -106,10 +106,10 @@ class Averages:
     def _read(self) -> Average | None:
         """Return the average that has read the target; None of a function of many coordinates too large for that."""
         if len(self.used) <= _FEW_COORDINATES:
-            return reading(self.target.expr, lambda average: average)
+            return with_average(self.target.expr, lambda average: average)
         try:
             with effort(_READING_EFFORT):
-                return reading(self.target.expr, lambda average: average)
+                return with_average(self.target.expr, lambda average: average)
         except (EffortSpentError, TooLargeError):
             spend(0)
             return None
@@ -145,7 +145,9 @@ class Averages:
             return question(self._average)
         except OutOfSlotsError:
             self._powers.clear()
-            self._average, answer = reading(self.target.expr, lambda average: (average, question(average)))
+            self._average, answer = with_average(
+                self.target.expr, lambda average: (average, question(average))
+            )
             return answer
 
     def coefficient(self, power: int, factors: Factors) -> Coefficient:
@@ -255,7 +257,7 @@ class Averages:
             return self.ask(lambda average: average.reader.element(expr).is_zero())
         try:
             with effort(_IDENTITY_EFFORT):
-                return reading(expr, lambda average: average.g.is_zero())
+                return with_average(expr, lambda average: average.g.is_zero())
         except RebatchError:
             spend(0)
             return False

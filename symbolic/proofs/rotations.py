@@ -9,8 +9,8 @@ from flint import fmpq
 
 from ..exact.expectation import Expectation
 from ..exact.frame import Framed
+from ..exact.irrational import Scalar, scalar
 from ..exact.polynomial import ring
-from ..exact.real import Scalar, scalar
 from ..exact.subspace import Subspace, Vector, dot, in_words, is_rational, squared_length
 from .symmetry import Symmetry, exact_matrix
 

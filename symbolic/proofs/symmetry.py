@@ -20,7 +20,7 @@ from typing import Protocol
 import sympy as sp
 from flint import fmpq
 
-from ..exact.real import Scalar, as_expr
+from ..exact.irrational import Scalar, as_expr
 from ..exact.subspace import (
     Subspace,
     Vector,

@@ -19,9 +19,9 @@ import sympy as sp
 
 from ..errors import RebatchError
 from ..exact.frame import Framed, framed
+from ..exact.irrational import as_expr
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, rational
-from ..exact.real import as_expr
 from ..exact.subspace import Subspace, is_exact, squared_length
 from ..language.target import Target
 from ..learnability.reading import Reading

@@ -16,8 +16,8 @@ import numpy as np
 import sympy as sp
 
 from ..errors import RebatchError
+from ..exact.irrational import as_expr
 from ..exact.known import How
-from ..exact.real import as_expr
 from ..exact.subspace import Subspace, Vector, dot
 from ..language.target import Target
 from ..proofs.averages import Averages

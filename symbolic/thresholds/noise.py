@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import RebatchError
+from ..exact.irrational import as_float
 from ..exact.known import How, worst
-from ..exact.real import as_float
 from ..exact.subspace import Subspace, dot
 from ..language.target import Target
 from ..proofs.averages import Averages

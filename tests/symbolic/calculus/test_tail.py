@@ -7,7 +7,7 @@ from flint import arb, fmpq
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from rebatch.symbolic.calculus.tail import T, UnboundedError, least, majorant
+from rebatch.symbolic.calculus.tail import T, UnboundedError, lower_bound, majorant
 from rebatch.symbolic.language.symbols import coordinate
 
 z1, z2 = coordinate(1), coordinate(2)
@@ -57,7 +57,7 @@ def test_a_majorant_is_above_the_function(f, g):
 @settings(max_examples=40)
 def test_a_lower_bound_is_below_the_function(f):
     try:
-        bottom, start = least(f)
+        bottom, start = lower_bound(f)
     except UnboundedError:
         reject()
     assert bottom > 0

@@ -11,8 +11,8 @@ from numpy.polynomial.hermite_e import hermegauss
 
 from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_step_verdict
 from rebatch.symbolic.exact.frame import framed
+from rebatch.symbolic.exact.irrational import as_float
 from rebatch.symbolic.exact.polynomial import is_polynomial
-from rebatch.symbolic.exact.real import as_float
 from rebatch.symbolic.exact.subspace import Subspace, dot
 from rebatch.symbolic.language.catalog import ENTRIES
 from rebatch.symbolic.language.symbols import coordinate

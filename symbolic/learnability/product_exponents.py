@@ -17,8 +17,8 @@ from ..exact.known import How
 from ..exact.subspace import Subspace, Vector
 from ..language.law import Law
 from ..proofs.symmetry import Symmetry
-from .answers import NO_DIRECTION, Exponent
 from .direction_verdict import DirectionVerdict
+from .known_exponents import NO_DIRECTION, Exponent
 
 LOSSES = ("squared", "absolute", "hinge", "logistic")
 NO_ROTATION = "no rotation keeps the law of these inputs, only signed permutations of the coordinates"

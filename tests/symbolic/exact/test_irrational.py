@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebatch.symbolic.exact.expectation import Expectation
-from rebatch.symbolic.exact.real import Real, as_float, scalar
+from rebatch.symbolic.exact.irrational import Real, as_float, scalar
 from rebatch.symbolic.exact.subspace import Subspace, dot
 
 fractions = st.fractions(-2, 2, max_denominator=4).map(sp.Rational)
