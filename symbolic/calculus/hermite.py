@@ -28,7 +28,7 @@ from ..exact.shown import Tabulated
 from ..exact.typeset import aligned, display, equation, mathml
 from ..language.symbols import hermite
 from ..language.target import Target
-from .gaussian import DIGITS, Average, expectation, reading
+from .gaussian import DIGITS, Average, expectation, with_average
 from .hermite_form import MultiIndex, hermite_coefficients, hermite_form, hermite_polynomial
 
 MAX_COEFFICIENTS = 20_000
@@ -219,7 +219,7 @@ def _coefficients(target: Target, order: int, digits: int) -> list[Expectation]:
             values.append(average.of(reduce(mul, factors, average.g), digits))
         return values
 
-    return reading(target.expr, compute)
+    return with_average(target.expr, compute)
 
 
 def _number(coefficient: Expectation) -> sp.Expr:
