@@ -2,10 +2,11 @@
 
 An engine that is interrupted returns the steps it has. So the signal is remembered: a command asks before it goes on
 to the next piece of work, and the exit code says it whatever was printed. Until the command begins to report, the
-interrupt is repeated every second: a callback of a library may have swallowed it.
+interrupt is repeated every second: a callback of a library may have swallowed it, which is nothing to report.
 """
 
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ def install() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _swallowed
 
 
 def _interrupt(number: int, _: Any) -> None:
@@ -27,6 +29,12 @@ def _interrupt(number: int, _: Any) -> None:
         _received.append(number)
     signal.setitimer(signal.ITIMER_REAL, _AGAIN)
     raise KeyboardInterrupt
+
+
+def _swallowed(told: "sys.UnraisableHookArgs") -> None:
+    """Say nothing of an interrupt that came where no exception can pass: it is repeated."""
+    if not (_received and isinstance(told.exc_value, KeyboardInterrupt)):
+        sys.__unraisablehook__(told)
 
 
 def settled() -> None:

@@ -153,6 +153,31 @@ def test_ctrl_c_keeps_the_finished_runs_and_says_so():
     assert "together" not in done.stdout
 
 
+# A finaliser swallows what is raised in it, as compiled code of libraries does.
+INTERRUPTED_WHERE_NOTHING_CAN_PASS = """
+import os, signal, time
+from rebatch.cli import signals
+
+class Swallows:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+signals.install()
+Swallows()
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_that_is_swallowed_comes_again_and_is_not_reported():
+    command = [sys.executable, "-c", INTERRUPTED_WHERE_NOTHING_CAN_PASS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("command", LONG)
 def test_signals_at_any_time_end_a_command_within_two_seconds_with_their_code(command, tmp_path):
