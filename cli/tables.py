@@ -49,8 +49,10 @@ def directions_table(analysis: Analysis) -> Table:
 
 
 def exponents_table(analysis: Analysis) -> Table:
-    """Return the exponents of a target, each with its witness."""
+    """Return the number of directions and the exponents of a target, each with its witness."""
     table = _table("exponent", "value", "how known", "witness")
+    count = analysis.directions
+    table.add_row("directions", f"[bold]{count}[/]", str(count.how), escape(count.proof))
     for name, exponent in analysis.exponents().items():
         table.add_row(name, f"[bold]{exponent}[/]", str(exponent.how), escape(exponent.witness))
     if analysis.staircase is not None:
@@ -88,7 +90,7 @@ def catalog_table(rows: list[tuple[Entry | BooleanEntry, Analysis]]) -> Table:
     table = _table("name", "target", "IE", *names[1:], "two steps", "paper", "note")
     for entry, analysis in rows:
         verdicts = [v.verdict for v in analysis.two_step]
-        learned = f"{verdicts.count('learned')} of {analysis.dimension}"
+        learned = f"{verdicts.count('learned')} of {analysis.directions.at_most}"
         exponents = map(str, analysis.exponents().values())
         table.add_row(
             f"@{entry.name}", escape(entry.text), *exponents, learned, entry.paper, escape(entry.note)

@@ -51,6 +51,12 @@ class Mutant:
 
 
 MUTANTS = (
+    Mutant("a branch that is 0 has the sign of a positive number", "symbolic/proofs/gradients.py",
+           "    if u.is_zero:\n        return 0", "    if u.is_zero:\n        return 1", "symbolic/proofs/test_gradients"),
+    Mutant("gradients counted without a proof that they are independent", "symbolic/proofs/gradients.py",
+           "abs(row[_pivot(row)]) > 0", "bool(row)", "symbolic/proofs/test_gradients"),
+    Mutant("a statement about an algorithm is known as an enclosure", "symbolic/exact/known.py",
+           "if not fact.is_proof)])", ")])", "symbolic/**/test_samples"),
     Mutant("look-ahead without its square", "symbolic/phases/look_ahead.py",
            "Fraction(-2 * (self.k - 1))", "Fraction(-(self.k - 1))", "symbolic/phases/*"),
     Mutant("look-ahead: the activation's moment of order i", "symbolic/phases/look_ahead.py",
@@ -150,7 +156,7 @@ MUTANTS = (
     Mutant("a conjecture is called a theorem", "symbolic/learnability/samples.py",
            "L, How.CONJECTURE, ", "L, How.THEOREM, ", "symbolic/**/test_samples"),
     Mutant("an algorithm is as sure as the exponent", "symbolic/learnability/samples.py",
-           "worst([law, exponent.how])", "exponent.how", "symbolic/**/test_samples"),
+           "by_law(law, [exponent.how])", "exponent.how", "symbolic/**/test_samples"),
     Mutant("sigma for sigma' in the signal", "symbolic/overlap/ring.py",
            "sigma_prime = self._sigma.derivative(0)", "sigma_prime = self._sigma", "symbolic/**/test_two_steps"),
     Mutant("no weight decay in N^1", "symbolic/overlap/ring.py",

@@ -54,10 +54,9 @@ def analyze(
     if as_latex:
         print(analysis.latex())
         return
-    plural = "direction" if analysis.dimension == 1 else "directions"
     law = "" if learned.inputs.is_gaussian else f", inputs {escape(learned.inputs.name)}"
     console.print(
-        f"[bold]g(z) = {escape(learned.text)}[/]{law}, {analysis.dimension} {plural}", highlight=False
+        f"[bold]g(z) = {escape(learned.text)}[/]{law}, {analysis.directions.in_words()}", highlight=False
     )
     tables = (directions_table, exponents_table, proofs_table, samples_table)
     for table in tables if analysis.two_step else (exponents_table,):

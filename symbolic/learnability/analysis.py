@@ -6,6 +6,7 @@ from typing import Any
 from ..exact.shown import Sheet, Tabulated
 from ..exact.subspace import as_latex, in_words
 from ..language.target import Target
+from .direction_count import DirectionCount
 from .direction_verdict import DirectionVerdict
 from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .samples import SampleComplexity, sample_complexities
@@ -27,8 +28,8 @@ class Analysis(Tabulated):
     Attributes
     ----------
     target : Target
-    dimension : int
-        Number of index directions, the dimension of V(g).
+    directions : DirectionCount
+        How many index directions there are, the dimension of V(g).
     information_exponent, leap, generative_exponent : Exponent
     isotropic_leap : IsotropicLeap or None
     generative_leap : GenerativeLeap or None
@@ -39,7 +40,7 @@ class Analysis(Tabulated):
     """
 
     target: Target
-    dimension: int
+    directions: DirectionCount
     information_exponent: Exponent
     leap: Exponent
     isotropic_leap: IsotropicLeap | None
@@ -47,6 +48,11 @@ class Analysis(Tabulated):
     generative_leap: GenerativeLeap | None
     reuse_staircase: ReuseStaircase
     two_step: tuple[DirectionVerdict, ...]
+
+    @property
+    def dimension(self) -> int:
+        """Number of index directions; where it is not decided, the upper bound."""
+        return self.directions.upper
 
     @property
     def staircase(self) -> bool | None:
@@ -83,7 +89,7 @@ class Analysis(Tabulated):
             *self.rotated(),
             reached,
             undecided,
-            self.dimension,
+            self.directions,
         )
 
     def fates(self) -> list[tuple[str, str, str, str, str]]:
@@ -113,6 +119,7 @@ class Analysis(Tabulated):
             "target": self.target.text,
             "k": self.target.k,
             "dimension": self.dimension,
+            "directions": self.directions.to_json(),
             "information_exponent": self.information_exponent.to_json(),
             "leap": self.leap.to_json(),
             "isotropic_leap": isotropic.to_json(),
@@ -127,7 +134,7 @@ class Analysis(Tabulated):
     def __str__(self) -> str:
         lines = [
             f"g(z) = {self.target.text}",
-            f"{self.dimension} direction(s) among {self.target.k} coordinate(s)",
+            f"{self.directions.in_words()} among {self.target.k} coordinate(s) ({self.directions.how})",
         ]
         for name, exponent in self.exponents().items():
             lines.append(f"{name:22}{exponent!s:10} {exponent.how}: {exponent.witness}")
@@ -143,8 +150,10 @@ class Analysis(Tabulated):
         return "\n".join(lines)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a row for each exponent, verdict and algorithm: what, of whom, its value and how it is known."""
-        rows = [("exponent", name, str(e), str(e.how), e.witness) for name, e in self.exponents().items()]
+        """Return a row for the number of directions, each exponent, verdict and algorithm, with how it is known."""
+        count = self.directions
+        rows = [("number", "directions", str(count), str(count.how), count.proof)]
+        rows += [("exponent", name, str(e), str(e.how), e.witness) for name, e in self.exponents().items()]
         rows += [
             ("two steps", in_words(v.direction), v.summary, str(v.how), v.reason()) for v in self.two_step
         ]
@@ -156,11 +165,15 @@ class Analysis(Tabulated):
 
     def sheets(self) -> tuple[Sheet, ...]:
         """Return what becomes of each direction, the exponents, the proofs, and what each algorithm needs."""
-        exponents = tuple((n, str(e), str(e.how), e.witness) for n, e in self.exponents().items())
+        count = self.directions
+        exponents = (
+            ("directions", str(count), str(count.how), count.proof),
+            *((n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()),
+        )
         needs = tuple((n.algorithm, n.learns, str(n), str(n.how), n.source) for n in self.samples.values())
         proofs = tuple((in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step)
         return (
-            Sheet(FATES, tuple(self.fates()), f"g(z) = {self.target.text}, {self.dimension} direction(s)"),
+            Sheet(FATES, tuple(self.fates()), f"g(z) = {self.target.text}, {self.directions.in_words()}"),
             Sheet(("exponent", "value", "how known", "witness"), exponents),
             Sheet(("direction", "two steps", "how known", "proof"), proofs),
             Sheet(("algorithm", "learns", "needs", "how known", "reference"), needs),
@@ -175,7 +188,9 @@ class Analysis(Tabulated):
 
     def latex(self) -> str:
         """Return exponents, verdicts and sample complexities as a table in LaTeX (booktabs), papers by their keys."""
-        rows = [
+        count = self.directions
+        rows = [rf"directions & {str(count).replace(' to ', '--')} & {count.how} \\"]
+        rows += [
             rf"{name} & {_in_latex(exponent)} & {exponent.how} \\"
             for name, exponent in self.exponents().items()
         ]

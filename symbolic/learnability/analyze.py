@@ -1,12 +1,14 @@
 """The whole analysis of a target: every question of theory, 3, put to its one reading, within one effort."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..exact import effort as work
 from ..exact.known import How
+from ..exact.polynomial import is_polynomial
 from ..language.target import Target
 from .analysis import Analysis
+from .direction_count import count_directions
 from .direction_verdict import DirectionVerdict
 from .exponents import (
     generative_exponent,
@@ -59,24 +61,27 @@ def analyze(
         DirectionVerdict(v, "undecided", How.UNDECIDED, order=0) for v in relevant.orthogonal_basis()
     )
     with work.effort(effort):
-        return Analysis(
-            target=target,
-            dimension=relevant.dimension,
-            information_exponent=_answer(lambda: information_exponent(target), undecided),
-            two_step=_answer(lambda: two_step_verdict(target, max_order), no_verdict),
-            reuse_staircase=_answer(
+        answers: dict[str, Any] = {
+            "information_exponent": _answer(lambda: information_exponent(target), undecided),
+            "two_step": _answer(lambda: two_step_verdict(target, max_order), no_verdict),
+            "reuse_staircase": _answer(
                 lambda: reuse_staircase(target, max_order), ReuseStaircase((), 0, How.UNDECIDED)
             ),
-            leap=_answer(lambda: leap(target), undecided),
-            isotropic_leap=_answer(
+            "leap": _answer(lambda: leap(target), undecided),
+            "isotropic_leap": _answer(
                 lambda: isotropic_leap(target), IsotropicLeap(None, How.UNDECIDED, witness=_SPENT)
             ),
-            generative_exponent=_answer(lambda: generative_exponent(target), undecided),
-            generative_leap=_answer(
+            "generative_exponent": _answer(lambda: generative_exponent(target), undecided),
+            "generative_leap": _answer(
                 lambda: generative_leap(target, max_order),
                 GenerativeLeap(None, How.UNDECIDED, witness=_SPENT, lower=1),
             ),
-        )
+        }
+    isotropic: IsotropicLeap = answers["isotropic_leap"]
+    known = [((v.direction,), v.how) for v in answers["two_step"] if v.verdict == "learned"]
+    known += [(added, isotropic.how) for _, added in isotropic.sequence]
+    exact = is_polynomial(target.expr, target.coordinates)
+    return Analysis(target, count_directions(target, relevant, known, exact=exact), **answers)
 
 
 def _answer(question: Callable[[], T], otherwise: T) -> T:

@@ -21,6 +21,7 @@ from ..exact.known import How
 from ..exact.subspace import Vector, in_words
 from ..language.target import Target
 from .analysis import Analysis
+from .direction_count import count_directions
 from .direction_verdict import DirectionVerdict
 from .known_exponents import Exponent
 from .product_exponents import NO_ROTATION, CoordinateLeap, Fourier
@@ -79,7 +80,9 @@ class ProductAnalysis(Analysis):
         return {
             "online_sgd": _online("first direction", self.information_exponent),
             "online_sgd_all": _online("all directions", self.leap),
-            "reuse": two_steps(reached, sum(v.verdict == "undecided" for v in self.two_step), self.dimension),
+            "reuse": two_steps(
+                reached, sum(v.verdict == "undecided" for v in self.two_step), self.directions
+            ),
             "statistical_queries": _queries("all, adaptive", self.statistical_leap),
             "nonadaptive_queries": _queries("all, at once", self.cover),
         }
@@ -100,6 +103,7 @@ class ProductAnalysis(Analysis):
             "inputs": self.target.inputs.name,
             "k": self.target.k,
             "dimension": self.dimension,
+            "directions": self.directions.to_json(),
             "information_exponent": self.information_exponent.to_json(),
             "leap": self.leap.to_json(),
             "statistical_leap": self.statistical_leap.to_json(),
@@ -156,7 +160,7 @@ def analyze_product(target: Target, max_order: int) -> ProductAnalysis:
     reading = read_product(target)
     return ProductAnalysis(
         target=target,
-        dimension=reading.relevant.dimension,
+        directions=count_directions(target, reading.relevant, (), exact=True),
         information_exponent=reading.information_exponent(),
         leap=reading.leap(),
         isotropic_leap=None,

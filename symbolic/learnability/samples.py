@@ -28,7 +28,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..exact.known import How, worst
+from ..exact.known import How, by_law
+from .direction_count import DirectionCount
 from .known_exponents import Exponent, GenerativeLeap
 
 NEVER = "not with n = O(d)"
@@ -110,7 +111,7 @@ def sample_complexities(
     generative_leap: GenerativeLeap,
     reached: Sequence[How],
     undecided: int,
-    dimension: int,
+    directions: DirectionCount,
 ) -> dict[str, SampleComplexity]:
     """Return what each algorithm needs, by its key; nothing for a constant target.
 
@@ -120,8 +121,10 @@ def sample_complexities(
         Of the target.
     reached : sequence of How
         How each direction that two steps learn is known to be learned.
-    undecided, dimension : int
-        How many directions two steps leave undecided, and how many there are.
+    undecided : int
+        How many directions two steps leave undecided.
+    directions : DirectionCount
+        How many there are.
 
     Examples
     --------
@@ -133,11 +136,11 @@ def sample_complexities(
     if information_exponent.infinite:
         return {}
     return {
-        "online_sgd": _online_first(information_exponent, dimension),
+        "online_sgd": _online_first(information_exponent, directions.upper),
         "online_sgd_all": _online_all(isotropic_leap),
         "giant_step": _giant_step(information_exponent),
         "giant_steps": _giant_steps(isotropic_leap),
-        "reuse": two_steps(reached, undecided, dimension),
+        "reuse": two_steps(reached, undecided, directions),
         "gradient_flow": _flow(information_exponent),
         "statistical_queries": _queries(generative_leap),
     }
@@ -155,7 +158,7 @@ def at_exponent(
     if exponent.value is None:
         form.pop("logarithm", None)
         return SampleComplexity(*algorithm, None, How.UNDECIDED, *source, **form)
-    return SampleComplexity(*algorithm, power, worst([law, exponent.how]), *source, **form)
+    return SampleComplexity(*algorithm, power, by_law(law, [exponent.how]), *source, **form)
 
 
 def online_power(exponent: Exponent) -> Fraction:
@@ -208,13 +211,13 @@ def _giant_steps(L: Exponent) -> SampleComplexity:
     )
 
 
-def two_steps(reached: Sequence[How], undecided: int, dimension: int) -> SampleComplexity:
+def two_steps(reached: Sequence[How], undecided: int, directions: DirectionCount) -> SampleComplexity:
     """Return what two steps on one batch need: O(d) for what they reach."""
-    algorithm = ("two steps, one batch", f"{len(reached)} of {dimension}")
+    algorithm = ("two steps, one batch", f"{len(reached)} of {directions.at_most}")
     if reached:
         source = "theorem: almost every step size, an activation with E[sigma'^(m-1) sigma^(m)] != 0"
         # The theorem on top of a witness, which may be known in floating point only.
-        return SampleComplexity(*algorithm, Fraction(1), worst([How.THEOREM, *reached]), "D24", source)
+        return SampleComplexity(*algorithm, Fraction(1), by_law(How.THEOREM, reached), "D24", source)
     if undecided:
         source = "neither a witness nor a symmetry was found"
         return SampleComplexity(*algorithm, None, How.UNDECIDED, "D24", source)
@@ -239,4 +242,4 @@ def _queries(leap: GenerativeLeap) -> SampleComplexity:
     if bounds[0] is None or bounds[0] != bounds[1]:
         return SampleComplexity(*algorithm, None, How.UNDECIDED, "DPLB24, DLB25", source)
     how = leap.how if leap.value is not None else How.NUMERIC
-    return SampleComplexity(*algorithm, bounds[0], worst([How.THEOREM, how]), "DPLB24, DLB25", source)
+    return SampleComplexity(*algorithm, bounds[0], by_law(How.THEOREM, [how]), "DPLB24, DLB25", source)

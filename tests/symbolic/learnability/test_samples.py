@@ -41,9 +41,11 @@ def test_a_hidden_direction_is_not_reached_by_two_steps_with_a_multiple_of_d():
 
 
 @pytest.mark.parametrize(
-    "text", ["z1", "He(3, z1)", "z1 + He(3, z2)", "abs(z1)", "z1 + z1*z2", "sign(z1*z2*z3)"]
-)
-def test_what_is_said_of_an_algorithm_is_never_called_exact(text):
+    "text",
+    ["z1", "He(3, z1)", "z1 + He(3, z2)", "abs(z1)", "z1 + z1*z2", "sign(z1*z2*z3)", "tanh(z1)", "cos(z1^3)",
+     "relu(z1) + tanh(z2)"],
+)  # fmt: skip
+def test_what_is_said_of_an_algorithm_is_a_theorem_or_a_conjecture_however_its_exponent_is_proved(text):
     for need in analyze(text).samples.values():
         assert need.how in (How.THEOREM, How.CONJECTURE)
         # The hypothesis names what it is, and agrees with the warrant.
@@ -79,6 +81,13 @@ def test_every_reference_is_a_paper_and_stands_on_the_screen_with_its_hypothesis
         assert set(need.reference.split(", ")) <= papers().keys()
         assert f"[{need.reference}] {need.hypothesis}" in str(analysis)
         assert need.to_json()["hypothesis"] == need.hypothesis
+
+
+def test_a_fact_proved_in_any_way_leaves_the_law_as_it_is_and_a_weak_one_weakens_it():
+    for law in (How.THEOREM, How.CONJECTURE):
+        for fact in How:
+            known = by_law(law, [How.EXACT, fact])
+            assert known is (law if fact.is_proof else max(law, fact, key=list(How).index))
 
 
 def test_a_conjecture_is_weaker_than_a_number_and_stronger_than_nothing():
