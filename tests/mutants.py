@@ -52,7 +52,8 @@ class Mutant:
 
 MUTANTS = (
     Mutant("a branch that is 0 has the sign of a positive number", "symbolic/proofs/gradients.py",
-           "    if u.is_zero:\n        return 0", "    if u.is_zero:\n        return 1", "symbolic/proofs/test_gradients"),
+           "    if u.is_zero:\n        return 0", "    if u.is_zero:\n        return 1",
+           "symbolic/proofs/test_gradients"),
     Mutant("gradients counted without a proof that they are independent", "symbolic/proofs/gradients.py",
            "abs(row[_pivot(row)]) > 0", "bool(row)", "symbolic/proofs/test_gradients"),
     Mutant("a statement about an algorithm is known as an enclosure", "symbolic/exact/known.py",

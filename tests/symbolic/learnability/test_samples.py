@@ -4,7 +4,7 @@ import re
 import pytest
 
 from rebatch import How, analyze
-from rebatch.symbolic.exact.known import worst
+from rebatch.symbolic.exact.known import by_law, worst
 from rebatch.symbolic.language.papers import papers
 
 
