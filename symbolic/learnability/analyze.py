@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from ..exact import effort as work
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial
+from ..exact.subspace import Vector
 from ..language.target import Target
 from .analysis import Analysis
 from .direction_count import count_directions
@@ -78,6 +79,7 @@ def analyze(
             ),
         }
     isotropic: IsotropicLeap = answers["isotropic_leap"]
+    known: list[tuple[tuple[Vector, ...], How]]
     known = [((v.direction,), v.how) for v in answers["two_step"] if v.verdict == "learned"]
     known += [(added, isotropic.how) for _, added in isotropic.sequence]
     exact = is_polynomial(target.expr, target.coordinates)

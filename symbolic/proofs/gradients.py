@@ -11,7 +11,7 @@ theory, 2, where V(g) is the span of the supports of the Hermite tensors.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 
 import sympy as sp
@@ -73,14 +73,18 @@ def independent_directions(
             point = [arb(fmpq(n, _STEPS)) for n in numbers]
             spend(len(coordinates))
             try:
-                branch = _branch(expr, lambda u, at=point: evaluator(u, coordinates)(at, False))
-                row = [partial(point, False) for partial in gradient(branch)]
+                branch = _branch(expr, partial(_value, coordinates, point))
+                row = [derivative(point, False) for derivative in gradient(branch)]
             except _UndecidedBranchError:
                 continue
             except RebatchError:  # a function without balls
                 break
             _add_independent(rows, row)
     return len(rows)
+
+
+def _value(coordinates: Sequence[sp.Symbol], point: Sequence[arb], u: sp.Expr) -> arb:
+    return evaluator(u, coordinates)(point, False)
 
 
 def _gradient(branch: sp.Expr, coordinates: Sequence[sp.Symbol]) -> list[Callable[..., arb]]:
@@ -130,7 +134,7 @@ def _branch(expr: sp.Expr, at: Callable[[sp.Expr], arb]) -> sp.Expr:
 def _holds(condition: sp.Basic, at: Callable[[sp.Expr], arb]) -> bool:
     """Return whether a condition holds near the point."""
     if condition in (sp.true, sp.false):
-        return condition == sp.true
+        return bool(condition)
     if isinstance(condition, sp.And | sp.Or):
         return (all if isinstance(condition, sp.And) else any)(_holds(c, at) for c in condition.args)
     if isinstance(condition, sp.Not):
