@@ -20,12 +20,6 @@ def _formula(text: str) -> str:
 
 TargetText = Annotated[
     str,
-    typer.Argument(metavar="TARGET", callback=_formula, help='Link function, such as "z1 + He(3, z2)".'),
-]
-
-
-TargetOrName = Annotated[
-    str,
     typer.Argument(
         metavar="TARGET",
         callback=_formula,
@@ -80,17 +74,12 @@ Readout = Annotated[
 
 
 def text_of(target: str) -> str:
-    """Return the target's text, of one of the catalog where it is given by @name."""
+    """Return the target's text, of one of the catalog where it is given by @name: only then SymPy loads."""
     if not target.startswith("@"):
         return target
-    from ..symbolic.language.catalog import named
+    from ..symbolic.language.catalog import gaussian_text
 
-    entry = named(target)
-    if not entry.target.inputs.is_gaussian:
-        raise RebatchError(
-            f"{target} is a target of {entry.target.inputs} inputs; allowed here are targets of Gaussian ones"
-        )
-    return entry.text
+    return gaussian_text(target)
 
 
 def target_from(target: str, inputs: str | None, noise_std: float | None = None) -> "Target":

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from ..symbolic.errors import RebatchError
+from ..symbolic.language.catalog import gaussian_text
 from .setting import Setting
 from .simulate import ENGINES, Engine
 
@@ -184,6 +185,8 @@ class _Reader:
 
     def _setting(self, values: dict[str, Any]) -> Setting:
         try:
+            if isinstance(target := values.get("target"), str):
+                values = {**values, "target": gaussian_text(target)}
             return Setting(**values)
         except (RebatchError, TypeError) as error:
             name = next((n for n in values if re.match(rf"{n}\b", str(error))), None)

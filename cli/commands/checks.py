@@ -16,7 +16,7 @@ from ..options import (
     Neurons,
     NoiseStd,
     OnePass,
-    TargetOrName,
+    TargetText,
     integers_from,
     text_of,
 )
@@ -24,7 +24,7 @@ from ..terminal import console, print_json, progress_bar
 
 
 def converge(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Link function.")] = "z1",
+    target: TargetText = "z1",
     activation: ActivationText = "h",
     alpha: Alpha = 2.0,
     eta: Eta = 0.5,
@@ -56,7 +56,7 @@ def converge(
     require_format(figure)
     sizes = integers_from("--dimensions", dimensions)
     setting = Setting(
-        target=target,
+        target=text_of(target),
         activation=activation,
         neurons=neurons,
         alpha=alpha,
@@ -92,7 +92,7 @@ def converge(
 
 
 def verify(
-    target: TargetOrName,
+    target: TargetText,
     dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = "2000,16000,128000",
     runs: Annotated[int, typer.Option(min=6, help="Runs at each d, on one batch and on fresh ones.")] = 24,
     alpha: Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")] = 2.0,
@@ -147,7 +147,7 @@ def verify(
 
 
 def scaling(
-    target: TargetOrName,
+    target: TargetText,
     activation: Annotated[
         str | None,
         typer.Option(

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ..options import AsJson, NoiseStd, TargetOrName, readout_from, text_of
+from ..options import AsJson, NoiseStd, TargetText, readout_from, text_of
 from ..terminal import console, print_json
 
 
 def threshold(
-    target: TargetOrName,
+    target: TargetText,
     noise_std: Annotated[float, typer.Option(help="Standard deviation of the label noise.")] = 0.0,
     max_degree: Annotated[int, typer.Option(help="Highest degree of a certificate.")] = 8,
     figure: Annotated[
@@ -51,7 +51,7 @@ def threshold(
 
 
 def ceiling(
-    target: TargetOrName,
+    target: TargetText,
     alpha: Annotated[float, typer.Option(help="Samples per dimension.")] = 2.0,
     steps: Annotated[int, typer.Option(help="Steps of each method, two products with X each.")] = 6,
     activation: Annotated[

@@ -7,12 +7,12 @@ import typer
 from rich.markup import escape
 
 from ...symbolic.errors import RebatchError
-from ..options import AsJson, AsLatex, TargetOrName, text_of
+from ..options import AsJson, AsLatex, TargetText, text_of
 from ..terminal import console, print_json
 
 
 def phases(
-    target: TargetOrName,
+    target: TargetText,
     activation: Annotated[
         str | None,
         typer.Option("--activation", "-s", help="A name, or an expression in h; left out: any activation."),

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ..options import AsJson, TargetOrName, text_of
+from ..options import AsJson, TargetText, text_of
 from ..terminal import console, print_json, progress_bar
 
 
 def report(
-    target: TargetOrName,
+    target: TargetText,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the page is written.")] = Path(
         "report.html"
     ),

@@ -17,12 +17,12 @@ from ..options import (
     NoiseStd,
     OnePass,
     Readout,
-    TargetOrName,
     TargetText,
     WeightDecay,
     readout_from,
     start_from,
     target_from,
+    text_of,
 )
 from ..terminal import console, print_json, progress_bar
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what only one command of these needs
 
 
 def analyze(
-    target: TargetOrName,
+    target: TargetText,
     max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
     inputs: Inputs = None,
     effort: Annotated[
@@ -152,7 +152,7 @@ def overlap(
         _require_open_activation(
             {"--alpha and --eta": alpha, "--python": as_python, "--normalize": normalize, "--start": start}
         )
-    learned = Target(target, noise_std=noise_std)
+    learned = Target(text_of(target), noise_std=noise_std)
     options: dict[str, Any] = {"neurons": neurons, "readout": readout_from(readout), "loss": loss}
     begin = start_from(start)
     reused, fresh = formulas_of(

@@ -128,6 +128,24 @@ def catalog() -> Iterator[Entry]:
     yield from ENTRIES.values()
 
 
+def gaussian_text(target: str) -> str:
+    """Return the text of a target, of one of the catalog where it is given by @name.
+
+    Raises
+    ------
+    RebatchError
+        If there is none of that name, or its inputs are not Gaussian.
+    """
+    if not target.startswith("@"):
+        return target
+    entry = named(target)
+    if not entry.target.inputs.is_gaussian:
+        raise RebatchError(
+            f"{target} is a target of {entry.target.inputs} inputs; allowed here are targets of Gaussian ones"
+        )
+    return entry.text
+
+
 def named(name: str) -> Entry | BooleanEntry:
     """Return the entry of a name, Gaussian or on the cube, with or without the @ of the command line.
 

@@ -2,9 +2,10 @@ import json
 import sys
 
 import pytest
+import typer
 
 from rebatch import Trajectory
-from rebatch.cli.main import main
+from rebatch.cli.main import app, main
 
 
 def rebatch(capsys, *arguments):
@@ -390,6 +391,27 @@ def test_bad_input_is_one_clear_error_and_exit_code_2(capsys, arguments, says):
     assert err.startswith("error: ")
     # A text gets two more lines, itself and the caret under the place.
     assert err.count("\n") in (1, 3)
+
+
+NEEDED = {"activation": ["-s", "h"], "alpha": ["--alpha", "1"], "eta": ["--eta", "0.1"]}
+TAKE_A_TARGET = {
+    name: [word for p in command.params if p.required and p.name in NEEDED for word in NEEDED[p.name]]
+    for name, command in typer.main.get_command(app).commands.items()
+    if any(p.name == "target" for p in command.params)
+}
+
+
+@pytest.mark.parametrize("command", TAKE_A_TARGET)
+def test_every_command_knows_the_names_of_the_catalog(capsys, command):
+    code, out, err = rebatch(capsys, command, "@nobody", *TAKE_A_TARGET[command])
+    assert (code, out) == (2, "")
+    assert err.startswith("error: no target is named '@nobody'; `rebatch catalog` lists the ")
+    assert err.count("\n") == 1
+
+
+def test_a_name_stands_for_its_text(capsys):
+    by_name, by_text = (rebatch(capsys, "overlap", t, "-s", "h", "--json")[1] for t in ("@he3", "He(3, z1)"))
+    assert by_name == by_text
 
 
 def test_simulate_starts_where_it_is_told(capsys):

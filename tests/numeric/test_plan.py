@@ -44,9 +44,15 @@ def test_the_grid_is_every_combination_and_the_zip_goes_row_by_row():
     assert plan.settings[0] == shared
 
 
+def test_a_target_may_be_one_of_the_catalog():
+    named = Plan.loads(TEXT.replace("z1 + He(3, z2)", "@he3"))
+    assert named.settings[0].target.text == "He(3, z1)"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
+        ('target = "z1 + He(3, z2)"', 'target = "@nobody"', 6, "rebatch catalog"),
         ('engine = "lazy"', 'engine = "lasy"', 1, "engine = 'lasy'"),
         ("d = [100, 200]", "d = [100, 100]", 2, "different ones"),
         ("d = [100, 200]", "d = true", 2, "d = True"),
