@@ -158,6 +158,8 @@ MUTANTS = (
            "L, How.CONJECTURE, ", "L, How.THEOREM, ", "symbolic/**/test_samples"),
     Mutant("an algorithm is as sure as the exponent", "symbolic/learnability/samples.py",
            "by_law(law, [exponent.how])", "exponent.how", "symbolic/**/test_samples"),
+    Mutant("two steps on the cube are a theorem", "symbolic/learnability/samples.py",
+           "law = How.THEOREM if gaussian else How.CONJECTURE", "law = How.THEOREM", "symbolic/**/test_samples"),
     Mutant("sigma for sigma' in the signal", "symbolic/overlap/ring.py",
            "sigma_prime = self._sigma.derivative(0)", "sigma_prime = self._sigma", "symbolic/**/test_two_steps"),
     Mutant("no weight decay in N^1", "symbolic/overlap/ring.py",

@@ -36,8 +36,9 @@ class DirectionCount:
         return str(self.upper) if self.lower == self.upper else f"up to {self.upper}"
 
     def in_words(self) -> str:
-        """Return the number with its noun."""
-        return f"{self} direction" if self.upper == 1 else f"{self} directions"
+        """Return the number with its noun, said to be an upper bound where no direction is shown."""
+        bound = ", upper bound only" if self.lower < self.upper and not self.lower else ""
+        return f"{self} direction{'' if self.upper == 1 else 's'}{bound}"
 
     def to_json(self) -> dict[str, int | str]:
         """Return the bounds as data."""

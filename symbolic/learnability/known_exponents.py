@@ -94,19 +94,24 @@ class GenerativeLeap(Exponent):
         Bounds: the upper one by witnesses E[y^m p(z_U) He_j], the lower one by symmetry or theorem; None is open.
     sequence : tuple of (order, directions)
         The stages by which the upper bound was reached.
+    upper_how : How
+        How the upper bound is known where the leap is undecided.
     """
 
     lower: int | None = None
     upper: int | None = None
     sequence: tuple[tuple[int, tuple[Vector, ...]], ...] = field(default=())
+    upper_how: How = How.UNDECIDED
 
     def order_of(self, direction: Vector) -> int | None:
         """Return the largest order met until the subspaces contain `direction`; None if they never do."""
         return order_reached(self.sequence, direction)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the exponent with its bounds."""
-        return {**super().to_json(), "lower": self.lower, "upper": self.upper}
+        """Return the exponent with its bounds; where they differ, how the upper one is known."""
+        known = {**super().to_json(), "lower": self.lower, "upper": self.upper}
+        is_bound = self.value is None and self.upper is not None
+        return {**known, "upper_how": str(self.upper_how)} if is_bound else known
 
     def __str__(self) -> str:
         if self.infinite or self.value is not None:

@@ -198,7 +198,8 @@ class PolynomialReading:
             reached = Subspace.span((v for order, added in stages if order == 1 for v in added), self.k)
             lower = 2 if self._hidden(reached).dimension else 1
         value, how = (upper, How.EXACT) if lower == upper else (None, How.UNDECIDED)
-        return GenerativeLeap(value, how, False, _stages_in_words(stages), lower, upper, stages)
+        words = _stages_in_words(stages)
+        return GenerativeLeap(value, how, False, words, lower, upper, stages, upper_how=How.EXACT)
 
     def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces that the parts of degree 1 of the Hermite forms of y^m reach, round by round."""

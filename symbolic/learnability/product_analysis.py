@@ -6,7 +6,7 @@ The table of samples holds what is stated for such inputs:
 
 ========================== =================== ================================================
 online SGD                 d^max(L - 1, 1)     L the leap; time d^max(L, 2) by the conjecture of [A23]
-two steps on one batch     d                   what two steps reach                       [D24]
+two steps on one batch     d                   what two steps reach: [D24] for Gaussian inputs
 statistical queries        d^L                 queries over squared tolerance, adaptive   [JMS24]
 statistical queries        d^C                 the same, not adaptive: C the cover        [JMS24]
 ========================== =================== ================================================
@@ -77,12 +77,11 @@ class ProductAnalysis(Analysis):
         if self.information_exponent.infinite:
             return {}
         reached = [v.how for v in self.two_step if v.verdict == "learned"]
+        undecided = sum(v.verdict == "undecided" for v in self.two_step)
         return {
             "online_sgd": _online("first direction", self.information_exponent),
             "online_sgd_all": _online("all directions", self.leap),
-            "reuse": two_steps(
-                reached, sum(v.verdict == "undecided" for v in self.two_step), self.directions
-            ),
+            "reuse": two_steps(reached, undecided, self.directions, gaussian=False),
             "statistical_queries": _queries("all, adaptive", self.statistical_leap),
             "nonadaptive_queries": _queries("all, at once", self.cover),
         }

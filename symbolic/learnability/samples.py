@@ -46,7 +46,7 @@ class SampleComplexity:
     power : Fraction or None
         None where the exponent behind it is not decided, or nothing is reached with n = O(d).
     how : How
-        The weakest of what is known of the algorithm, at best a theorem, and of the exponent.
+        At best a theorem, as the law of the algorithm is; weaker where the exponent is not proved.
     reference : str
         Keys of papers.
     hypothesis : str
@@ -155,10 +155,18 @@ def at_exponent(
     **form: Any,
 ) -> SampleComplexity:
     """Return what an algorithm needs by a law, known no better than the law and the exponent."""
+    reference, hypothesis = source
     if exponent.value is None:
         form.pop("logarithm", None)
-        return SampleComplexity(*algorithm, None, How.UNDECIDED, *source, **form)
-    return SampleComplexity(*algorithm, power, by_law(law, [exponent.how]), *source, **form)
+        hypothesis = f"the exponent is undecided; {hypothesis}"
+        return SampleComplexity(*algorithm, None, How.UNDECIDED, reference, hypothesis, **form)
+    how = by_law(law, [exponent.how])
+    return SampleComplexity(*algorithm, power, how, reference, _based(hypothesis, how), **form)
+
+
+def _based(hypothesis: str, how: How) -> str:
+    """Return a hypothesis that says where it is put on an exponent of evidence."""
+    return f"for an exponent in floating point; {hypothesis}" if how is How.NUMERIC else hypothesis
 
 
 def online_power(exponent: Exponent) -> Fraction:
@@ -211,18 +219,26 @@ def _giant_steps(L: Exponent) -> SampleComplexity:
     )
 
 
-def two_steps(reached: Sequence[How], undecided: int, directions: DirectionCount) -> SampleComplexity:
-    """Return what two steps on one batch need: O(d) for what they reach."""
+def two_steps(
+    reached: Sequence[How], undecided: int, directions: DirectionCount, *, gaussian: bool = True
+) -> SampleComplexity:
+    """Return what two steps on one batch need: O(d) for what they reach.
+
+    [D24] is about Gaussian inputs; of others the same is a conjecture.
+    """
     algorithm = ("two steps, one batch", f"{len(reached)} of {directions.at_most}")
+    law = How.THEOREM if gaussian else How.CONJECTURE
+    kind = "theorem" if gaussian else "conjecture, a theorem for Gaussian inputs"
     if reached:
-        source = "theorem: almost every step size, an activation with E[sigma'^(m-1) sigma^(m)] != 0"
-        # The theorem on top of a witness, which may be known in floating point only.
-        return SampleComplexity(*algorithm, Fraction(1), by_law(How.THEOREM, reached), "D24", source)
+        source = f"{kind}: almost every step size, an activation with E[sigma'^(m-1) sigma^(m)] != 0"
+        # The law on top of a witness, which may be known in floating point only.
+        how = by_law(law, reached)
+        return SampleComplexity(*algorithm, Fraction(1), how, "D24", _based(source, how))
     if undecided:
         source = "neither a witness nor a symmetry was found"
         return SampleComplexity(*algorithm, None, How.UNDECIDED, "D24", source)
-    source = "theorem: a symmetry hides every direction from two steps with n = O(d)"
-    return SampleComplexity(*algorithm, None, How.THEOREM, "D24", source)
+    source = f"{kind}: a symmetry hides every direction from two steps with n = O(d)"
+    return SampleComplexity(*algorithm, None, law, "D24", source)
 
 
 def _flow(IE: Exponent) -> SampleComplexity:
@@ -240,6 +256,7 @@ def _queries(leap: GenerativeLeap) -> SampleComplexity:
     source = "theorem: a lower bound, met by a spectral statistic, not by descent"
     bounds = [None if n is None else max(Fraction(n, 2), Fraction(1)) for n in (leap.lower, leap.upper)]
     if bounds[0] is None or bounds[0] != bounds[1]:
+        source = f"the exponent is undecided; {source}"
         return SampleComplexity(*algorithm, None, How.UNDECIDED, "DPLB24, DLB25", source)
-    how = leap.how if leap.value is not None else How.NUMERIC
-    return SampleComplexity(*algorithm, bounds[0], by_law(How.THEOREM, [how]), "DPLB24, DLB25", source)
+    how = by_law(How.THEOREM, [leap.how if leap.value is not None else leap.upper_how])
+    return SampleComplexity(*algorithm, bounds[0], how, "DPLB24, DLB25", _based(source, how))

@@ -100,7 +100,7 @@ class SearchedReading:
         if lower == upper:
             return GenerativeLeap(upper, how, False, _steps(stages), lower, upper, _sequence(stages))
         witness = _interval(lower, upper, reason, stages)
-        return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages))
+        return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages), how)
 
     def _along_one_direction(self, max_order: int) -> GenerativeLeap:
         """Return the generative exponent: by a witness if it meets the bound by symmetry, else by level sets."""
@@ -128,7 +128,7 @@ class SearchedReading:
                 upper, of_labels.how, False, of_labels.witness, lower, upper, ((lower, basis),)
             )
         sequence = () if upper is None else ((upper, basis),)
-        return GenerativeLeap(None, How.UNDECIDED, False, searched, lower, upper, sequence)
+        return GenerativeLeap(None, How.UNDECIDED, False, searched, lower, upper, sequence, of_labels.how)
 
     def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces of the growths of order 1, all powers of the label together."""

@@ -23,6 +23,7 @@ from ..language.target import Target
 from ..learnability.direction_verdict import DirectionVerdict, Verdict
 from ..learnability.exponents import isotropic_leap, relevant_subspace
 from ..learnability.known_exponents import MAX_POWER
+from ..learnability.samples import NEVER
 from ..learnability.verdict import two_step_verdict
 from ..overlap.activation import Activation
 from .batch import batch_pieces, least_delta, steps_at
@@ -115,7 +116,7 @@ class DirectionPhases:
         else:
             size = _power(Line(Fraction(0), Fraction(self.order)), "mu", log=False)
             rows.append((name, f"giant, {size}", "1", size, "", "one step"))
-        steps = {"learned": "2", "hidden": "never", "undecided": "undecided"}[self.reuse]
+        steps = {"learned": "2", "hidden": NEVER, "undecided": "undecided"}[self.reuse]
         rows.append((name, "d, reused", steps, "d" if steps == "2" else "", "", f"two steps: {self.reuse}"))
         return rows
 

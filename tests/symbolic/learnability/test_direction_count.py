@@ -40,3 +40,29 @@ def test_the_number_for_a_polynomial_is_exact(target):
     count = analyze(target, max_order=2).directions
     assert count.lower == count.upper
     assert count.how is How.EXACT
+
+
+@pytest.mark.parametrize(
+    ("text", "true"),
+    [
+        # What is written has more linear forms than what is meant.
+        ("abs(z1+z2)+abs(z1-z2)-2*Max(abs(z1),abs(z2))", 0),
+        ("Max(z1,z2)+Min(z1,z2)-z1", 1),
+        ("Max(Min(z1,z2),Min(z1,z3),Min(z2,z3))-z1-z2-z3+Max(z1,z2,z3)+Min(z1,z2,z3)+z4", 1),
+        ("sqrt((z1^2+z2^2+1)^2)-z1^2-z2^2+tanh(z3)", 1),
+        # No gradient near 0, or only there.
+        ("tanh(1000*z1)+relu(z2-30)", 2),
+        ("sign(z1)+abs(z2-z1)", 2),
+        ("heaviside(z1)*z2+Max(z3,z4)", 4),
+    ],
+)
+def test_bounds_hold_the_number_where_an_identity_may_hide_it(text, true):
+    count = analyze(text, max_order=2, effort=300_000).directions
+    assert count.lower <= true <= count.upper
+    assert (count.how is How.UNDECIDED) == (count.lower < count.upper)
+
+
+def test_where_no_direction_is_shown_the_bound_is_said_to_be_one():
+    analysis = analyze("abs(z1+z2)+abs(z1-z2)-2*Max(abs(z1),abs(z2))", max_order=2, effort=100_000)
+    assert "0 to 2 directions, upper bound only" in str(analysis)
+    assert analysis.samples["reuse"].learns == "0 of up to 2"

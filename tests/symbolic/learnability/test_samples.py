@@ -2,10 +2,16 @@ import json
 import re
 
 import pytest
+from hypothesis import given, settings
 
-from rebatch import How, analyze
+from rebatch import How, Target, analyze
 from rebatch.symbolic.exact.known import by_law, worst
+from rebatch.symbolic.language.catalog import ENTRIES
 from rebatch.symbolic.language.papers import papers
+from rebatch.verify.strategies import boolean_functions, polynomial_targets
+
+PROVED = (How.EXACT, How.THEOREM, How.ENCLOSURE)
+NOT_PROVED = (How.NUMERIC, How.CONJECTURE, How.UNDECIDED)
 
 
 def needs(text):
@@ -105,3 +111,85 @@ def test_they_write_themselves_in_latex_and_json():
 
 def test_a_constant_needs_nothing():
     assert analyze("7").samples == {}
+
+
+def as_papers_say(analysis):
+    """Check every line of the table of samples against what a referee of the papers would allow."""
+    gaussian = analysis.generative_leap is not None
+    rests_on = {
+        "online_sgd": analysis.information_exponent.how,
+        "giant_step": analysis.information_exponent.how,
+        "gradient_flow": analysis.information_exponent.how,
+        "online_sgd_all": analysis.isotropic_leap.how if gaussian else analysis.leap.how,
+        "giant_steps": analysis.isotropic_leap.how if gaussian else None,
+        "statistical_queries": None if gaussian else analysis.statistical_leap.how,
+    }
+    for name, need in analysis.samples.items():
+        assert need.how in (How.THEOREM, *NOT_PROVED), (name, need.how)
+        assert (need.how is How.UNDECIDED) == (str(need) == "undecided")
+        kind = (
+            need.hypothesis.split("; ", 1)[-1]
+            if need.how in (How.NUMERIC, How.UNDECIDED)
+            else need.hypothesis
+        )
+        if need.how is How.THEOREM:
+            assert kind.startswith("theorem")
+        if need.how is How.CONJECTURE:
+            assert re.search("conjecture|heuristic", kind)
+        if need.how is How.NUMERIC:
+            assert need.hypothesis.startswith("for an exponent in floating point; theorem")
+        known = rests_on.get(name)
+        if known in (How.NUMERIC, How.UNDECIDED):
+            assert need.how in NOT_PROVED
+        if known in PROVED:
+            assert need.how in (How.THEOREM, How.CONJECTURE)
+    for name in ("online_sgd_all", "gradient_flow", *(() if gaussian else ("online_sgd",))):
+        if name in analysis.samples:
+            assert analysis.samples[name].how in (How.CONJECTURE, How.UNDECIDED)
+    if not gaussian and analysis.samples:
+        assert analysis.samples["reuse"].how is not How.THEOREM
+    if analysis.directions.upper > 1 and analysis.samples:
+        assert analysis.samples["online_sgd"].how in (How.CONJECTURE, How.UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(entry.text for entry in ENTRIES.values()),
+        "cos(z1^3)", "tanh(z1)", "exp(-z1^2)+z2^2", "sin(z1)*abs(z2)", "sqrt(1+z1^2*z2^2)", "relu(z1)*tanh(z2)",
+        "tanh(z1+z1*z2^2)", "heaviside(z1-1/3)", "pi*He(3,z1)+z2", "z1*z2^2+z2*z3^2+z3*z1^2", "abs(z1)-abs(z1)+1",
+    ],
+)  # fmt: skip
+def test_no_line_says_more_than_the_papers(text):
+    as_papers_say(analyze(text, max_order=4, effort=2_000_000))
+
+
+@given(polynomial_targets(max_coordinates=3, max_degree=4))
+@settings(max_examples=30)
+def test_no_line_says_more_than_the_papers_of_a_polynomial(target):
+    as_papers_say(analyze(target, max_order=5))
+
+
+@given(boolean_functions(max_coordinates=3, labels=3))
+@settings(max_examples=15)
+def test_no_line_says_more_than_the_papers_on_the_cube(target):
+    as_papers_say(analyze(target))
+
+
+@pytest.mark.parametrize("text", ["cos(z1^3)", "tanh(z1)", "tanh(z1)^2"])
+def test_a_law_on_an_exponent_that_a_ball_proves_is_as_sure_as_the_law(text):
+    analysis = analyze(text)
+    assert analysis.information_exponent.how is How.ENCLOSURE
+    assert {need.how for need in analysis.samples.values()} == {How.THEOREM, How.CONJECTURE}
+
+
+def test_bounds_that_give_the_same_power_are_known_as_the_upper_one():
+    analysis = analyze("z1*z2^2+z2*z3^2+z3*z1^2 + z1*z2*z3")
+    if analysis.generative_leap.value is None:
+        assert analysis.generative_leap.upper_how is How.EXACT
+    assert analysis.samples["statistical_queries"].how is How.THEOREM
+
+
+def test_what_is_proved_for_gaussian_inputs_is_a_conjecture_on_the_cube():
+    need = analyze(Target("z1+z1*z2", inputs="boolean")).samples["reuse"]
+    assert (need.how, str(need)) == (How.CONJECTURE, "d")
