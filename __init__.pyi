@@ -26,6 +26,7 @@ from .symbolic.calculus.hermite import hermite_series as hermite_series
 from .symbolic.exact.known import How as How
 from .symbolic.learnability.analyze import analyze as analyze
 from .symbolic.learnability.verdict import two_step_verdict as two_step_verdict
+from .symbolic.overlap.suitability import activation_check as activation_check, which_activation as which_activation
 from .symbolic.overlap.two_steps import two_step_overlap as two_step_overlap
 from .symbolic.language.parse import parse as parse
 from .symbolic.overlap.series import overlap_series as overlap_series

@@ -17,6 +17,7 @@ from ..symbolic.overlap.eta import as_text, ascending, shortened
 from ..symbolic.overlap.headline import Formula, Headline, headlines
 from ..symbolic.overlap.moments import NoMomentError
 from ..symbolic.overlap.series import MAX_ORDER, OverlapSeries, overlap_series
+from ..symbolic.overlap.suitability import ActivationCheck
 from ..symbolic.overlap.two_steps import TwoStepOverlap, two_step_overlap
 from .formulas import folded, for_terminal
 
@@ -59,12 +60,15 @@ class Answer:
     one_pass : bool
         Which of them was asked for.
     numbers : Numbers or None
+    check : ActivationCheck or None
+        What the activation shows of each direction from M = 0; None without an activation, or from another start.
     """
 
     reused: Formula | None
     fresh: Formula | None
     one_pass: bool
     numbers: Numbers | None
+    check: ActivationCheck | None = None
 
     @property
     def formula(self) -> Formula | None:
@@ -101,6 +105,7 @@ class Answer:
             **({} if self.exact is None else self.exact.to_json()),
             "series": None if self.series is None else self.series.to_json(),
             "headline": [row.to_json() for row in self.rows],
+            "activation_check": None if self.check is None else self.check.to_json(),
             "reuse_adds": None if self.gain is None else as_text(self.gain),
             "numbers": None if numbers is None else numbers.M.tolist(),
             "standard_error": None if errors is None else errors.tolist(),

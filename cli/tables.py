@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from ..symbolic.exact.shown import Sheet
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.language.boolean_catalog import BooleanEntry
 from ..symbolic.language.catalog import Entry
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
 
 _LAW_STYLE = {"consistent": "green", "inconsistent": "red", "undecided": "yellow"}
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
+_OUTCOME_OF_ACTIVATION = {**_VERDICT_STYLE, "shown": "green", "vanishes": "yellow", "not": "red"}
 _OUTCOME_STYLE = {"agrees": "green", "disagrees": "red", "no claim": "default"}
 # A single overlap this unlikely is shown in red; the test of all of them stands below the table.
 _SUSPICIOUS = 1e-4
@@ -111,6 +113,18 @@ def headline_table(rows: tuple[Headline, ...]) -> Table:
             f"[bold]{terms[0]}[/]" if row.carried_by_reuse else terms[0],
             terms[1],
         )
+    return table
+
+
+def sheet_table(sheet: Sheet, bold: int = 0) -> Table:
+    """Return a table of texts as it is, the first `bold` columns in bold, what is shown or hidden in its colour."""
+    table = _table(*(escape(name) for name in sheet.head))
+    for row in sheet.rows:
+        cells = [escape(for_terminal(cell)) for cell in row]
+        styles = [
+            "bold" if i < bold else _OUTCOME_OF_ACTIVATION.get(x.split(" ")[0]) for i, x in enumerate(row)
+        ]
+        table.add_row(*(f"[{s}]{x}[/]" if s else x for x, s in zip(cells, styles, strict=True)))
     return table
 
 

@@ -112,6 +112,8 @@ RESULTS = {
     "reuse_staircase": (lambda: rb.reuse_staircase("z1 + z1*z2"), None, {}),
     "hermite_series": (lambda: rb.hermite_series("z1^3 + z2"), None, {}),
     "Expectation": (lambda: rb.expectation("tanh(z1)^2"), None, {}),
+    "activation_check": (lambda: rb.activation_check("z1 + He(3, z2)", "relu"), None, {}),
+    "which_activation": (lambda: rb.which_activation("He(3, z)", ["erf", "cos"]), None, {}),
     "Readout": (
         lambda: rb.ridge_readout(
             rb.simulate(LINEAR, d=50, seed=1), seed=1, samples=50, test_samples=50

@@ -28,6 +28,8 @@ from ..terminal import console, print_json, progress_bar
 
 if TYPE_CHECKING:  # what only one command of these needs
     from ...numeric.setting import Setting
+    from ...symbolic.language.target import Target
+    from ...symbolic.overlap.suitability import ActivationCheck, ActivationChoice
     from ..overlap import Answer
 
 
@@ -35,6 +37,13 @@ def analyze(
     target: TargetText,
     max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
     inputs: Inputs = None,
+    activation: Annotated[
+        str | None,
+        typer.Option("--activation", "-s", help="Does this one show each direction? A name, or text in h."),
+    ] = None,
+    which: Annotated[
+        bool, typer.Option("--which-activation", help="What each named activation shows, by direction.")
+    ] = False,
     effort: Annotated[
         int,
         typer.Option(min=0, help="Units of work, a microsecond or so each, until what is open is undecided."),
@@ -47,12 +56,13 @@ def analyze(
     from ..tables import directions_table, exponents_table, proofs_table, samples_table
 
     learned = target_from(target, inputs)
+    checks = _activation_checks(learned, activation, which=which, max_order=max_order)
     analysis = analyze_target(learned, max_order=max_order, effort=effort)
     if as_json:
-        print_json(analysis.to_json())
+        print_json({**analysis.to_json(), **{name: answer.to_json() for name, answer in checks.items()}})
         return
     if as_latex:
-        print(analysis.latex())
+        print("\n\n".join([analysis.latex(), *(answer.to_latex() for answer in checks.values())]))
         return
     law = "" if learned.inputs.is_gaussian else f", inputs {escape(learned.inputs.name)}"
     console.print(
@@ -63,6 +73,34 @@ def analyze(
         console.print(table(analysis))
     for note in analysis.notes():
         console.print(note, style="dim", highlight=False, markup=False)
+    for answer in checks.values():
+        _show_checked(answer)
+
+
+def _activation_checks(
+    target: "Target", activation: str | None, *, which: bool, max_order: int
+) -> "dict[str, ActivationCheck | ActivationChoice]":
+    """Return what the activation that is asked about shows, and what all named ones do, by their keys in the JSON."""
+    found: dict[str, ActivationCheck | ActivationChoice] = {}
+    if activation is None and not which:
+        return found
+    from ...symbolic.overlap.suitability import activation_check, which_activation
+
+    if activation is not None:
+        found["activation_check"] = activation_check(target, activation, max_order)
+    if which:
+        found["which_activation"] = which_activation(target, max_order=max_order)
+    return found
+
+
+def _show_checked(answer: "ActivationCheck | ActivationChoice") -> None:
+    """Print what activations show, and what is to be said of it."""
+    from ..tables import sheet_table
+
+    for sheet in answer.sheets():
+        console.print(sheet_table(sheet, bold=1))
+    for line in answer.remarks():
+        console.print(line, highlight=False, markup=False)
 
 
 def catalog(
@@ -141,6 +179,7 @@ def overlap(
     without an activation the series is universal, in moments of sigma and its derivatives.
     """
     from ...symbolic.language.target import Target
+    from ...symbolic.overlap.suitability import activation_check
     from ..overlap import Answer, formulas_of, numbers_of
 
     if as_json + as_latex + as_python > 1:
@@ -164,7 +203,9 @@ def overlap(
         begin=begin,
         options=options,
     )
-    answer = Answer(reused, fresh, one_pass, None)
+    # Verdicts are for the start M = 0.
+    check = None if activation is None or begin else activation_check(learned, activation)
+    answer = Answer(reused, fresh, one_pass, None, check)
     if activation is not None and alpha is not None and eta is not None:
         from ...numeric.setting import Setting
 
@@ -182,7 +223,7 @@ def overlap(
         )
         if figure is not None or map_figure is not None:
             _draw(experiment, options["readout"], figure, map_figure, runs, d, show=not as_json)
-        answer = Answer(reused, fresh, one_pass, numbers_of(experiment, answer.exact))
+        answer = Answer(reused, fresh, one_pass, numbers_of(experiment, answer.exact), check)
     if as_json:
         print_json(answer.to_json())
     elif as_python or as_latex:
@@ -202,6 +243,8 @@ def _show(answer: "Answer", title: str) -> None:
         console.print(headline_table(answer.rows))
     for line in (*answer.notes(), *answer.gain_lines()):
         print(line)
+    if answer.check is not None:
+        _show_checked(answer.check)
     if answer.numbers is not None:
         console.print(for_terminal(title), highlight=False)
         console.print(overlaps_table(answer.numbers.M, answer.numbers.errors))

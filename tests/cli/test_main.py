@@ -47,6 +47,25 @@ def test_analyze_gives_json_with_the_promised_keys(capsys):
     ]
 
 
+def test_analyze_says_what_an_activation_shows_and_which_to_take(capsys):
+    code, out, _ = rebatch(capsys, "analyze", "He(3, z)", "-s", "erf", "--which-activation")
+    assert code == 0
+    assert "shown at" in out
+    assert "fails literally" in out
+    assert "is shown by relu" in out
+    _, out, _ = rebatch(capsys, "analyze", "He(3, z)", "-s", "erf", "--which-activation", "--json")
+    data = json.loads(out)
+    assert data["activation_check"]["directions"][0]["power"] == 3
+    assert "linear" not in data["which_activation"]["best"]
+
+
+def test_overlap_says_what_its_activation_shows(capsys):
+    _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^2/2", "--json")
+    (direction,) = json.loads(out)["activation_check"]["directions"]
+    assert direction["outcome"] == "vanishes"
+    assert "a polynomial of degree 2 reaches m <= 2" in direction["reason"]
+
+
 def test_analyze_says_what_each_algorithm_needs_in_json(capsys):
     code, out, _ = rebatch(capsys, "analyze", "@parity-3", "--json")
     data = json.loads(out)
