@@ -182,10 +182,7 @@ def overlap(
     from ...symbolic.overlap.suitability import activation_check
     from ..overlap import Answer, formulas_of, numbers_of
 
-    if as_json + as_latex + as_python > 1:
-        raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
-    if (alpha is None) != (eta is None):
-        raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
+    _require_one_form((as_json, as_latex, as_python), (alpha, eta))
     _require_drawable((figure, map_figure), numbers=alpha is not None)
     if activation is None:
         _require_open_activation(
@@ -250,6 +247,14 @@ def _show(answer: "Answer", title: str) -> None:
         console.print(overlaps_table(answer.numbers.M, answer.numbers.errors))
         if answer.numbers.meaning:
             print(f"±: {answer.numbers.meaning}")
+
+
+def _require_one_form(forms: Sequence[bool], numbers: Sequence[float | None]) -> None:
+    """Refuse several forms of one answer, and half of what numbers need."""
+    if sum(forms) > 1:
+        raise RebatchError("--json, --latex and --python are three forms of one answer; give one of them")
+    if sum(x is None for x in numbers) == 1:
+        raise RebatchError("--alpha and --eta give numbers together; one of them is missing")
 
 
 def _require_drawable(paths: Iterable[Path | None], *, numbers: bool) -> None:

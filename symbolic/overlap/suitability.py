@@ -328,7 +328,7 @@ def which_activation(
     Examples
     --------
     >>> which_activation("He(2, z1)*z2 + z1^2", ["erf", "softplus"]).best()
-    ('softplus',)
+    ('softplus', 'erf')
     """
     if isinstance(activations, str | Activation):
         raise RebatchError(
