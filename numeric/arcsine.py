@@ -49,6 +49,8 @@ class ErfTarget:
     @classmethod
     def of(cls, setting: Setting) -> "ErfTarget | None":
         """Return the target of a setting; None where it is not of this kind, or P has too many nodes."""
+        if not setting.inputs.is_gaussian:
+            return None
         z = setting.target.coordinates
         zero = dict.fromkeys(z, 0)
         polynomial, c, beta = sp.Integer(0), [], []

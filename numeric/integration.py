@@ -1,7 +1,8 @@
 """Samples of the limit dynamics, on which all expectations of a run are taken (theory, 4.2: Integration).
 
 A sample is a column (z, u, xi, zeta^0, zeta^1, …) of standard normals: the latent z, the fields u of the start, the
-label noise, and fresh numbers for every innovation. Two rules:
+label noise, and fresh numbers for every innovation. Where z has a finite law every point of it is gone through, with
+its probability and samples of its own (theory, 13); else z is sampled too, by the quantiles of its law. Two rules:
 
 - scrambled Sobol points through the inverse normal, for any dimension. The blocks stay in memory and advance there.
 - tensor Gauss-Hermite nodes, for few dimensions and smooth functions. Only (z, u, xi) is laid out; every innovation
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, roots_hermitenorm
 
 from ..symbolic.errors import RebatchError, TooLargeError
+from .inputs import MAX_LATTICE, lattice, quantile, target_at
 from .machine.blocks import Threads, spread
 from .masks import MaskPlan, Masks
 from .setting import Setting
@@ -83,14 +85,31 @@ class Samples(Protocol):
 
 
 def dimension(setting: Setting, innovations: int) -> int:
-    """Return the number of standard normals of a sample that has gone through so many innovations."""
-    return setting.k + setting.neurons + int(setting.noise_std > 0) + innovations
+    """Return the number of sampled numbers of a sample that has gone through so many innovations."""
+    sampled = setting.k if latent_points(setting) is None else 0
+    return sampled + setting.neurons + int(setting.noise_std > 0) + innovations
+
+
+def latent_points(setting: Setting) -> tuple[Array, Array] | None:
+    """Return all points of z, shape (k, points), and their probabilities; None where z is sampled."""
+    return lattice(setting.target.inputs, setting.k)
+
+
+def count_of_points(setting: Setting) -> int:
+    """Return the number of points of z that are gone through, 1 where it is sampled."""
+    points = latent_points(setting)
+    return 1 if points is None else len(points[1])
 
 
 def is_smooth(setting: Setting) -> bool:
-    """Whether target and activation are built from entire functions and tanh; None else is recognised as smooth."""
+    """Whether what is integrated is built from entire functions and tanh; nothing else is recognised as smooth.
+
+    That is the activation, and the target where z is Gaussian; on the points of a finite law any target will do.
+    """
+    if setting.activation.kernel == "relu" or not setting.target.inputs.is_gaussian:
+        return setting.activation.kernel != "relu" and latent_points(setting) is not None
     expr = setting.target.expr
-    return setting.activation.kernel != "relu" and all(
+    return all(
         node.is_number
         or node.is_Symbol
         or node.is_Add
@@ -108,7 +127,7 @@ class SobolSamples:
     ----------
     setting : Setting
     points : int
-        In each stratum of the masks, a power of 2.
+        In each stratum of the masks, at each point of a finite law, a power of 2.
     innovations : int
         The most that one batch has.
     pool : Threads
@@ -121,22 +140,36 @@ class SobolSamples:
         self._dimension = dimension(setting, innovations)
         self._inverse_sqrt_alpha = 1 / math.sqrt(setting.alpha)
         self._steps = 0
-        size = min(BLOCK, points)
-        strata = np.repeat(np.arange(len(plan.blocks)), points // size)
-        weights = np.full(size, 1 / (size * len(strata)))
+        count = count_of_points(setting)
+        # The first call for Sobol points must be for a power of 2 of them.
+        size = min(BLOCK, points << (count.bit_length() - 1))
         rows = self._start + innovations, innovations + setting.neurons
         nothing = np.zeros((plan.choices, 1))
-        self._blocks = [
-            Block(
-                np.empty((rows[0], size)),
-                np.empty((rows[1], size)),
-                np.empty(size),
-                weights,
-                plan.masks(int(stratum), nothing),
-            )
-            for stratum in strata
-        ]
-        self._strata = strata
+        equal = np.full(size, 1 / (points * len(plan.blocks)))
+        self._blocks, self._strata = [], []
+        for stratum in range(len(plan.blocks)):
+            for first in range(0, points * count, size):
+                here = min(size, points * count - first)
+                basis, gamma = (np.empty((height, here)) for height in rows)
+                masks = plan.masks(stratum, nothing)
+                self._blocks.append(Block(basis, gamma, np.empty(here), equal[:here], masks))
+                self._strata.append(stratum)
+        self._place_latent(points)
+
+    def _place_latent(self, points: int) -> None:
+        """Give every sample its point of a finite law, and the weight of it; the blocks of a stratum in their order."""
+        lattice = latent_points(self._setting)
+        self._known = 0 if lattice is None else self._setting.k
+        if lattice is None:
+            return
+        values, probabilities = lattice
+        total = points * len(probabilities)
+        first = 0
+        for block in self._blocks:
+            at = np.arange(first, first + len(block.y)) // points
+            block.basis[: self._known] = values[:, at]
+            block.weights = block.weights * probabilities[at]
+            first = (first + len(at)) % total
 
     def scramble(self, seed: np.random.SeedSequence) -> None:
         """Draw the points anew, with their own scramble."""
@@ -145,8 +178,9 @@ class SobolSamples:
         engine = qmc.Sobol(
             self._dimension + self._plan.choices, bits=_SOBOL_BITS, rng=np.random.default_rng(seed)
         )
-        # The column of the label noise stands after those of z and u.
-        noise = slice(self._start, self._dimension - len(self._blocks[0].basis) + self._start)
+        k, known, law = self._setting.k, self._known, self._setting.target.inputs
+        # The column of the label noise stands after those of z and u; z has none where it has finitely many points.
+        noise = slice(self._start - known, self._dimension - len(self._blocks[0].basis) + self._start)
 
         def fill(block: Block, stratum: int, uniform: Array) -> None:
             # Half a unit in the last place: points are multiples of 2^-30, 0 included.
@@ -154,14 +188,16 @@ class SobolSamples:
             uniform, choices = uniform[:, : self._dimension], uniform[:, self._dimension :]
             if self._plan.choices:
                 block.masks = self._plan.masks(stratum, choices.T)
-            ndtri(np.delete(uniform, noise, axis=1).T, out=block.basis)
+            ndtri(np.delete(uniform, noise, axis=1).T, out=block.basis[known:])
+            if not (known or law.is_gaussian):
+                block.basis[:k] = quantile(law, uniform[:, :k].T)
             xi = ndtri(uniform[:, noise]).sum(axis=1)
-            block.y[:] = labels(self._setting, block.basis[: self._setting.k], xi)
+            block.y[:] = labels(self._setting, block.basis[:k], xi)
             block.innovations = 0
 
         for first in range(0, len(self._blocks), _FILLED_AT_ONCE):
             some = self._blocks[first : first + _FILLED_AT_ONCE]
-            strata = self._strata[first : first + _FILLED_AT_ONCE].tolist()
+            strata = self._strata[first : first + _FILLED_AT_ONCE]
             list(self._pool.map(fill, some, strata, (engine.random(len(block.y)) for block in some)))
         self._steps = 0
 
@@ -192,7 +228,7 @@ class SobolSamples:
 
 
 class TensorSamples:
-    """Gauss-Hermite nodes in every dimension, made block by block and not kept.
+    """Gauss-Hermite nodes in every dimension, all points of z of a finite law, made block by block and not kept.
 
     Parameters
     ----------
@@ -206,7 +242,12 @@ class TensorSamples:
 
     def __init__(self, setting: Setting, nodes: int, limit: int, pool: Threads) -> None:
         self._setting, self._nodes, self._limit, self._pool = setting, nodes, limit, pool
-        self._dimension = dimension(setting, 0)
+        self._dimension, self._latent = dimension(setting, 0), latent_points(setting)
+        if self._latent is None and not setting.target.inputs.is_gaussian:
+            raise RebatchError(
+                f"the rule 'gauss-hermite' with inputs {setting.target.inputs}; allowed with gaussian inputs and those "
+                f"of at most {MAX_LATTICE} points, else 'sobol'"
+            )
         plan = MaskPlan(setting)
         if not plan.countable:
             raise TooLargeError(
@@ -239,7 +280,7 @@ class TensorSamples:
     def _counts(self, ranks: list[int]) -> list[int]:
         """Return the nodes per dimension of each innovation's fresh numbers."""
         counts = [self._nodes] * len(ranks)
-        before = self._nodes ** (self._dimension + sum(ranks[:-1]))
+        before = count_of_points(self._setting) * self._nodes ** (self._dimension + sum(ranks[:-1]))
         if ranks and ranks[-1]:
             counts[-1] = max(1, min(self._nodes, int((self._limit / before) ** (1 / ranks[-1]))))
         return counts
@@ -251,7 +292,7 @@ class TensorSamples:
 
         It is the mean over the paths of the masks.
         """
-        points = self._nodes**self._dimension
+        points = count_of_points(self._setting) * self._nodes**self._dimension
         size = max(1, _GRID_BLOCK // children)
         starts = range(0, points, size)
         total = sum(path.weight for path in paths)
@@ -268,14 +309,18 @@ class TensorSamples:
         """Return the block of these nodes of the tensor grid, with their weights."""
         setting = self._setting
         nodes, weights = gauss_hermite(self._nodes)
-        digits = np.array(np.unravel_index(index, (self._nodes,) * self._dimension))
-        normal = nodes[digits]
+        point, inner = np.divmod(index, self._nodes**self._dimension)
+        digits = np.array(np.unravel_index(inner, (self._nodes,) * self._dimension))
+        normal, weight = nodes[digits], np.prod(weights[digits], axis=0)
+        if self._latent is not None:
+            values, probabilities = self._latent
+            normal, weight = np.vstack([values[:, point], normal]), weight * probabilities[point]
         start = setting.k + setting.neurons
         basis = np.zeros((start + innovations, len(index)))
         basis[:start] = normal[:start]
         y = labels(setting, normal[: setting.k], normal[-1])
         gamma = np.zeros((innovations + setting.neurons, len(index)))
-        return Block(basis, gamma, y, np.prod(weights[digits], axis=0), masks)
+        return Block(basis, gamma, y, weight, masks)
 
 
 def _split(block: Block, setting: Setting, fresh: Array, weights: Array) -> Block:
@@ -310,16 +355,14 @@ def tensor_rule(nodes: int, dimensions: int) -> tuple[Array, Array]:
 
 
 def labels(setting: Setting, z: Array, xi: Array) -> Array:
-    """Return y = g(z) + noise_std xi at the columns of z, shape (k, n).
+    """Return y = g(z) + noise_std xi at the columns of standardised z, shape (k, n).
 
     Raises
     ------
     RebatchError
         If the target is not finite there.
     """
-    y = setting.target(z.T)
-    if not np.isfinite(y).all():
-        raise RebatchError(f"the target {setting.target} is not finite on the whole of R^{setting.k}")
+    y = target_at(setting.target, z.T)
     if setting.noise_std:
         y += setting.noise_std * xi
     return y

@@ -3,7 +3,8 @@
 Closed for erf networks where the target allows (:mod:`rebatch.numeric.arcsine`). Else z ~ N(0, I_k) and
 h = M z + L u with u ~ N(0, I_p) and L L^T = Q - M M^T, on nodes for (z, u): a tensor Gauss-Hermite rule that is exact
 where target and activation are polynomials, and otherwise scrambled Sobol points with a fixed seed, the same at every
-call, so that what is computed is a smooth function of M and Q.
+call, so that what is computed is a smooth function of M and Q. Where z has a finite law the nodes are all its points,
+each with the rule for u: exact for a polynomial activation and any target (theory, 13).
 """
 
 import math
@@ -22,6 +23,8 @@ from ..symbolic.exact.polynomial import is_polynomial
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from .arcsine import ErfPopulation
+from .integration import tensor_rule
+from .inputs import lattice, quantile, target_at
 from .setting import Setting, semidefinite_cholesky
 
 Array = NDArray[np.float64]
@@ -59,7 +62,8 @@ class Nodes:
     weights : ndarray, shape (N,)
         They sum to 1.
     exact : bool
-        Whether the rule is exact up to rounding: target and activation are polynomials.
+        Whether the rule is exact up to rounding: the activation is a polynomial, and so is the target, or z has
+        finitely many points.
     """
 
     setting: Setting
@@ -71,8 +75,11 @@ class Nodes:
     @classmethod
     def of(cls, setting: Setting) -> "Nodes":
         """Return the nodes that a setting needs."""
-        k, p = setting.k, setting.neurons
-        degree = _degree(setting)
+        k, p, law = setting.k, setting.neurons, setting.inputs
+        points = lattice(law, k)
+        if points is not None:
+            return cls._on_points(setting, *points)
+        degree = _degree(setting) if law.is_gaussian else None
         if degree is not None and (count := degree // 2 + 1) ** (k + p) <= _MOST_NODES:
             x, w = np.polynomial.hermite_e.hermegauss(count)
             grid = np.stack(np.meshgrid(*[x] * (k + p), indexing="ij")).reshape(k + p, -1)
@@ -84,7 +91,31 @@ class Nodes:
 
         uniform = qmc.Sobol(k + p, scramble=True, rng=np.random.default_rng(_SOBOL_SEED)).random_base2(_SOBOL)
         grid = ndtri(uniform).T
-        return cls(setting, grid[:k].copy(), grid[k:].copy(), np.full(2**_SOBOL, 0.5**_SOBOL), exact=False)
+        z = grid[:k].copy() if law.is_gaussian else quantile(law, uniform[:, :k].T)
+        return cls(setting, z, grid[k:].copy(), np.full(2**_SOBOL, 0.5**_SOBOL), exact=False)
+
+    @classmethod
+    def _on_points(cls, setting: Setting, z: Array, probabilities: Array) -> "Nodes":
+        """Return all points of z, each with nodes for u: a tensor rule where that is exact, else Sobol points."""
+        p, count = setting.neurons, len(probabilities)
+        # sigma' sigma h, or sigma^2 in the loss.
+        degree = 2 * len(setting.activation.coefficients()) - 2
+        each = degree // 2 + 1
+        if exact := setting.activation.is_polynomial and count * each**p <= _MOST_NODES:
+            u, weights = tensor_rule(each, p)
+        else:
+            from scipy.stats import qmc  # noqa: PLC0415 - half a second that the other engines do without
+
+            bits = max(1, _SOBOL - (count - 1).bit_length())
+            sobol = qmc.Sobol(p, scramble=True, rng=np.random.default_rng(_SOBOL_SEED))
+            u, weights = ndtri(sobol.random_base2(bits)).T, np.full(2**bits, 0.5**bits)
+        return cls(
+            setting,
+            np.repeat(z, len(weights), axis=1),
+            np.tile(u, count),
+            np.outer(probabilities, weights).ravel(),
+            exact=bool(exact),
+        )
 
     def moments(self, M: Array, Q: Array) -> tuple[Array, Array]:
         """Return E[g z^T], shape (p, k), and E[g h^T], shape (p, p)."""
@@ -109,7 +140,7 @@ class Nodes:
     @cached_property
     def y(self) -> Array:
         """The labels at the nodes, without noise."""
-        return self.setting.target(self.z.T)
+        return target_at(self.setting.target, self.z.T)
 
     @cached_property
     def sigma(self) -> Callable[..., Array]:

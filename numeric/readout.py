@@ -23,6 +23,7 @@ from ..symbolic.exact.shown import Tabulated
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
+from .inputs import draw
 from .labels import labels
 from .machine.blocks import BLOCK, Array, Blocks, thread_count, thread_pool
 from .machine.memory import require
@@ -263,7 +264,7 @@ def _fresh(trajectory: Trajectory, n: int, seed: np.random.SeedSequence) -> tupl
     M, Q = trajectory.M.values[-1], trajectory.Q.values[-1]
     require(8.0 * n * (setting.k + 2 * setting.neurons + 1), f"drawing {n} samples")
     rng = np.random.default_rng(seed)
-    z = rng.standard_normal((n, setting.k))
+    z = draw(setting.inputs, rng, (n, setting.k))
     u = rng.standard_normal((n, setting.neurons))
     h = z @ M.T + u @ semidefinite_cholesky(Q - M @ M.T).T
     return h, labels(setting.target, z, rng)

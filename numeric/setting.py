@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.language.law import Law
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, Activation
 from ..symbolic.overlap.network import LOSSES, Loss, checked_readout
@@ -46,6 +47,8 @@ class Setting:
     Parameters
     ----------
     target : Target or str
+        Its inputs say the law of z. The network sees z standardised; what is orthogonal to w* is Gaussian, or has
+        the law of z too in the dense engine (theory, 13).
     activation : Activation or str
     neurons : int
         p.
@@ -92,6 +95,8 @@ class Setting:
         Scale every row back to norm sqrt(d) after each step: spherical gradient descent.
     readout_seed : int, optional
         Of the readout "gaussian".
+    inputs : str or Law, optional
+        The law of each coordinate of z, by default the target's own: "gaussian", "boolean", ….
     record_every : int
         Keep the overlaps at every so-many-th step, and at the last.
 
@@ -149,9 +154,9 @@ class Setting:
         batches: Batches | None = None,
         fresh_at: Sequence[int] = (),
         readout_seed: int | None = None,
+        inputs: str | Law | None = None,
     ) -> None:
-        target = Target(target)
-        target.require_gaussian("experiments")
+        target = Target(target, inputs=inputs)
         noise_std = checks.number("noise_std", noise_std, least=0)
         if noise_std and target.noise_std not in (0.0, noise_std):
             raise RebatchError(
@@ -201,6 +206,11 @@ class Setting:
     def k(self) -> int:
         """Number of latent coordinates of the target."""
         return self.target.k
+
+    @property
+    def inputs(self) -> Law:
+        """The law of each latent coordinate."""
+        return self.target.inputs
 
     def samples(self, d: int) -> int:
         """Return n = alpha d, rounded.
@@ -316,6 +326,7 @@ class Setting:
             "batches": self.batches,
             "fresh_at": list(self.fresh_at),
             "readout_seed": self.readout_seed,
+            **({} if self.inputs.is_gaussian else {"inputs": self.inputs.name}),
         }
 
     @classmethod
@@ -336,7 +347,7 @@ class Setting:
                 f"not a setting: target = {checks.shown(data.get('target'))}; allowed are texts"
             )
         values = dict(data)
-        target = Target(values.pop("target"), k=values.pop("k", None))
+        target = Target(values.pop("target"), k=values.pop("k", None), inputs=values.pop("inputs", None))
         if values.get("readout_seed") is not None:
             values["readout"] = "gaussian"
         try:
@@ -369,7 +380,7 @@ class Setting:
         """Return the call that makes this setting; what has its default value is left out."""
         parameters = inspect.signature(Setting).parameters
         given = {name: getattr(self, name) for name in parameters}
-        given["noise_std"] = 0.0  # the target says it
+        given["noise_std"], given["inputs"] = 0.0, None  # the target says it
         if self.schedule == _schedule(None, self.batches, self.batch_size, reuse=self.reuse):
             given["schedule"] = None
         if self.readout_seed is not None:
@@ -395,8 +406,9 @@ class Setting:
             batch += f", looking ahead by rho = {self.rho:g}"
         if self.normalize:
             batch += ", rows normalised"
+        law = "" if self.inputs.is_gaussian else f", inputs {self.inputs}"
         return (
-            f"{self.target.text}; sigma = {self.activation}, p = {self.neurons}, alpha = {self.alpha:g}, "
+            f"{self.target.text}{law}; sigma = {self.activation}, p = {self.neurons}, alpha = {self.alpha:g}, "
             f"eta = {self.eta:g}, lam = {self.weight_decay:g}, {self.loss} loss, {self.steps} steps, {batch}"
         )
 

@@ -1,7 +1,8 @@
 """Gradient descent on a real data matrix X, drawn or the user's own (theory, 6.1).
 
 Every schedule of the batch: a step reads its rows of X once (kernels/gradient.pyx). W* and the start are
-uniformly random orthonormal directions with the given overlaps.
+uniformly random orthonormal directions with the given overlaps. Where the inputs are not Gaussian all entries of X
+have their law, and W* lies along the first k columns, so that z has it too (theory, 13).
 """
 
 import math
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...kernels.signals import KINDS, signals
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
+from ..inputs import draw
 from ..labels import labels
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
@@ -70,11 +72,13 @@ def simulate_dense(
         Of the drawn X and of products with it; ignored where `X` is given, which has its own.
     X : ndarray, memory map, dask.array.Array or zarr.Array, shape (n, d), float32 or float64, optional
         The user's own samples, one per row, at least alpha d of them (further rows are not used); every row
-        contiguous. Only with ``reuse=True``. Entries are taken as they are: theory speaks of N(0, 1).
+        contiguous. Only with ``reuse=True``. Entries are taken as they are: theory speaks of N(0, 1), or of inputs
+        that are standardised.
         An array of Dask or Zarr (extra `cluster`) is read by blocks of rows, on the scheduler that Dask has at hand,
         and may be larger than memory: each step sums the blocks' gradients.
     directions : array_like, shape (k, d), optional
-        The rows of W*, orthogonal, of norm sqrt(d); by default uniformly random.
+        The rows of W*, orthogonal, of norm sqrt(d); by default uniformly random, or along the first k columns where
+        the inputs are not Gaussian.
     fields : bool
         Whether to keep the last batch, see the lazy engine.
 
@@ -214,6 +218,8 @@ class DenseSide:
         self.seed, start_seed, order_seed = seed.spawn(3)
         rng = stream(start_seed)
         coefficients = start(setting, d, rng)
+        if directions is None and not setting.inputs.is_gaussian:
+            directions = math.sqrt(d) * np.eye(setting.k, d)
         basis = _orthonormal(_unit_directions(directions, setting.k, d), setting.k + p, d, rng)
         self.stars = basis[: setting.k]
         self.start = np.asarray(coefficients @ basis)
@@ -242,13 +248,16 @@ class DenseSide:
         return self.visits.singles()
 
     def _drawn(self, room: NDArray[Any]) -> NDArray[Any]:
-        """Return the room filled with N(0, 1)."""
+        """Return the room filled with independent numbers of the law of the inputs."""
         (child,) = self.seed.spawn(1)
         starts = range(0, len(room), _ROWS_PER_STREAM)
 
         def fill(first: int, seed: np.random.SeedSequence) -> None:
             block = room[first : first + _ROWS_PER_STREAM]
-            stream(seed).standard_normal(dtype=self.dtype, out=block)
+            if self.setting.inputs.is_gaussian:
+                stream(seed).standard_normal(dtype=self.dtype, out=block)
+            else:
+                block[...] = draw(self.setting.inputs, stream(seed), block.shape)
 
         list(self.pool.map(fill, starts, child.spawn(len(starts))))
         return room

@@ -1,4 +1,4 @@
-"""Gradient descent on Gaussian data that is never stored: exactly the law of dense GD (theory, 6.2).
+"""Gradient descent on data that is never stored, Gaussian but for z: exactly the law of dense GD (theory, 6.2).
 
 Keep orthonormal v_1 … v_a in R^d with images p_i = X v_i, and orthonormal u_1 … u_b in R^n with q_j = X^T u_j. What
 has not been looked at is still independent N(0, 1) noise, so each new product is what is known of it plus a fresh
@@ -7,7 +7,8 @@ draw: Householder dice [L21].
 Here the two sides differ. The dynamics sees R^n entry by entry (samples pass through sigma and g), but R^d only
 through inner products: it is invariant under rotations that fix what is known. So the v_i stay abstract, a vector of
 R^d is its coefficients on them, and the fresh part of X^T u is a new v times a chi-distributed length. The memory
-is n x (number of products); d costs nothing.
+is n x (number of products); d costs nothing. Latent coordinates of another law (theory, 13) are columns that are drawn
+first; everything orthogonal to them stays Gaussian.
 """
 
 import math
@@ -22,6 +23,9 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 from ...kernels.products import combine, inner
 from ...kernels.signals import KINDS, signals
 from ...symbolic import checks
+from ...symbolic.errors import RebatchError
+from ...symbolic.language.law import Law
+from ..inputs import draw, target_at
 from ..labels import labels
 from ..machine.blocks import Array, Blocks, Threads, thread_pool
 from ..machine.draws import stream
@@ -130,6 +134,19 @@ class LazyGaussian:
             self.P[new] = fresh
             self.drawn = new.stop
         return self.P[: self.directions]
+
+    def plant(self, law: Law, k: int) -> None:
+        """Let the first k columns, not looked at yet, have independent entries of a law of mean 0 and variance 1.
+
+        What is orthogonal to them stays Gaussian and independent of them, which is all that later products need.
+        """
+
+        def drawn(index: int, block: slice) -> None:
+            for row in self.P[:k]:
+                row[block] = draw(law, self._streams[index], block.stop - block.start)
+
+        self.blocks.run(drawn)
+        self.drawn = k
 
     def transposed_product(self, G: Array) -> Array:
         """Return the coefficients of X^T g for the rows g of `G`, which is in room 0, shape (m, directions).
@@ -290,6 +307,8 @@ def simulate_lazy(
     """
     checks.one_of("storage", storage, tuple(_DEPENDENT))
     fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
+    if draws and not setting.inputs.is_gaussian:
+        raise RebatchError(f"draws=True with inputs {setting.inputs}; allowed with gaussian inputs")
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None
         side = _LazySide(setting, int(d), np.random.SeedSequence(seed), pool, storage, drawn)
@@ -311,6 +330,8 @@ class _LazyData:
         draws: Draws | None,
     ) -> None:
         self.X, self.y = X, np.empty(X.n)
+        if not setting.inputs.is_gaussian:
+            X.plant(setting.inputs, setting.k)
         z = X.images()[: setting.k]
         noise = [stream(s) for s in noise_seed.spawn(len(X.blocks.slices))]
 
@@ -319,7 +340,7 @@ class _LazyData:
 
         X.blocks.run(label)
         if draws is not None and setting.target.noise_std:
-            X.unseen.append(((self.y - setting.target(z.T)) / setting.target.noise_std)[None])
+            X.unseen.append(((self.y - target_at(setting.target, z.T)) / setting.target.noise_std)[None])
 
 
 class _LazySide:

@@ -30,7 +30,7 @@ import numpy as np
 
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError, TooLargeError
-from ..integration import SobolSamples, TensorSamples, dimension, is_smooth
+from ..integration import SobolSamples, TensorSamples, count_of_points, dimension, is_smooth
 from ..machine.blocks import Array, Threads, thread_pool
 from ..machine.progress import progress
 from ..masks import MaskPlan
@@ -88,8 +88,9 @@ def simulate_limit(
     threads : int, optional
         By default one per core.
     points : int, optional
-        Sobol points per scramble, a power of 2; by default 2^15. Where they fall into strata (blocks of a schedule),
-        each has the next power of 2 above its share.
+        Sobol points per scramble, a power of 2; by default 2^15. Where they fall into strata (blocks of a schedule;
+        the points of a finite law of z, at most 4096, which are gone through one by one and not sampled), each has
+        the next power of 2 above its share.
     accuracy : float, optional
         Instead of `points`: the error that every entry of M shall have at most. Points and scrambles are added until
         it is reached, or 2^20 points per scramble or 1 GB of memory are; the attribute ``accuracy_reached`` says
@@ -271,17 +272,23 @@ def _bytes_per_point(setting: Setting) -> int:
     innovations = most_innovations(setting, setting.steps)
     plan = MaskPlan(setting)
     masks = 9 * (setting.steps + 1) if plan.choices else 0
-    return 8 * (dimension(setting, innovations) + 2 + innovations + setting.neurons) + masks
+    placed = setting.k if count_of_points(setting) > 1 else 0
+    return 8 * (placed + dimension(setting, innovations) + 2 + innovations + setting.neurons) + masks
 
 
 def _share(setting: Setting, points: int) -> int:
-    """Return the points of each stratum of the masks, a power of 2: together at least as many as asked for."""
-    return int(2 ** math.ceil(math.log2(max(2, points / len(MaskPlan(setting).blocks)))))
+    """Return the points of each stratum, a power of 2: together at least as many as asked for."""
+    return int(2 ** math.ceil(math.log2(max(2, points / _strata(setting)))))
+
+
+def _strata(setting: Setting) -> int:
+    """Return how many kinds of samples there are: by masks, and by points of z where its law is finite."""
+    return len(MaskPlan(setting).blocks) * count_of_points(setting)
 
 
 def _most_points(setting: Setting) -> int:
     """Return the most points, a power of 2, that the memory limit allows."""
-    strata, most = len(MaskPlan(setting).blocks), MAX_POINTS
+    strata, most = _strata(setting), MAX_POINTS
     while most > 2 and strata * _share(setting, most) * _bytes_per_point(setting) > MEMORY_LIMIT:
         most //= 2
     return most
@@ -427,19 +434,25 @@ def _over_scrambles(runs: list["Finished"], points: int) -> _Answer:
 def _fits_tensor(setting: Setting) -> bool:
     """Whether the overlaps need at most 4 dimensions, and everything is smooth."""
     innovations = most_innovations(setting, setting.steps - 1)
-    few = dimension(setting, innovations) <= TENSOR_DIMENSION
+    dimensions = dimension(setting, innovations)
+    few = (
+        dimensions <= TENSOR_DIMENSION
+        and count_of_points(setting) * _NODES[1] ** dimensions <= _GRID_LIMIT
+    )
     return few and is_smooth(setting) and MaskPlan(setting).countable
 
 
 def _by_tensor(setting: Setting, accuracy: float, pool: Threads, overlaps_only: bool) -> _Answer:
     """Run on finer and finer grids until two in a row agree."""
     innovations = most_innovations(setting, setting.steps - 1)
-    dimensions = dimension(setting, innovations)
-    allowed = [nodes for nodes in _NODES if nodes**dimensions <= _GRID_LIMIT]
+    dimensions, latent = dimension(setting, innovations), count_of_points(setting)
+    allowed = [nodes for nodes in _NODES if latent * nodes**dimensions <= _GRID_LIMIT]
     if len(allowed) < 2:
+        of_latent = f"{latent} points of z and " if latent > 1 else ""
+        times = f"{latent} times " if latent > 1 else ""
         raise TooLargeError(
-            f"Gauss-Hermite nodes in {dimensions} dimensions: {_NODES[1]}^{dimensions} are more than 2^25; "
-            "use the rule 'sobol'"
+            f"{of_latent}Gauss-Hermite nodes in {dimensions} dimensions: {times}{_NODES[1]}^{dimensions} are more "
+            "than 2^25; use the rule 'sobol'"
         )
 
     def on(nodes: int) -> Finished:
@@ -469,7 +482,7 @@ def _by_tensor(setting: Setting, accuracy: float, pool: Threads, overlaps_only: 
         "difference of two Gauss-Hermite grids",
         {
             "rule": "gauss-hermite",
-            "points": nodes**dimensions,
+            "points": latent * nodes**dimensions,
             "nodes": nodes,
             "accuracy_asked": accuracy,
             "accuracy_reached": "yes" if worst <= accuracy else "no",

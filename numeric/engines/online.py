@@ -15,6 +15,7 @@ from ...kernels.online import chain
 from ...kernels.signals import KINDS
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
+from ..inputs import draw
 from ..labels import labels
 from ..machine.blocks import Array, thread_pool
 from ..machine.draws import stream
@@ -198,7 +199,7 @@ class _Online:
         """Draw the samples of the next steps of a group, and take the steps."""
         setting, rng, (R, p, k) = self.setting, group.rng, group.M.shape
         shape = (-(-steps // setting.repeats), R, self.b)
-        z = rng.standard_normal((*shape, k))
+        z = draw(setting.inputs, rng, (*shape, k))
         u = rng.standard_normal((*shape, p))
         A = outside(self.d - k - p, shape, rng)
         y = labels(setting.target, z.reshape(-1, k), rng).reshape(shape)
