@@ -5,10 +5,10 @@ z^n = sum_m a_{n,m} phi_m with a_{n,m} = E[z^n phi_m] / E[phi_m^2]. A law of r v
 polynomial of degree below r, and powers of a target are kept short by that.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
-from math import prod
+from math import comb, prod
 
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
@@ -145,6 +145,41 @@ def powers_of(polynomial: fmpq_mpoly, law: Law, highest: int, most: int) -> Iter
             return
         power = reduced(power * first, law)
         yield power
+
+
+def centred_moment(law: Law, n: int) -> fmpq:
+    """Return E[(z - mean)^n].
+
+    Raises
+    ------
+    DivergentError
+        If it is infinite.
+    """
+    mean = fmpq(int(law.mean.p), int(law.mean.q))
+    return sum((comb(n, j) * moment(law, j) * (-mean) ** (n - j) for j in range(n + 1)), fmpq(0))
+
+
+def averaged_over(
+    polynomial: fmpq_mpoly, moments: Sequence[Callable[[int], fmpq]]
+) -> dict[tuple[int, ...], fmpq]:
+    """Return E[g] over the first variables, independent with these moments, as a polynomial in the others.
+
+    Returns
+    -------
+    dict
+        Exponents of the remaining variables -> coefficient; zeros are left out.
+    """
+    result: dict[tuple[int, ...], fmpq] = {}
+    for exponents, coefficient in polynomial.to_dict().items():
+        for exponent, moment_of in zip(exponents, moments, strict=False):
+            if exponent:
+                coefficient *= moment_of(int(exponent))  # noqa: PLW2901
+                if coefficient == 0:
+                    break
+        else:
+            rest = exponents[len(moments) :]
+            result[rest] = result[rest] + coefficient if rest in result else coefficient
+    return {rest: value for rest, value in result.items() if value != 0}
 
 
 def product_expectation(target: Target) -> Expectation:

@@ -43,15 +43,18 @@ class Moments:
         )
 
     def _label(self, m: int, S: tuple[int, ...]) -> sp.Expr:
-        """E[y^m z^S], y = g(z) + s xi."""
-        z = sp.Mul(*(coordinate(i + 1) ** n for i, n in enumerate(S)))
+        """E[y^m z^S], y = g(z) + s xi, with z^S of the standardised coordinates that a network sees."""
+        law = self.target.inputs
+        deviation = sp.sqrt(law.variance)
+        z = sp.Mul(*(((coordinate(i + 1) - law.mean) / deviation) ** n for i, n in enumerate(S)))
         total = Expectation.exact(0)
         noise = sp.Rational(str(self.target.noise_std))
         for j in range(0, m + 1, 2):
             if j and not noise:
                 break
             weight = sp.binomial(m, j) * noise**j * sp.factorial2(j - 1)
-            total += expectation(self.target.expr ** (m - j) * z) * weight
+            power = self.target.expr ** (m - j) * z
+            total += expectation(Target(power, k=self.target.k, inputs=law)) * weight
         return self._known(_label_symbol(m, S), total)
 
     def _field(self, b: int, powers: tuple[int, ...]) -> sp.Expr:

@@ -1,4 +1,8 @@
-"""The polynomial ring in which two steps of a polynomial network are taken (theory, 5.1)."""
+"""The polynomial ring in which two steps of a polynomial network are taken (theory, 5.1; other inputs: 13).
+
+The network sees a latent coordinate standardised, (z - mean) / s. Where s is irrational the ring stays rational: its
+generator is u = z - mean, the overlaps in it are s M = (…) + alpha eta E[g u], and the fields hold (s M) u / s^2.
+"""
 
 from collections.abc import Sequence
 from functools import cache, reduce
@@ -8,7 +12,10 @@ import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
 from ..calculus.gaussian import moments, smoothed
+from ..calculus.product_form import averaged_over, centred_moment
+from ..errors import RebatchError
 from ..exact.polynomial import rational, ring, to_polynomial
+from ..language.law import GAUSSIAN, Law
 from ..language.symbols import ACTIVATION_VARIABLE
 from ..language.target import Target
 from .activation import Activation
@@ -61,6 +68,11 @@ class StepRing:
 
     Its variables: the latent z (k), the fields h (p) and the label noise xi, over which expectations are taken;
     then the parameters alpha, eta, lam and the independent readout symbols, which remain.
+
+    Attributes
+    ----------
+    unit : sympy.Expr
+        What the overlaps of this ring are divided by: s where it is irrational, else 1.
     """
 
     def __init__(
@@ -73,7 +85,8 @@ class StepRing:
         normalize: bool = False,
     ) -> None:
         self.k, self.p, self.loss = target.k, len(readout), loss
-        self.start = start
+        self.start, self._law = start, target.inputs
+        self.unit, self._scale, self._inverse_square = _units(target.inputs, start)
         # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
         ratios, self._scales = _common_scales(readout)
         self._gaussians = self.k + self.p + 1
@@ -85,12 +98,15 @@ class StepRing:
         generators = self.ring.gens()
         self.h = generators[: self.p]
         self.z = generators[self.p : self.p + self.k]
+        self.seen = self.z if self._inverse_square == 1 else [z * self._inverse_square for z in self.z]
         self.alpha, self.eta, self.lam = generators[self._gaussians : self._gaussians + 3]
         symbols = generators[self._gaussians + 3 :]
         # 1 / |w^1_j|, put in as a symbol: the second step is a polynomial in it.
         self.norm = symbols[len(scales) :] if normalize else [self.ring.constant(1)] * self.p
         self.a = [symbols[i] * ratio for i, ratio in ratios]
-        g = to_polynomial(target.expr, target.coordinates).compose(*self.z, ctx=self.ring)
+        mean = fmpq(int(target.inputs.mean.p), int(target.inputs.mean.q))
+        latent_values = self.z if target.inputs.is_gaussian else [mean + self._scale * z for z in self.z]
+        g = to_polynomial(target.expr, target.coordinates).compose(*latent_values, ctx=self.ring)
         noise = exact(target.noise_std)
         self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
@@ -124,7 +140,12 @@ class StepRing:
         if not self.start.is_orthonormal:
             generators = self.ring.gens()
             polynomial = smoothed(polynomial, self.S).compose(*[self.zero] * self.p, *generators[self.p :])
-        average = moments(polynomial, self._gaussians)
+        if self._law.is_gaussian:
+            average = moments(polynomial, self._gaussians)
+        else:
+            normal = cache(lambda n: centred_moment(GAUSSIAN, n))
+            latent = cache(lambda n: centred_moment(self._law, n) / self._scale**n)
+            average = averaged_over(polynomial, [normal] * self.p + [latent] * self.k + [normal])
         padding = (0,) * self._gaussians
         return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
 
@@ -149,7 +170,12 @@ class StepRing:
         """Return Q^1 (p x p)."""
         M1, N1, C = self.first_step()
         return [
-            [_dot(M1[i], M1[j]) + _form(N1[i], self.S, N1[j]) + self.eta**2 * C[i][j] for j in range(self.p)]
+            [
+                _dot(M1[i], M1[j]) * self._inverse_square
+                + _form(N1[i], self.S, N1[j])
+                + self.eta**2 * C[i][j]
+                for j in range(self.p)
+            ]
             for i in range(self.p)
         ]
 
@@ -173,7 +199,7 @@ class StepRing:
         noise = [[self.eta**2 * s[i] * s[j] * C[i][j] for j in range(self.p)] for i in range(self.p)]
         fields = []
         for j in range(self.p):
-            A = _dot(M1[j], self.z) + _dot(N1[j], self.h)
+            A = _dot(M1[j], self.seen) + _dot(N1[j], self.h)
             fields.append(s[j] * (A + self.eta * self.g0[j] if reuse else A))
         return smoothed(f, noise).compose(*fields, *self.ring.gens()[self.p :])
 
@@ -198,7 +224,8 @@ class StepRing:
         result = [[self.zero] * p for _ in everyone]
         for i in everyone:
             for j in (i,) if diagonal else range(i + 1):
-                gradients = _dot(gz[i], gz[j]) + _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
+                gradients = _dot(gz[i], gz[j]) * self._inverse_square
+                gradients += _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
                 gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
                 squares = self.expectation(self.averaged(self.signal[i] * self.signal[j], reuse=reuse))
                 result[i][j] = result[j][i] = (
@@ -207,6 +234,11 @@ class StepRing:
                     + self.eta**2 * (self.alpha**2 * gradients + self.alpha * squares)
                 )
         return result
+
+    def overlaps(self, entries: Matrix) -> sp.ImmutableMatrix:
+        """Return M in SymPy, from the overlaps of this ring."""
+        M = self.matrix(entries)
+        return M if self.unit == 1 else sp.ImmutableMatrix((M / self.unit).applyfunc(sp.expand))
 
     def matrix(self, entries: Matrix) -> sp.ImmutableMatrix:
         """Return a matrix of polynomials in the parameters in SymPy, the readout put in."""
@@ -223,6 +255,25 @@ class StepRing:
                 for exponents, c in polynomial.to_dict().items()
             )
         )
+
+
+def _units(law: Law, start: Start) -> tuple[sp.Expr, fmpq, fmpq]:
+    """Return what overlaps are divided by, the scale of the generator, and 1 over its variance.
+
+    Raises
+    ------
+    RebatchError
+        If the start holds z, and z has an irrational standard deviation.
+    """
+    s = sp.sqrt(law.variance)
+    if s.is_Rational:
+        return sp.Integer(1), fmpq(int(s.p), int(s.q)), fmpq(1)
+    if not start.M.is_zero_matrix:
+        raise RebatchError(
+            f"start = {start.M.tolist()} with inputs {law}, of standard deviation {s}; allowed is 0, or inputs of a "
+            "rational one"
+        )
+    return s, fmpq(1), fmpq(int(law.variance.q), int(law.variance.p))
 
 
 def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]], list[sp.Expr]]:

@@ -204,6 +204,7 @@ class OverlapSeries(Tabulated, Drawn):
         """Return the coefficients as text, by power of eta, neuron and direction, with the moments in them."""
         return {
             "target": self.target.text,
+            **({} if self.target.inputs.is_gaussian else {"inputs": self.target.inputs.name}),
             "activation": None if self.activation is None else self.activation.name,
             "loss": self.loss,
             "reuse": self.reuse,
@@ -296,7 +297,6 @@ def overlap_series(
     (3, 1215*alpha/2)
     """
     target = Target(target)
-    target.require_gaussian("the series of the overlap")
     if order is not None:
         order = checks.integer("order", order, least=1, most=MAX_ORDER)
     checks.one_of("loss", loss, LOSSES)

@@ -1,6 +1,6 @@
 """The overlap after one and two gradient steps, as exact formulas, for polynomial activation and target.
 
-Theory, 5 (Two-step overlap in closed form), with the start of theory 4: h^0 = M^0 z + e, z ~ N(0, I) and
+Theory, 5 (Two-step overlap in closed form), for inputs of other laws with the moments of these (13), with the start of theory 4: h^0 = M^0 z + e, z ~ N(0, I) and
 e ~ N(0, S) independent, S = Q^0 - M^0 M^0^T (by default M^0 = 0 and Q^0 = I, so that e = h^0 is standard normal).
 
     g^0_j = a_j sigma'(h^0_j) r^0                     r = y - f (squared loss) or y (correlation loss)
@@ -336,6 +336,7 @@ class TwoStepOverlap(Tabulated, Drawn):
         )
         return {
             "target": self.target.text,
+            **({} if self.target.inputs.is_gaussian else {"inputs": self.target.inputs.name}),
             "activation": self.activation.name,
             "loss": self.loss,
             "reuse": self.reuse,
@@ -397,7 +398,6 @@ def two_step_overlap(
     [D24]; theory, 5 and 5.1; for a general start 4.
     """
     target, activation = Target(target), Activation(activation)
-    target.require_gaussian("the overlap")
     checks.one_of("loss", loss, LOSSES)
     if not activation.is_polynomial:
         raise NotPolynomialError(
@@ -407,8 +407,9 @@ def two_step_overlap(
     begin = checked_start(start, start_Q, len(a), target.k)
     size_of(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
     problem = StepRing(target, activation, a, loss, begin, normalize)
-    M1, N1, C = map(problem.matrix, problem.first_step())
-    M2, Q1 = problem.matrix(problem.second_step(reuse=reuse)), problem.matrix(problem.first_gram())
+    step = problem.first_step()
+    M1, M2 = problem.overlaps(step[0]), problem.overlaps(problem.second_step(reuse=reuse))
+    N1, C, Q1 = map(problem.matrix, (*step[1:], problem.first_gram()))
     scales: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
     if normalize:
         first = _scales("s", Q1)
