@@ -157,6 +157,10 @@ class Answer:
     def notes(self) -> Iterator[str]:
         """Yield what a reader of the headline must know."""
         formula = self.reused
+        if formula is not None and not formula.target.inputs.is_gaussian:
+            yield for_terminal(
+                f"Inputs {formula.target.inputs}: the network sees z standardised, (z - mean) / deviation."
+            )
         if isinstance(formula, TwoStepOverlap) and self.rows:
             if not formula.M0.is_zero_matrix:
                 yield for_terminal(_FROM_A_START)

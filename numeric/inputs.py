@@ -84,7 +84,8 @@ def target_at(target: Target, z: Array) -> Array:
         If it is not finite there; or the law has finitely many values, and a coordinate is none of them.
     """
     law = target.inputs
-    y = target(_as_written(law, z) if law.atoms else z)
+    with np.errstate(all="ignore"):
+        y = target(_as_written(law, z) if law.atoms else z)
     if not np.isfinite(y).all():
         where = f"at all values of inputs {law}" if law.atoms else f"on the whole of R^{target.k}"
         raise RebatchError(f"the target {target} is not finite {where}")

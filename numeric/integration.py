@@ -157,7 +157,7 @@ class SobolSamples:
         self._place_latent(points)
 
     def _place_latent(self, points: int) -> None:
-        """Give every sample its point of a finite law, and the weight of it; the blocks of a stratum in their order."""
+        """Give every sample its point of a finite law, and the weight of it, a block of a stratum after the other."""
         lattice = latent_points(self._setting)
         self._known = 0 if lattice is None else self._setting.k
         if lattice is None:
@@ -245,8 +245,8 @@ class TensorSamples:
         self._dimension, self._latent = dimension(setting, 0), latent_points(setting)
         if self._latent is None and not setting.target.inputs.is_gaussian:
             raise RebatchError(
-                f"the rule 'gauss-hermite' with inputs {setting.target.inputs}; allowed with gaussian inputs and those "
-                f"of at most {MAX_LATTICE} points, else 'sobol'"
+                f"the rule 'gauss-hermite' with inputs {setting.inputs}; allowed with gaussian inputs and those of "
+                f"at most {MAX_LATTICE} points, else 'sobol'"
             )
         plan = MaskPlan(setting)
         if not plan.countable:

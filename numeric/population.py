@@ -23,8 +23,8 @@ from ..symbolic.exact.polynomial import is_polynomial
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from .arcsine import ErfPopulation
-from .integration import tensor_rule
 from .inputs import lattice, quantile, target_at
+from .integration import tensor_rule
 from .setting import Setting, semidefinite_cholesky
 
 Array = NDArray[np.float64]

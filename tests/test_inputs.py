@@ -6,6 +6,7 @@ import pytest
 import rebatch as rb
 from rebatch.symbolic.thresholds.certificates import certificate
 from rebatch.symbolic.thresholds.noise import noise_price
+from rebatch.verify.convergence import convergence
 
 # Even in each coordinate but for the product: nothing is trivial, so that thresholds do not end early.
 TARGET = rb.Target("z1*z2", inputs="boolean")
@@ -25,10 +26,10 @@ QUESTIONS = {
     "learnability": rb.learnability,
     "scaling": rb.scaling,
     "reuse_scaling": rb.reuse_scaling,
-    "two_step_overlap": lambda t: rb.two_step_overlap(t, "h^2"),
-    "overlap_series": lambda t: rb.overlap_series(t, "erf"),
     "hermite_series": rb.hermite_series,
-    "Setting": lambda t: rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2),
+    "convergence": lambda t: convergence(
+        rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), [30, 100, 300], [3, 3, 3]
+    ),
 }
 
 

@@ -134,12 +134,13 @@ def convergence(
     Raises
     ------
     RebatchError
-        If there are too few dimensions or runs, or the limit has no overlap.
+        If there are too few dimensions or runs, the limit has no overlap, or the inputs are not Gaussian.
 
     References
     ----------
     theory, 5.3 (Finite-size law).
     """
+    setting.target.require_gaussian("the control variates")
     if runs is None and dimensions:
         runs = _enough_runs(setting, dimensions, seed)
     if runs is None or len(set(dimensions)) < 3 or len(runs) != len(dimensions) or min(runs) < 3:

@@ -11,6 +11,7 @@ from ..options import (
     Alpha,
     AsJson,
     Eta,
+    Inputs,
     Loss,
     Neurons,
     NoiseStd,
@@ -21,7 +22,7 @@ from ..options import (
     batches_from,
     readout_from,
     start_from,
-    text_of,
+    target_from,
 )
 from ..terminal import console, print_json, progress_bar
 from .theory import analyze
@@ -40,6 +41,7 @@ def simulate(
     weight_decay: WeightDecay = 0.0,
     loss: Loss = "squared",
     noise_std: NoiseStd = 0.0,
+    inputs: Inputs = None,
     readout: Readout = None,
     start: Annotated[
         str,
@@ -81,7 +83,7 @@ def simulate(
     if compare and (runs < 3 or engine not in ("lazy", "dense")):
         raise RebatchError("--compare needs the lazy or dense engine and at least 3 runs; give --runs")
     setting = Setting(
-        target=text_of(target),
+        target=target_from(target, inputs),
         activation=activation,
         neurons=neurons,
         alpha=alpha,

@@ -22,7 +22,6 @@ from ..options import (
     readout_from,
     start_from,
     target_from,
-    text_of,
 )
 from ..terminal import console, print_json, progress_bar
 
@@ -145,6 +144,7 @@ def overlap(
     weight_decay: WeightDecay = 0.0,
     loss: Loss = "squared",
     noise_std: NoiseStd = 0.0,
+    inputs: Inputs = None,
     readout: Readout = None,
     one_pass: OnePass = False,
     normalize: Annotated[
@@ -178,7 +178,6 @@ def overlap(
     A polynomial activation has an exact formula; another one a series in eta, or numbers with --alpha and --eta;
     without an activation the series is universal, in moments of sigma and its derivatives.
     """
-    from ...symbolic.language.target import Target
     from ...symbolic.overlap.suitability import activation_check
     from ..overlap import Answer, formulas_of, numbers_of
 
@@ -188,7 +187,7 @@ def overlap(
         _require_open_activation(
             {"--alpha and --eta": alpha, "--python": as_python, "--normalize": normalize, "--start": start}
         )
-    learned = Target(text_of(target), noise_std=noise_std)
+    learned = target_from(target, inputs, noise_std)
     options: dict[str, Any] = {"neurons": neurons, "readout": readout_from(readout), "loss": loss}
     begin = start_from(start)
     reused, fresh = formulas_of(
@@ -201,7 +200,8 @@ def overlap(
         options=options,
     )
     # Verdicts are for the start M = 0.
-    check = None if activation is None or begin else activation_check(learned, activation)
+    checked = activation is not None and not begin and learned.inputs.is_gaussian
+    check = activation_check(learned, activation) if checked else None
     answer = Answer(reused, fresh, one_pass, None, check)
     if activation is not None and alpha is not None and eta is not None:
         from ...numeric.setting import Setting

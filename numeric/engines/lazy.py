@@ -7,7 +7,7 @@ draw: Householder dice [L21].
 Here the two sides differ. The dynamics sees R^n entry by entry (samples pass through sigma and g), but R^d only
 through inner products: it is invariant under rotations that fix what is known. So the v_i stay abstract, a vector of
 R^d is its coefficients on them, and the fresh part of X^T u is a new v times a chi-distributed length. The memory
-is n x (number of products); d costs nothing. Latent coordinates of another law (theory, 13) are columns that are drawn
+is n x (number of products); d costs nothing. Latent coordinates of another law (theory, 13) are columns drawn
 first; everything orthogonal to them stays Gaussian.
 """
 

@@ -435,10 +435,7 @@ def _fits_tensor(setting: Setting) -> bool:
     """Whether the overlaps need at most 4 dimensions, and everything is smooth."""
     innovations = most_innovations(setting, setting.steps - 1)
     dimensions = dimension(setting, innovations)
-    few = (
-        dimensions <= TENSOR_DIMENSION
-        and count_of_points(setting) * _NODES[1] ** dimensions <= _GRID_LIMIT
-    )
+    few = dimensions <= TENSOR_DIMENSION and count_of_points(setting) * _NODES[1] ** dimensions <= _GRID_LIMIT
     return few and is_smooth(setting) and MaskPlan(setting).countable
 
 

@@ -1,7 +1,8 @@
 """The overlap after one and two gradient steps, as exact formulas, for polynomial activation and target.
 
-Theory, 5 (Two-step overlap in closed form), for inputs of other laws with the moments of these (13), with the start of theory 4: h^0 = M^0 z + e, z ~ N(0, I) and
-e ~ N(0, S) independent, S = Q^0 - M^0 M^0^T (by default M^0 = 0 and Q^0 = I, so that e = h^0 is standard normal).
+Theory, 5 (Two-step overlap in closed form), with the start of theory 4: h^0 = M^0 z + e, z ~ N(0, I) (or of another
+law, with the moments of that one: 13) and e ~ N(0, S) independent, S = Q^0 - M^0 M^0^T (by default M^0 = 0 and
+Q^0 = I, so that e = h^0 is standard normal).
 
     g^0_j = a_j sigma'(h^0_j) r^0                     r = y - f (squared loss) or y (correlation loss)
     M^1   = (1 - eta lam) M^0 + alpha eta E[g^0 z^T]
