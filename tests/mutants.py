@@ -324,7 +324,7 @@ MUTANTS = (
     Mutant("inputs: the tensor grid takes one point of z", "numeric/integration.py",
            "values[:, point], normal", "values[:, 0 * point], normal", "numeric/test_inputs"),
     Mutant("inputs: planted columns stay Gaussian", "numeric/engines/lazy.py",
-           "row[block] = draw(law,", "row[block] = draw(type(law)("gaussian", "gaussian"),", "numeric/test_inputs"),
+           "row[block] = draw(law,", "row[block] = draw(type(law)('gaussian', 'gaussian'),", "numeric/test_inputs"),
     Mutant("inputs: the online chain draws Gaussian coordinates", "numeric/engines/online.py",
            "z = draw(setting.inputs, rng,", "z = draw(type(setting.inputs)('gaussian', 'gaussian'), rng,",
            "numeric/test_inputs"),
