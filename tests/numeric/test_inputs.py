@@ -138,7 +138,7 @@ def test_a_series_is_the_formula_power_by_power(name):
 @pytest.mark.parametrize("name", ["biased(1/3)", "laplace"])
 def test_sampled_fields_and_coordinates_have_the_exact_overlaps(name):
     setting = Setting(
-        target="z1*z2 + z3", inputs=name, activation="h + h^2/3", neurons=2, alpha=2, eta=0.1, steps=2,
+        target="z1*z2 + z3 + z3^2/3", inputs=name, activation="h + h^2/3", neurons=2, alpha=2, eta=0.1, steps=2,
         noise_std=0.3, weight_decay=0.2,
     )  # fmt: skip
     formula = two_step_overlap(setting.target, "h + h^2/3", neurons=2)
