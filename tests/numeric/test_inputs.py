@@ -146,7 +146,7 @@ def test_sampled_fields_and_coordinates_have_the_exact_overlaps(name):
     exact = formula.at(alpha=2, eta=0.1, weight_decay=0.2)
     # 12 entries at t quantiles of 15 degrees of freedom: 8 errors is a false alarm below 1e-6.
     assert np.all(np.abs(run.M - exact) <= 8 * run.data.M_error + 1e-12)
-    assert run.data.M_error.max() < 1e-3
+    assert run.data.M_error.max() < (1e-3 if name != "laplace" else 3e-3)
 
 
 @pytest.mark.parametrize(
