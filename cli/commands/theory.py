@@ -200,8 +200,9 @@ def overlap(
         options=options,
     )
     # Verdicts are for the start M = 0.
-    checked = activation is not None and not begin and learned.inputs.is_gaussian
-    check = activation_check(learned, activation) if checked else None
+    check = None
+    if activation is not None and not begin and learned.inputs.is_gaussian:
+        check = activation_check(learned, activation)
     answer = Answer(reused, fresh, one_pass, None, check)
     if activation is not None and alpha is not None and eta is not None:
         from ...numeric.setting import Setting
