@@ -13,6 +13,8 @@ import numpy as np
 
 from .numeric.canvas import COLOURS, Canvas, style
 from .numeric.drawing import draw_sweep
+from .numeric.generalization import Generalization
+from .numeric.generalization_drawing import draw_generalization
 from .numeric.inference.amp import MessagePassing
 from .numeric.inference.ceiling import Ceiling
 from .numeric.inference.drawing import (
@@ -88,6 +90,7 @@ def draw(result: Any, ax: "Axes | Sequence[Axes] | None" = None, **options: Any)
     ceiling                  cosines against products with X
     state_evolution, amp     cosine against the step
     phase_diagram            three panels by direction
+    generalization           overlap in one pass, test loss against d
     ======================== ============================================== ==========================================
 
     Examples
@@ -191,4 +194,5 @@ _KINDS: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (StateEvolution, _state_evolution),
     (MessagePassing, _message_passing),
     (PhaseDiagram, draw_phases),
+    (Generalization, draw_generalization),
 )

@@ -12,7 +12,7 @@ import typer
 
 from ..symbolic.errors import RebatchError
 from . import signals
-from .commands import checks, inference, phases, report, runs, sweeps, theory
+from .commands import checks, inference, learn, phases, report, runs, sweeps, theory
 from .terminal import write_in_any_encoding
 
 _LONGEST = 300
@@ -45,6 +45,7 @@ for command in (
     theory.catalog,
     theory.overlap,
     phases.phases,
+    learn.learn,
     inference.threshold,
     inference.ceiling,
     runs.simulate,

@@ -114,6 +114,7 @@ RESULTS = {
     "Expectation": (lambda: rb.expectation("tanh(z1)^2"), None, {}),
     "activation_check": (lambda: rb.activation_check("z1 + He(3, z2)", "relu"), None, {}),
     "which_activation": (lambda: rb.which_activation("He(3, z)", ["erf", "cos"]), None, {}),
+    "generalization": (lambda: rb.generalization("z", "erf", eta=0.2, d=(40, 60), runs=2, samples=200), 2, {}),
     "Readout": (
         lambda: rb.ridge_readout(
             rb.simulate(LINEAR, d=50, seed=1), seed=1, samples=50, test_samples=50

@@ -59,6 +59,32 @@ def test_analyze_says_what_an_activation_shows_and_which_to_take(capsys):
     assert "linear" not in data["which_activation"]["best"]
 
 
+def test_learn_says_whether_the_chain_succeeds_and_draws_it(capsys, tmp_path):
+    figure = tmp_path / "chain.png"
+    code, out, _ = rebatch(
+        capsys,
+        "learn",
+        "He(3, z)",
+        "-s",
+        "h + He(3, h)",
+        "--accuracy",
+        "0.3",
+        "-d",
+        "300",
+        "--figure",
+        str(figure),
+    )
+    assert code == 0
+    assert "learned: a small error in O(d) samples" in out
+    assert "C(m) = 6 m^3" in out
+    assert figure.stat().st_size > 10_000
+    _, out, _ = rebatch(capsys, "learn", "He(4, z)", "-s", "h + He(3, h)", "-d", "", "--json")
+    assert json.loads(out)["outcome"] == "not learned"
+    code, _, err = rebatch(capsys, "learn", "z1 + z2^2", "-d", "")
+    assert code == 2
+    assert "has 2 directions" in err
+
+
 def test_overlap_says_what_its_activation_shows(capsys):
     _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^2/2", "--json")
     (direction,) = json.loads(out)["activation_check"]["directions"]
