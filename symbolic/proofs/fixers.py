@@ -1,6 +1,6 @@
 """Which orthogonal maps fix a target: exactly for polynomials, by proved identities for the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations, permutations, product
 
@@ -9,14 +9,19 @@ import sympy as sp
 from flint import fmpq
 from numpy.typing import NDArray
 
-from ..exact.subspace import Subspace, Vector, as_floats, is_exact
+from ..exact.frame import framed
+from ..exact.polynomial import is_polynomial
+from ..exact.subspace import Subspace, Vector, as_floats, axis, is_exact, is_rational
 from .averages import Averages
+from .frames import FrameSearch, guessed
 from .permutations import (
     signed_permutation,
 )
-from .rotations import rotation, scaled_to, turn_in_words
+from .polynomial_fixer import PolynomialFixer
+from .rotations import rotation, rotation_symmetry, scaled_to, turn_in_words
 from .structure import exchanges, is_permuted, multiplied_out
-from .symmetry import Matrix, Symmetry, exact_matrix, moved
+from .symmetry import Matrix, Symmetry, described, exact_matrix, moved
+from .turns import turns
 
 MAX_EXPRESSION_COORDINATES_SEARCHED = 5
 # A rotation by 2 pi / m has a power of prime order, which moves the same plane.
@@ -44,6 +49,8 @@ class ExpressionFixer:
         images = _permutation(matrix)
         if images is not None and sign == 1 and is_permuted(self._written, images):
             return True
+        if sign == 1 and self._holds_parts(matrix):
+            return True
         if self.averages.is_opaque:
             return False
         difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
@@ -53,6 +60,17 @@ class ExpressionFixer:
     @cached_property
     def _written(self) -> sp.Expr:
         return multiplied_out(self.averages.target.expr)
+
+    @cached_property
+    def _parts(self) -> list[PolynomialFixer]:
+        """The rational polynomials of which the target is a function, in the coordinates that occur."""
+        z, k = self.averages.target.coordinates, self.k
+        axes = [axis(i, k) for i in self.averages.used]
+        return [PolynomialFixer(framed(p, z).along(axes)) for p in polynomial_parts(self._written, z)]
+
+    def _holds_parts(self, matrix: Matrix) -> bool:
+        """Whether each polynomial of which the target is a function is fixed, and so the target."""
+        return all(map(is_rational, matrix)) and all(part.fixes(matrix) for part in self._parts)
 
     def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
         with np.errstate(all="ignore"):
@@ -106,7 +124,10 @@ class ExpressionFixer:
         return [(moves.get(m, m), signs.get(m, 1)) for m in range(self.k)]
 
     def rotation(self, plane: Subspace) -> Symmetry | None:
-        """Return a rotation of a plane by 2 pi / m that fixes g, of those m that are tried."""
+        """Return a rotation of a plane by 2 pi / m that fixes g: of the polynomials in it, else of those m tried."""
+        parts = [part.g for part in self._parts]
+        if plane <= self._occurring and (found := rotation_symmetry(plane, *parts)) is not None:
+            return found
         for m in (*sp.primerange(3, MAX_TURN + 1), 4):
             turn = rotation(plane, m)
             if turn is not None and self.fixes(turn):
@@ -114,6 +135,19 @@ class ExpressionFixer:
                     exact_matrix(turn), plane.orthogonal_basis(), turn_in_words(plane, f"2 pi / {m}")
                 )
         return None
+
+    @cached_property
+    def _occurring(self) -> Subspace:
+        return Subspace.span((axis(i, self.k) for i in self.averages.used), self.k)
+
+    def turns(self) -> list[Symmetry]:
+        """Return the continuous rotations of the polynomials of which the target is a function."""
+        return [described(R) for R in turns([part.g for part in self._parts]) if self._holds_parts(R)]
+
+    def in_any_frame(self, fixed: Subspace, free: Subspace) -> Iterator[Symmetry]:
+        """Yield maps that fix g and a subspace, found in floating point and proved."""
+        search = FrameSearch(lambda z: self.averages.target(z)[:, None], self.k, fixed, free)
+        yield from guessed(search, self.fixes, self.rotation)
 
     def mirrors(self) -> list[Vector]:
         """Return the linear forms u of the target, and u - u' and u + u' scaled to one length, which swap two."""
@@ -123,6 +157,34 @@ class ExpressionFixer:
             if (w := scaled_to(v, u)) is not None:
                 found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
         return [v for v in found if any(v)]
+
+
+def polynomial_parts(expr: sp.Expr, coordinates: Sequence[sp.Symbol]) -> list[sp.Expr]:
+    """Return polynomials with rational coefficients of which an expression is a function, as large as it is written.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> polynomial_parts(sp.tanh(x * y) + x**2 + y, (x, y))
+    [x**2 + y, x*y]
+    """
+    found: dict[sp.Expr, None] = {}
+
+    def read(part: sp.Basic) -> None:
+        if not part.free_symbols:
+            return
+        if is_polynomial(part, coordinates):
+            found[part] = None
+            return
+        parts = list(part.args)
+        if isinstance(part, sp.Add | sp.Mul):
+            plain = [a for a in parts if a.free_symbols and is_polynomial(a, coordinates)]
+            parts = [part.func(*plain), *(a for a in parts if a not in plain)]
+        for a in parts:
+            read(a)
+
+    read(expr)
+    return list(found)
 
 
 def _permutation(matrix: Matrix) -> dict[int, int] | None:

@@ -1,12 +1,14 @@
 """Which orthogonal maps fix a polynomial: exactly, by expanding both sides."""
 
+from collections.abc import Iterator
 from math import comb
 
 from ..exact.frame import Framed
 from ..exact.subspace import Subspace, Vector, axis, dot
 from .permutations import signed_permutation_symmetries
 from .rotations import rotation_symmetry
-from .symmetry import Matrix, Symmetry
+from .symmetry import Matrix, Symmetry, described
+from .turns import turns
 
 # A polynomial of fewer linear forms than coordinates is written out in these up to so many terms.
 _MAX_TERMS_WRITTEN = 20_000
@@ -41,7 +43,18 @@ class PolynomialFixer:
 
     def rotation(self, plane: Subspace) -> Symmetry | None:
         """Return the rotation of a plane by the least angle that fixes g."""
-        return rotation_symmetry(self.g, plane)
+        return rotation_symmetry(plane, self.g)
+
+    def turns(self) -> list[Symmetry]:
+        """Return the generators of the continuous rotations that fix g."""
+        return [described(R) for R in turns([self.g]) if self.fixes(R)]
+
+    def in_any_frame(self, fixed: Subspace, free: Subspace) -> Iterator[Symmetry]:
+        """Yield maps that fix g and a subspace, found in floating point and proved."""
+        from .frames import FrameSearch, guessed, values_of  # noqa: PLC0415 - loads NumPy, where all else failed
+
+        search = FrameSearch(values_of(self.g), self.k, fixed, free)
+        yield from guessed(search, self.fixes, self.rotation)
 
     def mirrors(self) -> list[Vector]:
         """Return no direction: those that are asked about are tried anyway."""

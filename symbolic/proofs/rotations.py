@@ -1,7 +1,7 @@
 """Rotations of a plane that fix a polynomial, by its harmonics (theory, 3.4)."""
 
 from functools import reduce
-from math import gcd
+from math import gcd, isqrt
 from operator import add
 
 import sympy as sp
@@ -15,17 +15,14 @@ from ..exact.subspace import Subspace, Vector, dot, in_words, is_rational, squar
 from .symmetry import Symmetry, exact_matrix
 
 
-def rotation_symmetry(g: Framed, plane: Subspace) -> Symmetry | None:
-    """Return the rotation of a plane by the least angle 2 pi / m that fixes g, m >= 2, else None.
+def rotation_symmetry(plane: Subspace, *parts: Framed) -> Symmetry | None:
+    """Return the rotation of a plane by the least angle 2 pi / m that fixes all parts, m >= 2, else None.
 
-    The plane's orthogonal basis is scaled to one length first, which over the rationals needs |b1| / |b2| rational;
-    otherwise there is no answer by this means.
+    The plane's orthogonal basis is scaled to one length first, by the root of a rational, which is carried along.
     """
-    b1, b2 = plane.orthogonal_basis()
-    b2 = scaled_to(b2, b1) or ()
-    if not b2 or not is_rational(b2):
+    if not all(map(is_rational, plane.orthogonal_basis())):
         return None
-    angles = _angular_orders(g, b1, b2, plane)
+    angles = set().union(*(_angular_orders(g, plane) for g in parts))
     m = gcd(*angles) if angles else 0
     if m == 1:
         return None
@@ -68,15 +65,19 @@ def turn_in_words(plane: Subspace, angle: str) -> str:
     return f"rotates the plane of {', '.join(map(in_words, plane.orthogonal_basis()))} by {angle}"
 
 
-def _angular_orders(g: Framed, b1: Vector, b2: Vector, plane: Subspace) -> set[int]:
+def _angular_orders(g: Framed, plane: Subspace) -> set[int]:
     """Return |a - b| over the terms w^a conj(w)^b, w = t1 + i t2, of g in coordinates along the plane.
 
-    t1 = (w + v) / 2 and t2 = (w - v) / 2i for v = conj(w). The powers of i are carried in a ring with i^2 = -1.
+    t1 = (w + v) / 2 and t2 = (w - v) / 2i for v = conj(w), along b1 and s b2 with s = |b1| / |b2|. The powers of
+    i and of s are carried in a ring with i^2 = -1 and s^2 rational; where s is rational it is put in.
     """
+    b1, b2 = plane.orthogonal_basis()
     rest = plane.within(g.space).orthogonal_basis()
-    context = ring(["w", "v", "i", *(f"t{m}" for m in range(len(rest)))])
-    w, v, i, *others = context.gens()
-    t1, t2 = (w + v) * fmpq(1, 2), (v - w) * i * fmpq(1, 2)
+    context = ring(["w", "v", "i", "s", *(f"t{m}" for m in range(len(rest)))])
+    w, v, i, s, *others = context.gens()
+    square = fmpq(dot(b1, b1) / dot(b2, b2))
+    scale = s if (root := _rational_root(square)) is None else context.constant(root)
+    t1, t2 = (w + v) * fmpq(1, 2), (v - w) * i * scale * fmpq(1, 2)
     # z = t1 b1 + t2 b2 + the rest, along the basis of g.
     vectors = [*zip((t1, t2), map(g.coordinates, (b1, b2)), strict=True)]
     vectors += [*zip(others, map(g.coordinates, rest), strict=True)]
@@ -86,8 +87,14 @@ def _angular_orders(g: Framed, b1: Vector, b2: Vector, plane: Subspace) -> set[i
     expanded = g.polynomial.compose(*images, ctx=context)
     total: dict[tuple[int, ...], list[fmpq]] = {}
     for exponents, coefficient in expanded.to_dict().items():
-        power = int(exponents[2])
-        key = (int(exponents[0]), int(exponents[1]), *map(int, exponents[3:]))
-        parts = total.setdefault(key, [fmpq(0), fmpq(0)])
-        parts[power % 2] += coefficient * (-1) ** (power // 2)
+        a, b, turns, roots, *outside = map(int, exponents)
+        parts = total.setdefault((a, b, *outside), [fmpq(0)] * 4)
+        # 1, i, s and i s are independent over the rationals.
+        parts[turns % 2 + 2 * (roots % 2)] += coefficient * (-1) ** (turns // 2) * square ** (roots // 2)
     return {abs(key[0] - key[1]) for key, parts in total.items() if any(parts) and key[0] != key[1]}
+
+
+def _rational_root(x: fmpq) -> fmpq | None:
+    """Return the square root of a positive rational if it is rational."""
+    p, q = isqrt(int(x.p)), isqrt(int(x.q))
+    return fmpq(p, q) if fmpq(p, q) ** 2 == x else None

@@ -8,17 +8,19 @@ on the polynomial or in the normal form of any other target; the search covers
    `MAX_EXPRESSION_COORDINATES_SEARCHED` of another target);
 2. the reflection along any direction that is asked about, and minus the identity on V; for ridge sums also the
    reflections that swap two of their directions;
-3. rotations by 2 pi / m of a plane on which nothing was learned. Of a polynomial they are read off the powers of
+3. continuous rotations, by linear algebra on the polynomial, or on the polynomials of which g is a function;
+4. maps found in floating point, whatever the frame (`frames.py`), and the rotations of the planes in which they turn;
+5. rotations by 2 pi / m of a plane on which nothing was learned. Of a polynomial they are read off the powers of
    w = t1 + i t2: its terms w^a conj(w)^b turn by (a - b) angles, so m is their greatest common divisor (complete for
    a plane). Of any other target each prime m up to `MAX_TURN` is tried, and the quarter turn.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import sympy as sp
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
 from ..exact.irrational import Scalar, as_expr
 from ..exact.subspace import (
@@ -31,6 +33,8 @@ from ..exact.subspace import (
 from ..language.target import Target
 
 Matrix = Sequence[Sequence[Scalar]]
+# Of a map of higher order its words do not say which.
+_LONGEST_ORDER = 12
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,14 @@ class Fixer(Protocol):
 
     def mirrors(self) -> list[Vector]:
         """Return directions along which a reflection may fix g."""
+        ...
+
+    def turns(self) -> list[Symmetry]:
+        """Return rotations that fix g and belong to continuous ones."""
+        ...
+
+    def in_any_frame(self, fixed: Subspace, free: Subspace) -> Iterator[Symmetry]:
+        """Yield maps that fix g and one subspace, and move another, as far as they are found."""
         ...
 
 
@@ -150,6 +162,13 @@ def hidden_directions(
     for space in (rest(), learned.within(relevant)):
         if rest().dimension and space.dimension == 2:
             add([g.rotation(space)])
+    if rest().dimension:
+        add(g.turns())
+    if rest().dimension:
+        for symmetry in g.in_any_frame(learned, learned.within(relevant)):
+            add([symmetry])
+            if not rest().dimension:
+                break
     return tuple(symmetries), hidden, rest().dimension == 0
 
 
@@ -165,6 +184,27 @@ def those_that_hide(symmetries: Iterable[Symmetry], left: Subspace) -> tuple[Sym
         if moved.dimension == left.dimension:
             break
     return tuple(found)
+
+
+def described(R: Sequence[Sequence[fmpq]]) -> Symmetry:
+    """Return a rational orthogonal map with what it moves, and what it is in words."""
+    k = len(R)
+    matrix, one = (
+        fmpq_mat([list(row) for row in R]),
+        fmpq_mat([[int(i == j) for j in range(k)] for i in range(k)]),
+    )
+    basis = Subspace.span((matrix.transpose() - one).tolist(), k).orthogonal_basis()
+    words = ", ".join(map(in_words, basis))
+    powers = [matrix]
+    while len(powers) < _LONGEST_ORDER and powers[-1] != one:
+        powers.append(powers[-1] * matrix)
+    if len(powers) == 2:
+        kind = f"is -1 on the span of {words}" if len(basis) > 1 else f"reflects along {words}"
+    elif powers[-1] == one:
+        kind = f"is of order {len(powers)} on the span of {words}"
+    else:
+        kind = f"turns the span of {words}"
+    return Symmetry(exact_matrix(R), basis, kind)
 
 
 def exact_matrix(matrix: Matrix) -> tuple[tuple[sp.Expr, ...], ...]:

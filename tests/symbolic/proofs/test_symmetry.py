@@ -74,7 +74,7 @@ def test_a_reflection_along_an_oblique_direction_is_found():
 def test_rotations_of_a_plane_are_read_off_its_harmonics(text, kind):
     target = Target(text)
     plane = Subspace.span([_vector(1, 0), _vector(0, 1)], 2)
-    symmetry = rotation_symmetry(along(text), plane)
+    symmetry = rotation_symmetry(plane, along(text))
     assert kind in symmetry.kind
     R = sp.Matrix(symmetry.matrix)
     images = dict(zip(target.coordinates, R * sp.Matrix(target.coordinates), strict=True))
@@ -84,7 +84,7 @@ def test_rotations_of_a_plane_are_read_off_its_harmonics(text, kind):
 
 def test_a_plane_without_rotations_has_none():
     plane = Subspace.span([_vector(1, 0), _vector(0, 1)], 2)
-    assert rotation_symmetry(along("z1 + z2^2"), plane) is None
+    assert rotation_symmetry(plane, along("z1 + z2^2")) is None
     assert inversion_symmetry(PolynomialFixer(along("z1 + z2^2")), plane) is None
 
 
