@@ -13,7 +13,8 @@ from rebatch import Target, two_step_verdict
 from rebatch.symbolic.exact.frame import framed
 from rebatch.symbolic.exact.subspace import Subspace, as_text, axis
 from rebatch.symbolic.language.parse import to_text
-from rebatch.symbolic.proofs.fixers import polynomial_parts
+from rebatch.symbolic.proofs.averages import Averages
+from rebatch.symbolic.proofs.fixers import ExpressionFixer, polynomial_parts
 from rebatch.symbolic.proofs.frames import FrameSearch, as_rational_map, values_of
 from rebatch.symbolic.proofs.polynomial_fixer import PolynomialFixer
 from rebatch.symbolic.proofs.turns import turns
@@ -154,7 +155,14 @@ def test_a_map_that_is_only_near_a_rational_one_is_not_taken_for_it():
 
 @pytest.mark.parametrize(
     ("text", "dimension"),
-    [("z1^2+z2^2+z3^2", 3), ("z1^2+z2^2-z3^2+z4", 1), ("z1*z2", 0), ("(z1^2-z2^2)*z3-2*z1*z2*z4", 1)],
+    [
+        ("z1^2+z2^2+z3^2", 3),
+        ("z1^2+z2^2-z3^2+z4", 1),
+        ("z1*z2", 0),
+        ("(z1^2-z2^2)*z3-2*z1*z2*z4", 1),
+        ("(z1+z2)^2+2*z3^2", 1),
+        ("(z1+z2)^2+z3^2", 0),
+    ],
 )
 def test_the_continuous_rotations_of_a_polynomial_are_those_of_its_lie_algebra(text, dimension):
     target = Target(text)
@@ -169,3 +177,11 @@ def test_polynomials_of_which_a_function_is_made_are_as_large_as_it_is_written()
     target = Target("tanh(z1*z2)*z3*z1+pi*z4+exp(z2)+z1^2+z3")
     z1, z2, z3, z4 = target.coordinates
     assert set(polynomial_parts(target.expr, target.coordinates)) == {z1 * z2, z1 * z3, z4, z2, z1**2 + z3}
+
+
+def test_what_is_fixed_up_to_rounding_is_not_fixed():
+    fixer = ExpressionFixer(Averages(Target("tanh(z1*z2) + z1/10^12")))
+    assert not fixer.fixes([[fmpq(-1), fmpq(0)], [fmpq(0), fmpq(-1)]])
+    assert ExpressionFixer(Averages(Target("tanh(z1*z2) + z1^2/10^12"))).fixes(
+        [[fmpq(-1), fmpq(0)], [fmpq(0), fmpq(-1)]]
+    )
