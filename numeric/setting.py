@@ -406,6 +406,10 @@ class Setting:
             batch += f", looking ahead by rho = {self.rho:g}"
         if self.normalize:
             batch += ", rows normalised"
+        if self.start == "symmetric":
+            batch += ", symmetric start"
+        if self.readout_seed is not None:
+            batch += f", a_j ~ N(0, 1/p) of seed {self.readout_seed}"
         law = "" if self.inputs.is_gaussian else f", inputs {self.inputs}"
         return (
             f"{self.target.text}{law}; sigma = {self.activation}, p = {self.neurons}, alpha = {self.alpha:g}, "

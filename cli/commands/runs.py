@@ -1,7 +1,7 @@
 """Runs of the dynamics: `simulate` and `demo`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,6 @@ from ..options import (
     Neurons,
     NoiseStd,
     OnePass,
-    Readout,
     TargetText,
     WeightDecay,
     batches_from,
@@ -42,10 +41,20 @@ def simulate(
     loss: Loss = "squared",
     noise_std: NoiseStd = 0.0,
     inputs: Inputs = None,
-    readout: Readout = None,
+    readout: Annotated[
+        str | None,
+        typer.Option(
+            help='Second layer, p numbers with commas between, or "gaussian": a_j ~ N(0, 1/p) of --readout-seed; '
+            "default (-1)^j / sqrt(p)."
+        ),
+    ] = None,
+    readout_seed: Annotated[int | None, typer.Option(help="Of --readout gaussian.")] = None,
     start: Annotated[
         str,
-        typer.Option(help='"orthogonal", "random", or M at the start: "1/3,0", or "0.1,0;0,0.2" by rows.'),
+        typer.Option(
+            help='"orthogonal", "random", "symmetric" (pairs of equal rows with opposite a_j), or M at the start: '
+            '"1/3,0", or "0.1,0;0,0.2" by rows.'
+        ),
     ] = "orthogonal",
     one_pass: OnePass = False,
     schedule: Annotated[
@@ -92,7 +101,7 @@ def simulate(
         weight_decay=weight_decay,
         loss=loss,
         noise_std=noise_std,
-        readout=readout_from(readout),
+        **_second_layer(readout, readout_seed),
         **start_from(start, STARTS),
         reuse=not one_pass,
         schedule=schedule,
@@ -126,6 +135,12 @@ def simulate(
     for what, path in (("figure:", drawn), ("trajectory written to", out)):
         if path is not None:
             console.print(f"{what} {path}", highlight=False)
+
+
+def _second_layer(readout: str | None, seed: int | None) -> dict[str, Any]:
+    """Return the second layer as arguments of a setting: numbers, or a name and its seed."""
+    given: dict[str, Any] = {"readout": readout if readout == "gaussian" else readout_from(readout)}
+    return given if seed is None else {**given, "readout_seed": seed}
 
 
 def _require_places(out: Path | None, figure: Path | None, runs: int, *, compare: bool) -> None:

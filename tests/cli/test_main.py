@@ -85,6 +85,18 @@ def test_learn_says_whether_the_chain_succeeds_and_draws_it(capsys, tmp_path):
     assert "has 2 directions" in err
 
 
+def test_simulate_draws_a_gaussian_readout_from_its_seed_at_a_symmetric_start(capsys):
+    options = ("-s", "relu", "-p", "4", "--alpha", "2", "--eta", "0.1", "-d", "50", "--start", "symmetric")
+    code, out, _ = rebatch(
+        capsys, "simulate", "z1", *options, "--readout", "gaussian", "--readout-seed", "5", "--json"
+    )
+    assert code == 0
+    assert '"readout_seed": 5' in out
+    code, _, err = rebatch(capsys, "simulate", "z1", *options, "--readout", "gaussian")
+    assert code == 2
+    assert "without readout_seed" in err
+
+
 def test_overlap_says_what_its_activation_shows(capsys):
     _, out, _ = rebatch(capsys, "overlap", "He(3, z)", "-s", "h + h^2/2", "--json")
     (direction,) = json.loads(out)["activation_check"]["directions"]

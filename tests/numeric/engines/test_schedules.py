@@ -153,14 +153,3 @@ def test_schedules_are_kept_in_files_and_repeat_with_their_seed(tmp_path):
         assert Setting.from_json(given.to_json()) == given
         one, other = (simulate(given, d=90, seed=2, threads=t) for t in (1, 2))
         np.testing.assert_array_equal(one.M, other.M)
-
-
-def test_a_symmetric_start_has_a_network_that_is_zero():
-    given = setting(neurons=4, start="symmetric", readout="gaussian", readout_seed=1)
-    a = np.array(given.readout)
-    np.testing.assert_array_equal(a, -a[::-1])
-    for engine, options in (("lazy", {"d": 100}), ("dense", {"d": 100}), ("limit", {"points": 2**8})):
-        run = simulate(given, engine, seed=0, **options)
-        Q = run.Q.values[0]
-        np.testing.assert_allclose(Q[0, 3], Q[0, 0], atol=1e-12)
-        np.testing.assert_allclose(run.M.values[0], 0, atol=1e-12)
