@@ -6,6 +6,7 @@ from typing import Any, Literal
 from flint import fmpq
 
 from ..exact.expectation import Expectation
+from ..exact.irrational import vanishes
 from ..exact.known import How
 from ..exact.subspace import Subspace, Vector, as_text
 from ..proofs.symmetry import Symmetry
@@ -86,7 +87,9 @@ def _in_full(x: fmpq | Expectation) -> str:
 
 
 def _in_short(x: fmpq | Expectation) -> str:
-    """Return an exact number as it is where it is short, else six digits."""
+    """Return an exact number as it is where it is short, else six digits; what may be 0 as 0 within its error."""
+    if isinstance(x, Expectation) and x.how is not How.EXACT and vanishes(x)[0]:
+        return "0" if x.is_zero() else f"0 +- {x.error:.1g}"
     if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
         return x.in_decimals()
     return _in_full(x)

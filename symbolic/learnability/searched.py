@@ -13,6 +13,7 @@ from ..exact.known import How, worst
 from ..exact.subspace import Subspace, Vector, axis, in_words, orthogonalised, primitive, squared_length
 from ..language.symbols import coordinate
 from ..language.target import Target
+from ..proofs.exponentials import without_unneeded
 from ..proofs.level_sets import first_order_on_level_sets
 from ..proofs.symmetry import Symmetry, hidden_directions
 from .direction_verdict import DirectionVerdict, undecided
@@ -27,6 +28,9 @@ class SearchedReading:
     def __init__(self, target: Target) -> None:
         self.target, self.k = target, target.k
         self.search = Search(target)
+        smaller = without_unneeded(target, self.search.relevant)
+        if smaller is not target:
+            self.search = Search(smaller)
 
     @property
     def relevant(self) -> Subspace:

@@ -161,6 +161,7 @@ def test_a_map_that_is_only_near_a_rational_one_is_not_taken_for_it():
         ("z1*z2", 0),
         ("(z1^2-z2^2)*z3-2*z1*z2*z4", 1),
         ("(z1+z2)^2+2*z3^2", 1),
+        ("2*z1^2+(z2+z3)^2", 1),
         ("(z1+z2)^2+z3^2", 0),
     ],
 )
