@@ -186,7 +186,9 @@ def trajectories_table(runs: list[Trajectory]) -> Table:
     ):
         label = f"{step}" if here == len(runs) else f"{step} ({here} of {len(runs)} runs)"
         cells = (_with_error(x, None if isnan(e) else e) for x, e in zip(M, errors, strict=True))
-        table.add_row(label, _with_error(loss, None if isnan(loss_error) else loss_error), *cells)
+        # The online engine computes the loss on the way of a step: at the last one there is none.
+        lost = "-" if isnan(loss) else _with_error(loss, None if isnan(loss_error) else loss_error)
+        table.add_row(label, lost, *cells)
     return table
 
 

@@ -14,6 +14,20 @@ def coordinate(i: int) -> sp.Symbol:
 ACTIVATION_VARIABLE = sp.Symbol("h", real=True)
 
 
+def as_real(expr: sp.Expr) -> sp.Expr:
+    """Return an expression with symbols of which nothing is assumed taken as the real ones of their names.
+
+    One that assumes more, positive=True say, may have lost what it is where it is negative, and stays.
+
+    Examples
+    --------
+    >>> as_real(sp.sqrt(sp.Symbol("z1") ** 2))
+    Abs(z1)
+    """
+    plain = [s for s in expr.free_symbols if s == sp.Symbol(s.name)]
+    return expr.xreplace({s: sp.Symbol(s.name, real=True) for s in plain})
+
+
 @cache
 def hermite_powers(n: int) -> tuple[int, ...]:
     """Return the coefficients of the probabilists' Hermite polynomial He_n, the constant first (theory, 2).

@@ -17,7 +17,7 @@ from .. import checks
 from ..errors import RebatchError
 from .law import GAUSSIAN, Law, law
 from .parse import parse, to_text
-from .symbols import coordinate
+from .symbols import as_real, coordinate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,13 +78,16 @@ class Target:
         elif isinstance(source, str):
             expr, text = parse(source, most), source.strip()
         elif isinstance(source, sp.Expr):
-            expr, text = source, to_text(source)
+            expr = as_real(source)
+            text = to_text(expr)
         else:
             raise RebatchError(f"a target is text or a SymPy expression, got {type(source).__name__}")
         known = {coordinate(i): i for i in range(1, most + 1)}
         if strangers := expr.free_symbols - known.keys():
             names = ", ".join(sorted(map(str, strangers)))
-            raise RebatchError(f"unknown symbols {names} in the target; allowed are the symbols of parse(…)")
+            raise RebatchError(
+                f"unknown symbols {names} in the target; allowed are z1, z2, …, real or with nothing assumed of them"
+            )
         used = max((known[symbol] for symbol in expr.free_symbols), default=1)
         k = used if k is None else k
         k = checks.integer("k", k, least=used, most=most, why=f": the expression uses {used}")

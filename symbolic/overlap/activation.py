@@ -23,7 +23,7 @@ from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial
 from ..language.parse import parse_activation, to_text
 from ..language.symbols import ACTIVATION_VARIABLE as H
-from ..language.symbols import coordinate
+from ..language.symbols import as_real, coordinate
 
 Kernel = Literal["relu", "erf", "tanh", "polynomial"]
 KERNELS: tuple[Kernel, ...] = ("relu", "erf", "tanh", "polynomial")
@@ -81,12 +81,15 @@ class Activation:
             name = source.strip()
             expr = NAMED[name] if name in NAMED else _parsed(name)
         elif isinstance(source, sp.Expr):
-            expr, name = source, to_text(source)
+            expr = as_real(source)
+            name = to_text(expr)
         else:
             raise RebatchError(f"an activation is a name or an expression in h, got {type(source).__name__}")
         if strangers := expr.free_symbols - {H}:
             names = ", ".join(sorted(map(str, strangers)))
-            raise RebatchError(f"unknown symbols {names} in the activation {name!r}; allowed is h")
+            raise RebatchError(
+                f"unknown symbols {names} in the activation {name!r}; allowed is h, real or with nothing assumed"
+            )
         require_defined(expr)
         object.__setattr__(self, "expr", expr)
         object.__setattr__(self, "name", name)

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
+from ..exact.effort import spend
 from ..exact.polynomial import rational, ring
 from .eta import ALPHA, LAM
 from .moments import Moments
 from .network import Loss
+
+# Measured: a term of an integrand takes a tenth of a millisecond to average for each hundred variables, most of it in
+# SymPy; each neuron's signal holds a term of each other's.
+_UNITS, _SETTING_UP = 100, 10
 
 
 class Expansion:
@@ -32,15 +37,19 @@ class Expansion:
         self._positions = {
             name: i for i, name in enumerate([*random, *parameters, *(f"d{j}" for j in neurons)])
         }
+        variables = len(self._positions)
+        self._units = _UNITS * (1 + variables // 100)
+        spend(p**2 * variables // _SETTING_UP)
         self._parameters = slice(len(random), len(random) + len(parameters))
         self.ring = ring([name.replace(",", "_") for name in self._positions])
+        self._generators = self.ring.gens()
         self.readout_symbols = tuple(sp.symbols(f"a1:{p + 1}", real=True))
         self._values: list[sp.Expr] = [ALPHA, LAM, *self.readout_symbols]
         self._covariance = sp.zeros(p)
         self._reuse = False
 
     def __getitem__(self, name: str) -> fmpq_mpoly:
-        return self.ring.gens()[self._positions[name]]
+        return self._generators[self._positions[name]]
 
     def coefficients(self, *, reuse: bool) -> Iterator[sp.Matrix]:
         """Yield the matrices of M^2 at eta^0, eta^1, … eta^order."""
@@ -53,7 +62,7 @@ class Expansion:
         n = sp.Matrix(p, p, lambda j, i: self.expectation(g[j] * self[f"h{i + 1}"]))
         self._covariance = ALPHA * sp.Matrix(p, p, lambda j, i: self.expectation(g[j] * g[i]))
         self._values += [*m, *n]
-        images = list(self.ring.gens())
+        images = list(self._generators)
         for j in range(p):
             images[self._positions[f"d{j + 1}"]] = self.direction(j, g[j] if reuse else None)
         for q in range(1, self.order):
@@ -96,6 +105,7 @@ class Expansion:
 
     def expectation(self, f: fmpq_mpoly) -> sp.Expr:
         """Return E[f] over z, y, h and omega, as an expression in the parameters."""
+        spend(len(f) * self._units)
         weights: dict[tuple[tuple[int, ...], ...], fmpq] = {}
         for exponents, c in f.to_dict().items():
             e = tuple(map(int, exponents))

@@ -14,6 +14,7 @@ from flint import fmpq, fmpq_mpoly
 from ..calculus.gaussian import moments, smoothed
 from ..calculus.product_form import averaged_over, centred_moment
 from ..errors import RebatchError
+from ..exact.effort import spend
 from ..exact.polynomial import rational, ring, to_polynomial
 from ..language.law import GAUSSIAN, Law
 from ..language.symbols import ACTIVATION_VARIABLE
@@ -90,6 +91,8 @@ class StepRing:
         # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
         ratios, self._scales = _common_scales(readout)
         self._gaussians = self.k + self.p + 1
+        # Measured: to average a term takes a microsecond for each four variables.
+        self._units = 1 + self._gaussians // 4
         fields = [f"h{j + 1}" for j in range(self.p)]
         latent = [str(z) for z in target.coordinates]
         scales = [f"a{i + 1}" for i in range(len(self._scales))]
@@ -140,6 +143,7 @@ class StepRing:
         if not self.start.is_orthonormal:
             generators = self.ring.gens()
             polynomial = smoothed(polynomial, self.S).compose(*[self.zero] * self.p, *generators[self.p :])
+        spend(len(polynomial) * self._units)
         if self._law.is_gaussian:
             average = moments(polynomial, self._gaussians)
         else:

@@ -39,6 +39,7 @@ from .eta import ETA, as_text, ascending, latex_equations, shortened
 from .expansion import Expansion
 from .moments import NoMomentError, moments_of
 from .network import LOSSES, Loss, checked_readout
+from .size import bounded
 
 MAX_ORDER = 8
 # Digits of a moment that is enclosed, and of one that is a float.
@@ -304,13 +305,14 @@ def overlap_series(
     sigma = None if activation is None else Activation(activation)
     highest = default_order(target) if order is None else order
     moments = moments_of(target, sigma)
-    problem = Expansion(target.k, len(a), highest, loss, moments)
-    values = dict(zip(problem.readout_symbols, a, strict=True))
     found: list[sp.ImmutableMatrix] = []
     stopped = ""
     try:
-        for matrix in problem.coefficients(reuse=reuse):
-            found.append(sp.ImmutableMatrix(matrix.applyfunc(lambda x: sp.expand(x.xreplace(values)))))
+        with bounded(len(a)):
+            problem = Expansion(target.k, len(a), highest, loss, moments)
+            values = dict(zip(problem.readout_symbols, a, strict=True))
+            for matrix in problem.coefficients(reuse=reuse):
+                found.append(sp.ImmutableMatrix(matrix.applyfunc(lambda x: sp.expand(x.xreplace(values)))))
     except (NoMomentError, DivergentError) as error:
         if order is not None or len(found) < _FIRST:
             raise

@@ -10,21 +10,61 @@ kinds each. Of the B factors g^0 each is a sigma' y or a^2 sigma' sigma: that bo
 the power of a.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
-from math import comb
+from itertools import chain, product
+from math import comb, isqrt
 
 import numpy as np
 from scipy.special import binom
 
 from ..errors import TooLargeError
+from ..exact.effort import EffortSpentError, effort
 
 MAX_BYTES = 4 * 2**30
 
 # Measured, for a term: in the ring, read out to be averaged (both longer by its exponents), and in an expression.
 _KEPT, _KEPT_EXPONENT, _READ, _READ_EXPONENT, _EXPRESSION = 70, 2, 500, 10, 7000
+# Units of work, a microsecond or so each.
+_MOST_WORK = 30_000_000
 # N^1, the covariance of omega and Q^1 have p^2 entries of 2, 1 and 4 terms at least.
 _GRAM_TERMS = 7
+
+
+def refuse_too_many(neurons: int) -> None:
+    """Refuse a number of neurons of which p^2 entries alone will not fit, before any are written out.
+
+    Raises
+    ------
+    TooLargeError
+    """
+    if (size := _GRAM_TERMS * neurons**2 * _EXPRESSION) > MAX_BYTES:
+        most = isqrt(MAX_BYTES // (_GRAM_TERMS * _EXPRESSION))
+        raise TooLargeError(
+            f"formulas for {neurons} neurons have {neurons**2:,} entries, about {size / 2**30:.2g} GiB; allowed are "
+            f"{most} neurons or fewer"
+        )
+
+
+@contextmanager
+def bounded(neurons: int) -> Iterator[None]:
+    """Bound the work on formulas of so many neurons: what fits in memory may still take hours.
+
+    Raises
+    ------
+    TooLargeError
+        If there are too many, or the work is more than is allowed.
+    """
+    refuse_too_many(neurons)
+    try:
+        with effort(_MOST_WORK):
+            yield
+    except EffortSpentError:
+        raise TooLargeError(
+            f"the formula of {neurons} neuron(s) takes over half a minute to write out, and as long to read; "
+            "fewer neurons, lower degrees or orders and correlation loss need less, numbers need none of it"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -58,48 +98,48 @@ class Size:
 
     def terms(self, *, grams: bool) -> float:
         """Return a bound on the terms of the largest polynomial on the way to M^2, or to Q^2 if `grams`."""
+        return sum(self._parts(grams=grams))
+
+    def _parts(self, *, grams: bool) -> Iterator[float]:
+        """Yield the parts of that bound, largest degrees in the fields first."""
         # Monomials of g^1: (degree in the fields, power of y).
         signals = [(self._slope, 1)] + [(self._slope + self.activation, 0)] * self.squared
         if grams:
             signals = [(m + n, y + x) for (m, y), (n, x) in product(signals, repeat=2)]
         neurons = self.p if self.squared else 1 + grams
         fields = neurons if self.orthonormal else self.p
-        total = 0.0
-        for m, labels in set(signals):
+        for m, labels in sorted(set(signals), reverse=True):
             readouts = comb(m + self.scales, self.scales - 1)
-            for n in range(m + 1) if self.norms else [m]:
-                total += (
-                    readouts
-                    * (comb(n + neurons - 1, n) if self.norms else 1)
-                    * self._expanded(n, labels, fields)
-                )
-        return total
+            for n in range(m, -1, -1) if self.norms else [m]:
+                weight = readouts * (comb(n + neurons - 1, n) if self.norms else 1)
+                yield from (weight * part for part in self._expanded(n, labels, fields))
 
     def refuse_if_too_large(self, *, grams: bool) -> None:
-        """Refuse a formula that will not fit in memory.
+        """Refuse a formula that will not fit in memory; the count ends where that is clear.
 
         Raises
         ------
         TooLargeError
         """
-        terms = self.terms(grams=grams)
         variables = self.k + self.p + 3 + self.scales + self.norms * self.p
         each = _READ + _READ_EXPONENT * variables + self.p * (_KEPT + _KEPT_EXPONENT * variables)
-        size = terms * each + _GRAM_TERMS * self.p**2 * _EXPRESSION
-        if size > MAX_BYTES:
-            raise TooLargeError(
-                f"the formula may need {terms:.2g} terms on its way, about {size / 2**30:.2g} GiB for it all; "
-                f"at most {MAX_BYTES / 2**30:g} GiB are allowed. Lower degrees, fewer neurons "
-                "or correlation loss need less; a series in eta and numbers need none of it"
-            )
+        terms = 0.0
+        for part in chain([0.0], self._parts(grams=grams)):
+            terms += part
+            size = terms * each + _GRAM_TERMS * self.p**2 * _EXPRESSION
+            if size > MAX_BYTES:
+                raise TooLargeError(
+                    f"the formula may need {terms:.2g} terms on its way or more, over {size / 2**30:.2g} GiB for it "
+                    f"all; at most {MAX_BYTES / 2**30:g} GiB are allowed. Lower degrees, fewer neurons "
+                    "or correlation loss need less; a series in eta and numbers need none of it"
+                )
 
     @property
     def _slope(self) -> int:
         return max(self.activation - 1, 0)
 
-    def _expanded(self, m: int, labels: int, fields: int) -> float:
-        """Return a bound on the terms of monomials of degree m in fields h^1, times y^labels."""
-        total = 0.0
+    def _expanded(self, m: int, labels: int, fields: int) -> Iterator[float]:
+        """Yield parts of a bound on the terms of monomials of degree m in fields h^1, times y^labels."""
         for B in range(m + 1):
             for A in range(m - B + 1):
                 # alpha^A eta^(A + B + L) lam^L; a factor z needs one alpha. Under squared loss every factor alpha or
@@ -109,9 +149,8 @@ class Size:
                     if self.squared
                     else [range(B, B + 1)]
                 )
-                here = sum(self._monomials(B, A, m - B, labels, seen, fields) for seen in powers_of_a)
-                total += (m - B - A + 1) * here
-        return total
+                for seen in powers_of_a:
+                    yield (m - B - A + 1) * self._monomials(B, A, m - B, labels, seen, fields)
 
     def _monomials(self, B: int, A: int, left: int, labels: int, seen: range, fields: int) -> float:
         """Return the number of monomials in z and e, of B factors g^0 with these possible numbers of labels."""

@@ -49,6 +49,7 @@ from .eta import (
 )
 from .network import LOSSES, Loss, Start, checked_readout, checked_start
 from .ring import StepRing, size_of
+from .size import bounded
 
 # The highest power of eta that is looked at where rows are normalised.
 _HIGHEST = 8
@@ -129,8 +130,9 @@ class TwoStepOverlap(Tabulated, Drawn):
         start = Start(self.M0, self.Q0)
         size = size_of(self.target, self.activation, self.readout, self.loss, start, self.normalize)
         size.refuse_if_too_large(grams=True)
-        problem = StepRing(self.target, self.activation, self.readout, self.loss, start, self.normalize)
-        Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
+        with bounded(len(self.readout)):
+            problem = StepRing(self.target, self.activation, self.readout, self.loss, start, self.normalize)
+            Q2 = problem.matrix(problem.second_gram(reuse=self.reuse))
         return self._unscaled(_cosines(Q2)) if self.normalize else Q2
 
     def leading(self, neuron: int, direction: int) -> tuple[int, sp.Expr] | None:
@@ -405,8 +407,23 @@ def two_step_overlap(
             f"activation {activation} is not a polynomial; the exact formula needs a polynomial in h"
         )
     a = checked_readout(readout, neurons)
-    begin = checked_start(start, start_Q, len(a), target.k)
-    size_of(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
+    with bounded(len(a)):
+        begin = checked_start(start, start_Q, len(a), target.k)
+        size_of(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
+        return _written_out(target, activation, a, loss, begin, reuse=reuse, normalize=normalize)
+
+
+def _written_out(
+    target: Target,
+    activation: Activation,
+    a: tuple[sp.Expr, ...],
+    loss: Loss,
+    begin: Start,
+    *,
+    reuse: bool,
+    normalize: bool,
+) -> TwoStepOverlap:
+    """Return the formula of a problem that was checked."""
     problem = StepRing(target, activation, a, loss, begin, normalize)
     step = problem.first_step()
     M1, M2 = problem.overlaps(step[0]), problem.overlaps(problem.second_step(reuse=reuse))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from rebatch import RebatchError, Target
+from rebatch import Activation, RebatchError, Target
 from rebatch.symbolic.language.symbols import coordinate
 
 
@@ -66,6 +66,16 @@ def test_coordinates_are_counted_from_the_highest_used():
 def test_bad_targets_are_refused(arguments, says):
     with pytest.raises(RebatchError, match=says):
         Target(**arguments)
+
+
+def test_plain_symbols_are_the_coordinates_of_their_names():
+    plain, real = sp.Symbol("z1"), sp.Symbol("z1", real=True)
+    assert Target(plain**2 + sp.sqrt(plain**2)) == Target("z1^2 + abs(z1)")
+    assert Target(real**3 + plain) == Target("z1^3 + z1")
+    # What was simplified for positive numbers is another function.
+    with pytest.raises(RebatchError, match="unknown symbols z1"):
+        Target(sp.sqrt(sp.Symbol("z1", positive=True) ** 2))
+    assert Activation(sp.Symbol("h") ** 2) == Activation("h^2")
 
 
 def test_arrays_of_another_shape_are_refused():

@@ -2,7 +2,9 @@
 
 import pytest
 
-from rebatch import Activation, Target, TooLargeError, two_step_overlap
+from rebatch import Activation, Target, TooLargeError, overlap_series, two_step_overlap
+from rebatch.symbolic.overlap import size, two_steps
+from rebatch.symbolic.overlap.size import Size
 from rebatch.symbolic.overlap.two_steps import StepRing, checked_readout, checked_start, size_of
 
 RICH = "h + h^2/2 + h^3/6"
@@ -36,11 +38,39 @@ def test_the_estimate_is_a_bound_within_two_orders_of_magnitude(
 def test_a_formula_that_will_not_fit_is_refused_with_its_size():
     for target, activation, options in (
         ("He(8, z1) + z1", "h + h^20", {}),
-        ("z1", "h", {"neurons": 300}),
         ("He(6, z1) + z1", "h + h^8", {"normalize": True}),
     ):
         with pytest.raises(TooLargeError, match=r"terms .*GiB for it all; at most 4 GiB"):
             two_step_overlap(target, activation, **options)
+
+
+@pytest.mark.parametrize("neurons", [300, 4096])
+def test_too_many_neurons_are_refused_before_a_matrix_of_theirs_is_written(neurons, monkeypatch):
+    monkeypatch.setattr(two_steps, "checked_start", None)
+    with pytest.raises(TooLargeError, match="allowed are 296 neurons or fewer"):
+        two_step_overlap("z1", "h", neurons=neurons)
+
+
+def test_formulas_that_take_too_long_are_refused_by_counted_work(monkeypatch):
+    monkeypatch.setattr(size, "_MOST_WORK", 20_000)
+    with pytest.raises(TooLargeError, match="formula of 12 neuron"):
+        two_step_overlap("z1", "h", neurons=12)
+    with pytest.raises(TooLargeError, match="formula of 12 neuron"):
+        overlap_series("z1", "relu", 2, neurons=12)
+    assert two_step_overlap("z1", "h", neurons=1).M1
+    with pytest.raises(TooLargeError, match="neurons or fewer"):
+        overlap_series("z1", "relu", 2, neurons=4096)
+
+
+def test_the_count_ends_where_the_answer_is_clear(monkeypatch):
+    counted = []
+    count = Size._monomials
+    monkeypatch.setattr(Size, "_monomials", lambda *given: counted.append(given) or count(*given))
+    for target, activation in (("z1", "h^64"), ("He(64, z1)", "He(64, h)")):
+        with pytest.raises(TooLargeError):
+            two_step_overlap(target, activation)
+    # Of some hundred thousand parts; a few of the largest are too much already.
+    assert len(counted) < 1000
 
 
 def test_a_second_gram_that_will_not_fit_is_refused_where_its_overlap_fits():
