@@ -41,10 +41,11 @@ def _draw_overlap(panel: "Axes", result: Generalization) -> None:
         last = result.measured[-1]
         for at, values in ((0.0, last.start), (float(times[-1]), last.overlap)):
             panel.plot([at] * len(values), np.abs(values), "o", color=_RUNS, alpha=0.6, clip_on=False)
-    panel.set(xlabel="samples of the one pass / d", ylabel="|m|", ylim=(0, 1.02))
-    panel.set_title(
-        f"overlap{f'; runs at d = {result.measured[-1].d}' if result.measured else ''}; dotted: smaller steps"
-    )
+    panel.set(xlabel="samples of the one pass / d", ylabel="|m|", ylim=(-0.02, 1.02))
+    said = [f"runs at d = {result.measured[-1].d}"] if result.measured else []
+    if len(result.plan.etas) > 1:
+        said.append("dotted: a smaller step")
+    panel.set_title("; ".join(["overlap", *said]))
 
 
 def _draw_loss(panel: "Axes", result: Generalization) -> None:

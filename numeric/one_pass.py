@@ -36,7 +36,7 @@ _FIRST_PLATEAU, _FINER = 0.2, 4.0
 _RELAXATIONS = 4.0
 # Samples per dimension where nothing is to be gained, and the most that are asked for.
 _IN_VAIN, _MOST_TIME = 50.0, 20_000.0
-_POINTS = 200
+_POINTS, _FINE = 200, 4000
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,14 @@ class OnePass:
         return Plan(tuple(etas), tuple(times))
 
     def _rest(self, start: float, end: int, eta: float) -> float:
-        """Return |m| where drift and noise balance, the first on the way; that of the start if it is beyond."""
-        x = np.linspace(abs(start), 1, _POINTS)
+        """Return |m| just before drift and noise balance, first on the way; that of the start if it is beyond."""
+        # Dense where 1 - m^2 is small.
+        x = np.cos(np.linspace(np.arccos(min(1.0, abs(start))), 0, _FINE))
         drift, noise = self._splines
         m = end * x
         speed = end * (drift(m) - eta / 2 * m * noise(m))
         stopped = np.flatnonzero(speed <= 0)
-        return float(x[stopped[0]]) if stopped.size else 1.0
+        return float(x[max(0, stopped[0] - 1)]) if stopped.size else 1.0
 
     def _arrival(self, start: float, end: int, eta: float, rest: float, steep: float) -> float:
         """Return when a step size has come near where it rests; where it began beyond, a relaxation time."""

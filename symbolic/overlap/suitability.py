@@ -154,8 +154,8 @@ class ActivationCheck(Tabulated):
         return (Sheet(head, rows, f"g(z) = {self.target.text}"),)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return what is to be said beside the table: whether powers are formal, and the published theorem."""
-        return (*([_FORMAL] if self.formal else []), self.theorem())
+        """Return what is to be said beside the table: for which settings, and the published theorem."""
+        return (*([_FORMAL] if self.formal else [_SETTINGS]), self.theorem())
 
     def theorem(self) -> str:
         """Return what the published theorem asks of the activation, and whether it is so."""
@@ -178,6 +178,7 @@ class ActivationCheck(Tabulated):
         }
 
 
+_SETTINGS = "shown: at almost every alpha, and under squared loss at almost every size of the second layer"
 _FORMAL = "sigma outgrows every polynomial: M^2 may be infinite at every eta > 0, and the power is formal"
 
 
@@ -283,6 +284,7 @@ def activation_check(
     sigma = erf, g(z) = z1 + He(3, z2)
     e1: shown at eta^1 (exact): E[sigma'] = 2*sqrt(3)/(3*sqrt(pi))
     e2: shown at eta^3 (exact): E[sigma'^2 sigma'''] = -80*sqrt(7)/(49*pi**(3/2))
+    shown: at almost every alpha, and under squared loss at almost every size of the second layer
     [D24, Theorem 1] for sigma = erf: fails literally: sigma^(2)(0) = 0
     """
     learned = Target(target)

@@ -78,3 +78,18 @@ def test_from_a_negative_start_the_path_is_mirrored():
     mirrored = other.plan(-0.1, -1, 0.05, succeeds=True)
     np.testing.assert_allclose(mirrored.times, plan.times, rtol=1e-4)
     np.testing.assert_allclose(other.path(-0.1, plan)[1], -ODD.path(0.1, plan)[1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("target", "activation"), [("-He(3, z)", "erf"), ("z^3", "relu"), ("tanh(z)", "tanh")]
+)
+@pytest.mark.parametrize("start", [0.05, 0.2, 0.99])
+def test_no_step_size_is_kept_long_after_it_has_come_to_rest(target, activation, start):
+    one_pass = OnePass(Target(target), Activation(activation))
+    plan = one_pass.plan(start, 1, 0.05, succeeds=True)
+    times, overlaps = one_pass.path(start, plan)
+    last = np.concatenate([[0], np.cumsum(plan.times)])[-2:]
+    middle = np.interp(last.mean(), times, overlaps)
+    # The second half of the last step size still brings the overlap nearer by a visible part of what is left.
+    assert abs(overlaps[-1] - middle) > 1e-3 * (1 - overlaps[-1])
+    assert 1 - overlaps[-1] ** 2 < 0.08
