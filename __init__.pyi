@@ -47,3 +47,4 @@ from .verify.agreement import agreement as agreement
 from .verify.learnability import learnability as learnability
 from .verify.reuse_samples import reuse_scaling as reuse_scaling
 from .verify.scaling import scaling as scaling
+from .verify.universality_check import universality as universality

@@ -44,6 +44,7 @@ from .verify.convergence import Convergence
 from .verify.learnability import LearnabilityCheck
 from .verify.reuse_samples import ReuseScaling
 from .verify.scaling import Scaling
+from .verify.universality_check import Universality
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,6 +82,7 @@ def draw(result: Any, ax: "Axes | Sequence[Axes] | None" = None, **options: Any)
     sweep (Runs)             last overlaps, by direction                    x, y: parameters on the axes
     two-step formula, series M^2 against the step size, by direction        alpha, eta: up to 2 eta; kind="map"
     Agreement                overlaps against the step, by direction
+    universality             overlaps against the step, by direction
     convergence              deviation and spread against d
     learnability             size of M v against d, by direction v
     scaling, reuse_scaling   times or samples against d
@@ -184,6 +186,7 @@ _KINDS: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (Runs, _sweep),
     ((TwoStepOverlap, TwoStepNumbers, OverlapSeries), _formula),
     (Agreement, drawing.draw_agreement),
+    (Universality, drawing.draw_universality),
     (Convergence, drawing.draw_convergence),
     (LearnabilityCheck, drawing.draw_learnability),
     (Scaling, drawing.draw_scaling),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..verify.learnability import LearnabilityCheck
     from ..verify.reuse_samples import ReuseScaling
     from ..verify.scaling import Scaling
+    from ..verify.universality_check import Universality
 
 _LAW_STYLE = {"consistent": "green", "inconsistent": "red", "undecided": "yellow"}
 _VERDICT_STYLE = {"learned": "green", "hidden": "red", "undecided": "yellow"}
@@ -217,6 +218,17 @@ def learnability_table(result: LearnabilityCheck) -> Table:
             slope,
             f"[{_OUTCOME_STYLE.get(outcome, 'yellow')}]{outcome}[/]",
         )
+    return table
+
+
+def assumptions_table(result: Universality) -> Table:
+    """Return what theory assumes of the inputs, what was measured, and whether it alone explains the runs."""
+    from ..verify.universality_check import COLUMNS  # noqa: PLC0415 - only this table needs it
+
+    table = _table(*COLUMNS)
+    for name, measured, state, alone in result.rows():
+        style = {"as Gaussian": "green", "differs": "red"}.get(state, "yellow")
+        table.add_row(f"[bold]{name}[/]", escape(measured), f"[{style}]{state}[/]", alone)
     return table
 
 

@@ -72,8 +72,8 @@ class DataReport:
         left_out = f", {self.dropped} constant left out" if self.dropped else ""
         return [
             f"{self.rows} rows, {self.columns} columns, {prepared}{left_out}",
-            f"fourth moments of columns {fourth.min():.3g} to {fourth.max():.3g}, mean {fourth.mean():.4g}; Gaussian 3",
-            f"eigenvalues {eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}, {self.outside} outside {low:.3g} to {high:.3g}",
+            f"E[x^4] of columns {fourth.min():.3g} to {fourth.max():.3g}, mean {fourth.mean():.4g}; Gaussian 3",
+            f"eigenvalues {eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}, {self.outside} off {low:.3g} to {high:.3g}",
             f"d Var(|x|^2 / d) = {self.length_variance:.3g}; of independent columns {self.independent_lengths:.3g}",
         ]
 

@@ -18,6 +18,7 @@ from .learnability import Check, LearnabilityCheck
 from .protocol import law_in_words
 from .reuse_samples import ReuseScaling
 from .scaling import Scaling
+from .universality_check import Universality
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,18 @@ def draw_agreement(result: Agreement, canvas: Canvas = NEW) -> "np.ndarray[Any, 
     )
     said = "" if result.setting is None else f"{heading(result.setting, d=result.d)}. "
     canvas.say(panels, f"{said}Together: {result.joint}")
+    return panels
+
+
+@styled
+def draw_universality(result: Universality, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw overlaps against the step, a panel per direction: the Gaussian limit, runs on the data with 2 s.e."""
+    held = result.agreement
+    panels = draw_overlaps(
+        held.step, held.predicted, held.predicted_error, held.mean, held.standard_error, held.runs, canvas
+    )
+    inputs = f"inputs: {result.inputs}, W* {result.directions}"
+    canvas.say(panels, f"{heading(result.setting, d=result.d)}; {inputs}. {result.statement()}")
     return panels
 
 

@@ -93,7 +93,10 @@ def converge(
 
 def verify(
     target: TargetText,
-    dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = "2000,16000,128000",
+    dimensions: Annotated[
+        str | None,
+        typer.Option(help="Values of d, with commas between; 2000,16000,128000, with --inputs one, 2000."),
+    ] = None,
     runs: Annotated[int, typer.Option(min=6, help="Runs at each d, on one batch and on fresh ones.")] = 24,
     alpha: Annotated[float, typer.Option(help="Samples per dimension, n = alpha d.")] = 2.0,
     max_order: Annotated[int, typer.Option(help="Highest power of the label tried as a witness.")] = 8,
@@ -101,10 +104,85 @@ def verify(
         float, typer.Option(help="Probability of contradicting a true theory, all tests together.")
     ] = 1e-6,
     seed: Annotated[int, typer.Option(min=0, help="Of the first run.")] = 0,
-    figure: Annotated[Path | None, typer.Option(help="Draw |M v| against d, verdicts and runs.")] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead: do runs on inputs of this law agree with the Gaussian limit? rademacher, uniform, "
+            "laplace, student, …"
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Or runs on this matrix? .npy, or text, a row per sample.")
+    ] = None,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="With these: hidden directions along columns, not random.")
+    ] = False,
+    whiten: Annotated[
+        bool, typer.Option("--whiten", help="With --data: take out all correlations first.")
+    ] = False,
+    activation: Annotated[
+        str | None, typer.Option("--activation", "-s", help="With --inputs or --data; relu by default.")
+    ] = None,
+    eta: Annotated[
+        float | None, typer.Option(help="With --inputs or --data: step size; 0.3 by default.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw |M v| against d, or runs and limit.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put every two-step verdict on a target to an experiment; exit code 1 if theory and numbers disagree."""
+    """Put every two-step verdict on a target to an experiment; exit code 1 if theory and numbers disagree.
+
+    With --inputs or --data: whether Gaussian theory holds for other inputs, and which assumption fails where not.
+    """
+    if inputs is not None or data is not None:
+        sizes = None if dimensions is None else integers_from("--dimensions", dimensions)
+        if sizes is not None and len(sizes) != 1:
+            raise RebatchError(f"--dimensions {dimensions} with --inputs or --data; allowed is one")
+        _verify_inputs(
+            text_of(target), inputs, data, figure, as_json=as_json,
+            d=None if sizes is None else sizes[0], directions="columns" if columns else "random", whiten=whiten,
+            activation=activation, eta=eta, alpha=alpha, runs=runs, seed=seed, false_alarm=false_alarm,
+        )  # fmt: skip
+        return
+    given = {"--columns": columns, "--whiten": whiten, "--activation": activation, "--eta": eta is not None}
+    if lost := [name for name, value in given.items() if value]:
+        raise RebatchError(f"{', '.join(lost)}: allowed with --inputs or --data")
+    options: dict[str, Any] = {"runs": runs, "alpha": alpha, "seed": seed, "max_order": max_order}
+    sizes = integers_from("--dimensions", dimensions or "2000,16000,128000")
+    _verify_verdicts(
+        text_of(target), figure, as_json=as_json, dimensions=sizes, false_alarm=false_alarm, **options
+    )
+
+
+def _verify_inputs(
+    target: str, inputs: str | None, data: Path | None, figure: Path | None, *, as_json: bool, **options: Any
+) -> None:
+    """Print whether runs on other inputs agree with the Gaussian limit; exit code 1 if they do not."""
+    from ...verify.drawing import draw_universality
+    from ..figures import figure_of, require_format, save
+    from ..universality import hold, show
+
+    if figure is not None:
+        require_format(figure)
+    result = hold(
+        target,
+        inputs,
+        data,
+        progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
+        **options,
+    )
+    written = None if figure is None else save(figure_of(draw_universality, result), figure)
+    if as_json:
+        print_json({**result.to_json(), "figure": None if written is None else str(written)})
+    else:
+        show(result)
+        if written is not None:
+            console.print(f"figure: {written}", highlight=False)
+    if result.outcome == "disagrees":
+        raise typer.Exit(1)
+
+
+def _verify_verdicts(target: str, figure: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Print every verdict beside its experiment; exit code 1 if they disagree."""
     from ...verify.learnability import learnability
     from ..tables import learnability_table
 
@@ -114,14 +192,9 @@ def verify(
 
         require_format(figure)
     result = learnability(
-        text_of(target),
-        dimensions=integers_from("--dimensions", dimensions),
-        runs=runs,
-        alpha=alpha,
-        seed=seed,
-        max_order=max_order,
-        false_alarm=false_alarm,
+        target,
         progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
+        **options,
     )
     drawn = figure is not None and result.checks
     written = save(figure_of(draw_learnability, result), figure) if drawn and figure is not None else None
