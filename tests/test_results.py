@@ -93,6 +93,7 @@ RESULTS = {
     "series": (lambda: rb.overlap_series("z1", "erf", 2), 1, {}),
     "convergence": (convergence_of, 1, {}),
     "learnability": (checked, 2, {}),
+    "universality": (lambda: rb.universality(LINEAR, inputs="laplace", d=20, runs=6), 1, {}),
     "scaling": (lambda: rb.scaling("z1", dimensions=[64, 128, 256], replicas=16), 1, {}),
     "reuse_scaling": (samples, 2, {}),
     "Threshold": (threshold, 1, {"variances": [1.0]}),

@@ -8,6 +8,7 @@ import pytest
 
 import rebatch
 from rebatch import RebatchError, Setting, Target, universality
+from rebatch.verify.universality_check import _source, _Trials
 
 # Bounded labels, both directions seen: a fault in the inputs moves the overlaps, and tails are light.
 SETTING = Setting(target="tanh(2*z1) + tanh(z2)^2", activation="relu", neurons=2, alpha=2, eta=0.3, steps=2)
@@ -52,6 +53,29 @@ def test_a_matrix_with_one_fault_is_told_by_it(X, fault):
     assert result.outcome == "disagrees"
     assert result.explained_by == (fault,)
     assert next(a for a in result.assumptions if a.name == fault).holds is False
+
+
+def test_gaussian_data_has_one_thing_of_the_data_and_no_other():
+    X = RNG.laplace(size=(4000, 6)) @ RNG.standard_normal((6, 6))
+    source = _source(
+        Setting(target="z1", activation="h", alpha=600, eta=1, steps=1), None, X, None, whiten=False
+    )
+    trials = _Trials(SETTING, source, "random", [1, 2], None)
+    w = np.eye(2, 6)
+    made = {
+        name: trials._replaced(name, source.matrix, w, np.random.default_rng(3))
+        for name in ("latent coordinates", "correlated columns", "lengths of rows")
+    }
+    same = {
+        "latent coordinates": lambda Y: Y @ w.T,
+        "lengths of rows": lambda Y: np.linalg.norm(Y, axis=1),
+        # A covariance of 4000 rows is known to 0.1 at six standard errors.
+        "correlated columns": lambda Y: Y.T @ Y / len(Y),
+    }
+    for name, Y in made.items():
+        for thing, of in same.items():
+            close = 0.12 if thing == "correlated columns" else 1e-9
+            assert np.allclose(of(Y), of(source.matrix), atol=close) is (name == thing)
 
 
 @pytest.mark.deep
