@@ -169,10 +169,10 @@ def test_digits_are_told_from_gaussian_data_and_whitened_ones_only_by_what_white
         # Three pixels of the 64 are never lit.
         assert (result.d, result.report.dropped, result.report.rows) == (61, 3, 1797)
         assert result.outcome == "disagrees"
-    _, columns, lengths = plain.assumptions
+    _, columns, _ = plain.assumptions
     assert columns.holds is False
     assert plain.report.correlation_score > 1000
-    _, columns, lengths = white.assumptions
+    _, columns, _ = white.assumptions
     assert columns.holds is True
     np.testing.assert_allclose(white.report.eigenvalues, 1, atol=1e-9)
     # Uncorrelated, and still not Gaussian: images differ in how far they are from the mean one.
