@@ -14,7 +14,19 @@ from .trajectory import Trajectory
 # What the data carry along every axis of their own, whichever parameters vary.
 _VARIABLES = ("M", "Q", "training_loss", "test_loss")
 # What a reader must know of an experiment, where it is one for all runs.
-_NAMED = ("target", "activation", "neurons", "alpha", "eta", "loss", "steps", "reuse", "engine", "d")
+_NAMED = (
+    "target",
+    "inputs",
+    "activation",
+    "neurons",
+    "alpha",
+    "eta",
+    "loss",
+    "steps",
+    "reuse",
+    "engine",
+    "d",
+)
 # The axes of one trajectory.
 _OWN_AXES = {"step", "neuron", "other", "direction", "replica"}
 
@@ -70,7 +82,7 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
         data = data.transpose(*varying, ...)
     fixed = ((name, labels[0].get(name)) for name in _NAMED if name not in varying)
     data.attrs["common"] = ", ".join(
-        f"{name} = {value}" for name, value in fixed if value not in (None, "None")
+        f"{name} = {value}" for name, value in fixed if value not in (None, "None", "gaussian")
     )
     return data
 
@@ -106,6 +118,8 @@ def labels_of(run: Trajectory) -> dict[str, Any]:
     if np.allclose(setting.readout, np.array(default_readout(setting.neurons), dtype=float)):
         given["readout"] = "default"
     del given["k"]
+    # A setting leaves out what Gaussian inputs need not say.
+    given.setdefault("inputs", setting.inputs.name)
     return {n: _plain(v) for n, v in given.items()}
 
 

@@ -18,6 +18,7 @@ from rebatch import (
     simulate,
     two_step_overlap,
 )
+from rebatch.numeric.gathered import gathered
 from rebatch.numeric.inputs import draw, lattice, quantile
 from rebatch.numeric.population import population
 from rebatch.symbolic.language.law import law
@@ -305,3 +306,15 @@ def test_dense_runs_on_signs_agree_with_the_limit_of_the_cube(d):
 
 def _gaussian(setting):
     return replace(setting, target=Target(setting.target.text, noise_std=setting.noise_std))
+
+
+def test_a_sweep_over_laws_says_which_run_has_which():
+    laws = ["gaussian", "boolean", "biased(1/4)"]
+    settings = [
+        Setting(target="z1 + z1*z2", inputs=name, activation="relu", alpha=1, eta=0.2, steps=1)
+        for name in laws
+    ]
+    data = gathered([simulate(setting, d=50, seed=0) for setting in settings])
+    assert sorted(data.inputs.values) == sorted(laws)
+    for name, setting in zip(laws, settings, strict=True):
+        np.testing.assert_array_equal(data.M.sel(inputs=name), simulate(setting, d=50, seed=0).M)

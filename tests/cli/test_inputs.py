@@ -1,0 +1,87 @@
+"""The commands with inputs that are not Gaussian."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from rebatch.cli.main import main
+
+
+def rebatch(capsys, *arguments):
+    """Run the command in this process; return its exit code, output and errors."""
+    old, sys.argv = sys.argv, ["rebatch", *arguments]
+    try:
+        with pytest.raises(SystemExit) as done:
+            main()
+    finally:
+        sys.argv = old
+    output = capsys.readouterr()
+    return done.value.code, output.out, output.err
+
+
+def test_overlap_and_simulate_take_a_law_or_a_target_of_the_cube(capsys):
+    staircase = "z1 + z1*z2"
+    code, out, _ = rebatch(capsys, "overlap", staircase, "-s", "h + h^2/2", "--inputs", "boolean", "--json")
+    assert code == 0
+    assert json.loads(out)["inputs"] == "boolean"
+    code, out, _ = rebatch(
+        capsys, "simulate", staircase, "-s", "relu", "--inputs", "biased(1/4)", "--alpha", "2", "--eta", "0.1",
+        "--d", "100", "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(out)["setting"]["inputs"] == "biased(1/4)"
+    # Sums over signs are polynomials: what they are not is Gaussian.
+    code, out, _ = rebatch(capsys, "overlap", staircase, "-s", "h^2", "--inputs", "laplace")
+    assert code == 0
+    assert "the network sees z standardised" in out
+
+
+def test_verify_holds_a_law_against_the_gaussian_limit(capsys, tmp_path):
+    figure = tmp_path / "held.png"
+    options = ("--dimensions", "60", "--runs", "6", "--figure", str(figure))
+    code, out, _ = rebatch(capsys, "verify", "tanh(z1)", "--inputs", "rademacher", *options, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert data["outcome"] == "agrees"
+    assert data["d"] == 60
+    assert figure.stat().st_size > 10_000
+    assert {"agreement", "control", "assumptions", "data", "explained_by"} <= data.keys()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".txt"])
+def test_verify_reads_a_matrix_and_exits_with_1_where_theory_does_not_hold(capsys, tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    # Rows of two lengths that differ by a factor of 40.
+    X = rng.standard_normal((150, 60)) * rng.choice([0.05, 0.05, 0.05, 2.0], size=(150, 1))
+    path = tmp_path / f"X{suffix}"
+    if suffix == ".npy":
+        np.save(path, X)
+    else:
+        np.savetxt(path, X, delimiter="," if suffix == ".csv" else " ")
+    code, out, _ = rebatch(
+        capsys, "verify", "tanh(2*z1)", "--data", str(path), "--runs", "16", "--false-alarm", "1e-3"
+    )
+    assert "150 rows, 60 columns" in out
+    assert code == 1
+    assert "disagrees" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--columns",), "--columns: allowed with --inputs or --data"),
+        (("--eta", "0"), "--eta: allowed with --inputs or --data"),
+        (("--inputs", "laplace", "--dimensions", "100,200"), "allowed is one"),
+        (("--inputs", "cauchy"), "allowed are gaussian, boolean"),
+        (("--data", "/nowhere/X.npy"), "no such file or directory; allowed are .npy"),
+        (("--data", __file__), "allowed are .npy, or text of numbers"),
+        (("--inputs", "laplace", "--data", __file__), "allowed are .npy, or text of numbers"),
+    ],
+)
+def test_verify_refuses_what_does_not_fit_in_one_line(capsys, arguments, says):
+    code, _, err = rebatch(capsys, "verify", "z1", *arguments)
+    assert code == 2
+    assert says in err
+    assert err.count("\n") == 1
