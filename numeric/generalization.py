@@ -51,13 +51,17 @@ Outcome = Literal["learned", "not learned", "undecided"]
 _CLEAR, _ROUNDING = 6.0, 1e-9
 # Step sizes of the two steps that are tried, in units of that at which the noise of one is as long as the weights;
 # the one where nothing is to be found; and how much of the largest overlap is enough: smaller steps have tamer tails.
-_STEP_SIZES = 2.0 ** np.arange(-5, 3)
+_STEP_SIZES = 2.0 ** np.arange(-14, 3)
 _USUAL, _LARGE = 0.25, 0.7
-_SURVEY: dict[str, Any] = {"points": 2**12, "scrambles": 4}
+# Where no tensor rule is exact: points of the survey, and of a last try to tell an overlap from 0.
+_SURVEY: dict[str, Any] = {"points": 2**13, "scrambles": 4}
+_SHARPER: dict[str, Any] = {"points": 2**18, "scrambles": 8}
 # Updates of one run of the one pass that are simulated: a few minutes.
 _MOST_UPDATES = 1e9
 _LEAST_D = 3
 _ARRIVED = 0.9
+# An overlap below it is written with its power of ten.
+_SMALL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Stage:
         """Return the stage as a row of texts."""
         unit = " d" if self.per_dimension else ""
         steps = f"{self.steps:.4g}{' d' if self.steps == self.samples and self.per_dimension else ''}"
-        return self.name, f"{self.samples:.4g}{unit}", steps, f"{self.overlap:.4f}"
+        return self.name, f"{self.samples:.4g}{unit}", steps, _overlap(self.overlap)
 
 
 @dataclass(frozen=True)
@@ -164,9 +168,9 @@ class Generalization(Tabulated, Drawn):
         return f"{self.outcome}: {words.get(self.outcome, 'not decided')} ({self.how}): {self.reason}"
 
     def arrived(self, run: Measured) -> int:
-        """Return how many runs end at nine tenths of the predicted overlap or beyond, which is to be one."""
+        """Return how many runs end at nine tenths of the predicted overlap or beyond; 0 where it is to be none."""
         goal = _ARRIVED * self.stages[1].overlap
-        return sum(abs(m) >= goal for m in run.overlap) if self.outcome == "learned" else 0
+        return sum(abs(m) >= goal for m in run.overlap) if self.plan.arrives else 0
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for the limit and for each dimension: overlaps and test loss, means over runs."""
@@ -175,7 +179,7 @@ class Generalization(Tabulated, Drawn):
         ]
         for x in self.measured:
             overlaps = (mean_and_error(np.abs(values))[0] for values in (x.start, x.overlap))
-            arrived = f"{self.arrived(x)} of {len(x.loss)}" if self.outcome == "learned" else ""
+            arrived = f"{self.arrived(x)} of {len(x.loss)}" if self.plan.arrives else ""
             rows.append((x.d, *overlaps, arrived, *mean_and_error(x.loss)))
         names = ("d", "after two steps", "after one pass", "arrived", "test loss", "error")
         return [{**dict(zip(names, row, strict=True)), "relative": row[4] / self.baseline} for row in rows]
@@ -228,7 +232,7 @@ class Generalization(Tabulated, Drawn):
                     "start": list(m.start),
                     "overlap": list(m.overlap),
                     "test_loss": list(m.loss),
-                    "arrived": self.arrived(m) if self.outcome == "learned" else None,
+                    "arrived": self.arrived(m) if self.plan.arrives else None,
                     "mean": mean_and_error(m.loss)[0],
                     "standard_error": mean_and_error(m.loss)[1],
                 }
@@ -237,11 +241,15 @@ class Generalization(Tabulated, Drawn):
         }
 
 
+def _overlap(m: float) -> str:
+    return f"{m:.4f}" if m == 0 or m >= _SMALL else f"{m:.1e}"
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     error = "" if np.isnan(row["error"]) else f" ± {row['error']:.2g}"
     return (
-        f"{row['after two steps']:.4f}",
-        f"{row['after one pass']:.4f}",
+        _overlap(row["after two steps"]),
+        _overlap(row["after one pass"]),
         row["arrived"],
         f"{row['test loss']:.4g}{error}",
         f"{100 * row['relative']:.3g}%",
@@ -309,14 +317,17 @@ def generalization(
     seed = checks.integer("seed", seed, least=0)
     shown = _one_direction(whole, sigma)
     line = along_line(whole, shown.verdict.direction)
-    drift, one_pass = drift_along(line, sigma, (fmpq(1),)), OnePass(line, sigma)
+    drift = drift_along(line, sigma, (fmpq(1),))
+    one_pass = OnePass(line, sigma, tuple(map(float, drift.coefficients)) if drift.complete else ())
     setting = _two_steps(one_pass, shown, alpha, eta, threads)
-    start, error = (0.0, 0.0) if _leaves_nothing(shown) else _start_of(setting, threads)
+    start, error = (0.0, 0.0) if _leaves_nothing(shown) else _sharp_start(setting, threads)
     sign, sign_how = _sign(setting, shown, start, error)
     decision = _decision(drift, one_pass, sign, abs(start), error)
     outcome, how, reason = _outcome(shown, decision, sign, sign_how)
     m = start if sign else 0.0
     plan = one_pass.plan(m, sign or 1, accuracy, succeeds=outcome == "learned")
+    if outcome == "learned" and not plan.arrives:
+        reason = f"{reason}; |m_0| = {abs(m):.1e} takes too many samples to follow: the stages end before"
     times, overlaps = one_pass.path(m, plan)
     chain = Chain(setting, plan, samples, seed, threads)
     predicted, predicted_error = chain.readout(float(overlaps[-1]), runs)
@@ -377,8 +388,26 @@ def _two_steps(
     if eta is not None or _leaves_nothing(shown):
         return setting
     tried = [replace(setting, eta=float(x / length)) for x in _STEP_SIZES]
-    found = np.array([abs(_start_of(each, threads, **_SURVEY)[0]) for each in tried])
+    options = {} if _is_polynomial(setting) else _SURVEY
+    surveyed = np.array([_start_of(each, threads, **options) for each in tried])
+    found = np.maximum(0.0, np.abs(surveyed[:, 0]) - 2 * surveyed[:, 1])
     return tried[int(np.argmax(found >= _LARGE * found.max()))]
+
+
+def _is_polynomial(setting: Setting) -> bool:
+    """Whether tensor rules are exact up to rounding."""
+    return setting.activation.is_polynomial and is_polynomial(setting.target.expr, setting.target.coordinates)
+
+
+def _clear(start: float, error: float) -> bool:
+    """Whether an overlap is one."""
+    return abs(start) > _CLEAR * error
+
+
+def _sharp_start(setting: Setting, threads: int | None) -> tuple[float, float]:
+    """Return m_0 with its error, from more points where it cannot be told from 0 otherwise."""
+    found = _start_of(setting, threads)
+    return found if _clear(*found) or _is_polynomial(setting) else _start_of(setting, threads, **_SHARPER)
 
 
 def _start_of(setting: Setting, threads: int | None, **options: Any) -> tuple[float, float]:
@@ -395,17 +424,15 @@ def _sign(setting: Setting, shown: DirectionShown, start: float, error: float) -
     """Return the sign of m_0, and how it is known; 0 where there is none, or it is not known."""
     if _leaves_nothing(shown):
         return 0, shown.how
-    target, sigma = setting.target, setting.activation
-    if is_polynomial(target.expr, target.coordinates) and sigma.is_polynomial:
+    if _is_polynomial(setting):
         try:
-            formula = two_step_overlap(target, sigma, loss="correlation", readout=[1])
+            formula = two_step_overlap(setting.target, setting.activation, loss="correlation", readout=[1])
         except RebatchError:
             formula = None
         if formula is not None:
             point = {ALPHA: exact(setting.alpha), ETA: exact(setting.eta), LAM: 0}
             return int(sp.sign(formula.M2[0, 0].xreplace(point))), How.EXACT
-    clear = abs(start) > _CLEAR * error + _ROUNDING
-    return (int(np.sign(start)), How.NUMERIC) if clear else (0, How.UNDECIDED)
+    return (int(np.sign(start)), How.NUMERIC) if _clear(start, error) else (0, How.UNDECIDED)
 
 
 def _decision(

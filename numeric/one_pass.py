@@ -46,10 +46,13 @@ class Plan:
     Attributes
     ----------
     etas, times : tuple of float
+    arrives : bool
+        Whether the overlap is brought to where it is to be.
     """
 
     etas: tuple[float, ...]
     times: tuple[float, ...]
+    arrives: bool = True
 
     @property
     def time(self) -> float:
@@ -65,10 +68,13 @@ class OnePass:
     ----------
     target : Target
     activation : Activation
+    climbed : tuple of float
+        c_0, c_1, … of C where it is a polynomial; else empty. Interpolation does not resolve C' where it is small.
     """
 
     target: Target
     activation: Activation
+    climbed: tuple[float, ...] = ()
 
     @cached_property
     def moments(self) -> Array:
@@ -119,10 +125,17 @@ class OnePass:
         """Return E[g^2] at an overlap."""
         return float(self._splines[1](m))
 
+    def drift(self, m: Array | float) -> Array:
+        """Return (1 - m^2) C'(m)."""
+        x = np.asarray(m)
+        if not self.climbed:
+            return np.asarray(self._splines[0](x))
+        slope = np.polynomial.polynomial.polyder(self.climbed)
+        return np.asarray((1 - x**2) * np.polynomial.polynomial.polyval(x, slope))
+
     def speed(self, m: float, eta: float) -> float:
         """Return dm/dt."""
-        drift, noise = self._splines
-        return float(eta * drift(m) - eta**2 / 2 * m * noise(m))
+        return float(eta * self.drift(m) - eta**2 / 2 * m * self.noise(m))
 
     def carries(self, sign: int, size: float) -> tuple[bool, int]:
         """Return whether the drift, without noise, points on at overlaps from sign * size to 1, and at how many."""
@@ -135,49 +148,59 @@ class OnePass:
 
         Where that is not to be: one step size, for as long as the drift at its largest would need.
         """
+        steep, cost = self._at_end(end)
+        against = abs(start) * self.noise(start)
+        early = end * float(self.drift(start)) / against if against > 0 else 0.0
+        if not (succeeds and steep > 0 and cost > 0 and early > 0):
+            most = float(self.moments[1].max())
+            return Plan((_FIRST_PLATEAU / sqrt(most) if most > 0 else 1.0,), (_IN_VAIN,), arrives=False)
+        eta = min(_FIRST_PLATEAU * 2 * steep / cost, early)
+        while eta > 0 and 1 - self._rest(start, end, eta) ** 2 > 2 * _FIRST_PLATEAU:
+            eta /= 2
+        etas, times, m = list[float](), list[float](), start
+        while True:
+            rest = self._rest(m, end, eta)
+            time, m = self._arrival(m, end, eta, sqrt(max(0.0, 1 - 1.2 * (1 - rest**2))), steep)
+            etas.append(eta)
+            times.append(time)
+            if time >= _MOST_TIME:
+                return Plan((etas[0],), (_IN_VAIN,), arrives=False)
+            if 1 - rest**2 <= accuracy:
+                return Plan(tuple(etas), tuple(times))
+            eta /= _FINER
+
+    def _at_end(self, end: int) -> tuple[float, float]:
+        """Return +-C' and E[g^2] at m = end."""
         drift, noise = self.moments
         at = -1 if end > 0 else 0
         near = np.flatnonzero(np.abs(_OVERLAPS) < 1)[at]
-        steep = end * drift[near] / (1 - _OVERLAPS[near] ** 2)
-        cost = noise[at]
-        if not (succeeds and steep > 0 and cost > 0 and start * end > 0):
-            eta = _FIRST_PLATEAU / sqrt(max(float(noise.max()), 1e-300))
-            return Plan((eta,), (_IN_VAIN,))
-        splines = self._splines
-        early = 2 * end * float(splines[0](start)) / (abs(start) * float(splines[1](start)))
-        eta = min(_FIRST_PLATEAU * 2 * steep / cost, early / 2)
-        rest = self._rest(start, end, eta)
-        etas, times = [eta], [self._arrival(start, end, eta, rest, steep)]
-        while 1 - rest**2 > accuracy:
-            etas.append(etas[-1] / _FINER)
-            times.append(_RELAXATIONS / (2 * etas[-1] * steep))
-            rest = self._rest(start, end, etas[-1])
-        return Plan(tuple(etas), tuple(times))
+        return float(end * drift[near] / (1 - _OVERLAPS[near] ** 2)), float(noise[at])
 
     def _rest(self, start: float, end: int, eta: float) -> float:
         """Return |m| just before drift and noise balance, first on the way; that of the start if it is beyond."""
         # Dense where 1 - m^2 is small.
         x = np.cos(np.linspace(np.arccos(min(1.0, abs(start))), 0, _FINE))
-        drift, noise = self._splines
         m = end * x
-        speed = end * (drift(m) - eta / 2 * m * noise(m))
+        speed = end * (self.drift(m) - eta / 2 * m * self._splines[1](m))
         stopped = np.flatnonzero(speed <= 0)
         return float(x[max(0, stopped[0] - 1)]) if stopped.size else 1.0
 
-    def _arrival(self, start: float, end: int, eta: float, rest: float, steep: float) -> float:
-        """Return when a step size has come near where it rests; where it began beyond, a relaxation time."""
-        goal = sqrt(max(0.0, 1 - 1.2 * (1 - rest**2)))
-        if abs(start) >= goal:
-            return _RELAXATIONS / (2 * eta * steep)
+    def _arrival(self, start: float, end: int, eta: float, goal: float, steep: float) -> tuple[float, float]:
+        """Return when |m| is at the goal, and m; where it began beyond, a relaxation time and where that ends."""
 
         def there(_: float, m: Array) -> float:
             return float(end * m[0] - goal)
 
         there.terminal = True  # type: ignore[attr-defined]
+        beyond = abs(start) >= goal
         run = solve_ivp(
-            lambda _, m: [self.speed(m[0], eta)], (0, _MOST_TIME), [start], events=there, rtol=1e-6
+            lambda _, m: [self.speed(m[0], eta)],
+            (0, min(_MOST_TIME, _RELAXATIONS / (2 * eta * steep)) if beyond else _MOST_TIME),
+            [start],
+            events=None if beyond else there,
+            rtol=1e-6,
         )
-        return float(run.t[-1])
+        return float(run.t[-1]), float(run.y[0, -1])
 
     def path(self, start: float, plan: Plan) -> tuple[Array, Array]:
         """Return times and overlaps, the first at time 0."""

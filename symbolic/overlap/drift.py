@@ -41,6 +41,8 @@ _ORDER, _ORDER_AMONG_SEVERAL = 20, 6
 _HALVINGS = 12
 _BITS = 128
 _GRID = 4001
+# Terms that are written, and letters of an exact coefficient.
+_SHOWN, _SHORT = 6, 24
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ class Drift:
             for j, c in enumerate(self.coefficients)
             if c.is_zero() is not True
         ]
-        rest = [] if self.complete else ["..."]
-        return f"C(m) = {' + '.join(terms + rest) or '0'}".replace("+ -", "- ")
+        rest = [] if self.complete and len(terms) <= _SHOWN else ["..."]
+        return f"C(m) = {' + '.join(terms[:_SHOWN] + rest) or '0'}".replace("+ -", "- ")
 
     def to_json(self) -> dict[str, Any]:
         """Return the coefficients, and how they are known."""
@@ -315,4 +317,5 @@ def _rest(
 
 
 def _written(c: Expectation) -> str:
-    return str(c) if c.how is How.EXACT and len(str(c)) <= 24 else c.in_decimals()
+    short = c.how is How.EXACT and not c.value.is_Add and len(str(c)) <= _SHORT
+    return str(c) if short else c.in_decimals()

@@ -57,6 +57,23 @@ def test_a_drift_with_a_zero_stops_there():
     assert stuck.stages[1].overlap < 0.35
 
 
+def test_a_start_that_is_too_small_to_follow_is_said():
+    """Of He_5 and its own activation the limit of m_0 is 5e-6, carried by rare samples: proved, and out of reach."""
+    far = generalization("He(5, z)", "h + He(5, h)", d=())
+    assert (far.outcome, far.how) == ("learned", How.EXACT)
+    assert 0 < far.start < 1e-4
+    assert not far.plan.arrives
+    assert "too many samples to follow" in far.reason
+
+
+def test_the_first_step_size_is_small_enough_for_a_drift_that_is_weak_on_the_way():
+    # C' of sin(3 z) and erf is 200 times weaker at 0 than near 1.
+    chain = generalization("sin(3*z)", "erf", d=(300,), runs=2)
+    assert chain.outcome == "learned"
+    assert chain.stages[1].overlap > 0.96
+    assert chain.arrived(chain.measured[0]) == 2
+
+
 def test_a_mirrored_target_is_learned_as_well(odd):
     mirrored = generalization("-He(3, z)", ODD, d=(), runs=4, accuracy=0.2)
     assert (mirrored.outcome, mirrored.how) == ("learned", How.EXACT)
