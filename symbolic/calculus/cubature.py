@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..errors import RebatchError
 from ..exact.effort import spend
 from ..language.compiled import compiled
+from .sharp import left_out
 
 Array = NDArray[np.float64]
 Function = Callable[..., Array]
@@ -40,6 +41,8 @@ _LUCK = 4.0
 _ALIASED = 0.01
 # A grid whose relative error is above it is asked to agree with points at random.
 _COARSE = 1e-5
+# Above it refinements of a grid hit or miss what is narrow, and what they change by is no bound.
+_ERRATIC = 1e-3
 _SCRAMBLES = 16
 _SOBOL_POINTS = 1 << 15
 # Standard errors of the mean over scrambles: Student's t with 15 degrees of freedom leaves 4e-5 beyond.
@@ -86,16 +89,20 @@ def cubature(
     RebatchError
         If g times the Gaussian density does not decay, or is not finite.
     """
-    g = compiled(expr, coordinates)
-    if law is not None:
-        g = _moved(g, law)
-    r = len(coordinates)
+
+    def moved(f: Function) -> Function:
+        return f if law is None else _moved(f, law)
+
+    g, r = moved(compiled(expr, coordinates)), len(coordinates)
     with np.errstate(all="ignore"):
         if r > 4:
             return _sobol(g, r) if tame else (_sobol(g, r)[0], inf)
-        value, error, size = _trapezoid(g, r)
+        value, error, size, grid = _trapezoid(g, r)
+        # With a share that a grid leaves out, the points at random decide, if they agree.
+        missed = left_out(expr, coordinates, moved, *grid)
+        error += missed if missed > _TOLERANCE * size else 0.0
         if error > _COARSE * size:
-            value, error = _agreed((value, error), _sobol(g, r), tame)
+            value, error = _agreed((value, error), _sobol(g, r), tame, erratic=error > _ERRATIC * size)
     # No float is known better than to its own spacing.
     return value, max(error, ulp(value))
 
@@ -106,18 +113,25 @@ def _moved(g: Function, law: Gaussian) -> Function:
     return lambda *z: g(*(law.mean[:, None] + root @ np.stack(np.broadcast_arrays(*map(np.atleast_1d, z)))))
 
 
-def _agreed(grid: tuple[float, float], random: tuple[float, float], tame: bool) -> tuple[float, float]:
-    """Return the better of two estimates, if they agree within their errors; where none is known, no error is."""
+def _agreed(
+    grid: tuple[float, float], random: tuple[float, float], tame: bool, *, erratic: bool
+) -> tuple[float, float]:
+    """Return the better of two estimates, if they agree within their errors; where none is known, no error is.
+
+    erratic: refinements of the grid do not bound its error.
+    """
     if not tame:
         # The spread of points at random means nothing.
         return grid if abs(grid[0] - random[0]) <= grid[1] else (grid[0], inf)
     if abs(grid[0] - random[0]) > grid[1] + random[1]:
         return random[0], inf
-    return min(grid, random, key=lambda estimate: estimate[1])
+    value, error = random if erratic else min(grid, random, key=lambda estimate: estimate[1])
+    # What they differ by has been seen, whatever each says of itself.
+    return value, max(error, abs(grid[0] - random[0]))
 
 
-def _trapezoid(g: Function, r: int) -> tuple[float, float, float]:
-    """Return the sum over the finest grid, its error and the sum of |g|."""
+def _trapezoid(g: Function, r: int) -> tuple[float, float, float, tuple[float, int]]:
+    """Return the sum over the finest grid, its error, the sum of |g|, and reach and points of the grid."""
     limit = int(_MOST_NODES ** (1 / r))
     reach = _reach(g, r)
     points = min(limit // 4, 64)
@@ -134,7 +148,8 @@ def _trapezoid(g: Function, r: int) -> tuple[float, float, float]:
     third, _, _ = _grid_sum(g, r, int(points * _INCOMMENSURATE) | 1, reach)
     if abs(third - total) > _LUCK * max(change, error):
         error = 2 * abs(third - total)
-    return total, error + (unresolved if unresolved > _ALIASED * size else 0.0), size
+    error += unresolved if unresolved > _ALIASED * size else 0.0
+    return total, error, size, (reach, points)
 
 
 def _reach(g: Function, r: int) -> float:
