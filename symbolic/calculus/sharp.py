@@ -28,6 +28,8 @@ _MOST_PARTS = 12
 _BISECTIONS = 50
 _MOST_ZEROS = 24
 _CROWDING = 2.0 ** -np.arange(1, 40)
+# Nodes of one array cost less than a unit each.
+_NODES_PER_UNIT = 16
 _SEED = 11
 
 
@@ -117,7 +119,7 @@ def _differences(
         ends = np.unique(np.concatenate([grid[i], crowded.ravel()]))
         half = np.diff(ends) / 2
         x = (ends[:-1, None] + half[:, None] * (1 + nodes)).ravel()
-        spend(x.size)
+        spend(x.size // _NODES_PER_UNIT)
         fine = weighted(np.full(x.shape, i), x).reshape(-1, len(nodes)) @ weights @ half
         coarse = weighted(np.full(points, i), grid[i])
         total[i] = fine - step * (float(np.sum(coarse)) - (coarse[0] + coarse[-1]) / 2)
