@@ -323,7 +323,8 @@ def generalization(
     start, error = (0.0, 0.0) if _leaves_nothing(shown) else _sharp_start(setting, threads)
     sign, sign_how = _sign(setting, shown, start, error)
     decision = _decision(drift, one_pass, sign, abs(start), error)
-    outcome, how, reason = _outcome(shown, decision, sign, sign_how)
+    # Where nothing drives it does not matter from where.
+    outcome, how, reason = _outcome(shown, decision, sign, drift.how if drift.is_zero else sign_how)
     m = start if sign else 0.0
     plan = one_pass.plan(m, sign or 1, accuracy, succeeds=outcome == "learned")
     if outcome == "learned" and not plan.arrives:
@@ -443,11 +444,13 @@ def _decision(
     By proof where its sign has one, else as quadrature sees it. Beside it how the answer is known where m_0 is a
     number.
     """
+    nothing = Fraction(0)
+    anywhere = drift.decide(sign or 1, nothing, nothing)
+    if drift.is_zero:
+        return anywhere, anywhere.how
     if not sign:
         return None
-    nothing = Fraction(0)
-    anywhere = drift.decide(sign, nothing, nothing)
-    if anywhere.positive or drift.is_zero:
+    if anywhere.positive:
         return anywhere, anywhere.how
     margin = _CLEAR * error + _ROUNDING
     low, high = Fraction(max(0.0, size - margin)), Fraction(min(1.0, size + margin))
@@ -473,7 +476,7 @@ def _outcome(
     if drift.positive is None:
         return "undecided", How.UNDECIDED, drift.reason
     if not drift.positive:
-        return "not learned", worst([sign_how, how]), f"two steps show it, but {drift.reason}"
+        return "not learned", worst([sign_how, how]), f"two steps: {shown.summary}, but {drift.reason}"
     side = "m_0 > 0" if sign > 0 else "m_0 < 0"
     return "learned", worst([sign_how, how]), f"two steps give {side} ({sign_how}), and {drift.reason}"
 

@@ -44,7 +44,7 @@ def test_an_even_hermite_polynomial_is_not():
 def test_two_steps_may_show_what_one_pass_does_not_carry_on():
     # relu has no third Hermite coefficient.
     kinked = generalization("He(3, z)", "relu", d=())
-    assert (kinked.outcome, kinked.shown.outcome) == ("not learned", "shown")
+    assert (kinked.outcome, kinked.how, kinked.shown.outcome) == ("not learned", How.EXACT, "shown")
     assert "nothing drives" in kinked.reason
     assert kinked.stages[1].overlap < kinked.start
 

@@ -23,7 +23,7 @@ from rebatch.symbolic.overlap.activation import NAMED
 from rebatch.symbolic.overlap.hypothesis import paper_hypothesis
 from rebatch.symbolic.overlap.kinks import kinks
 from rebatch.symbolic.overlap.suitability import Activation, _moment
-from rebatch.symbolic.overlap.two_steps import ALPHA, ETA
+from rebatch.symbolic.overlap.two_steps import ALPHA, ETA, LAM
 from rebatch.verify.strategies import polynomial_targets
 
 RICH = "h + h^2/2 + h^3/6"
@@ -42,9 +42,14 @@ def test_what_is_shown_stands_in_the_exact_formula_to_first_order_in_alpha(targe
     formula = two_step_overlap(target, RICH, loss="correlation")
     for shown in activation_check(target, RICH, 4).directions:
         v = sp.Matrix([as_expr(x) for x in shown.verdict.direction])
-        along = sp.Poly(sp.expand((formula.M2 * v)[0]).subs({"lam": 0}) + ETA**0 * 0, ETA, ALPHA)
+        along = sp.Poly(sp.expand((formula.M2 * v)[0].subs(LAM, 0)), ETA, ALPHA)
         if shown.outcome == "shown":
-            assert along.coeff_monomial(ETA**shown.power * ALPHA) != 0
+            found = along.coeff_monomial(ETA**shown.power * ALPHA)
+            assert found != 0
+            if shown.power == (m := shown.verdict.order):
+                mu = sum(as_expr(x) * y for x, y in zip(shown.verdict.witness, v, strict=True))
+                # M^1 is carried on by the second step: twice at m = 1.
+                assert found == mu * shown.coefficient.value * (1 + (m == 1)) / factorial(m - 1)
             assert all(along.coeff_monomial(ETA**n * ALPHA) == 0 for n in range(shown.power))
         elif shown.outcome in ("hidden", "not shown"):
             assert along.is_zero
