@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from flint import fmpq
 
 import rebatch as rb
+from rebatch.symbolic.overlap.drift import drift_along
 from rebatch.symbolic.thresholds.certificates import certificate
 from rebatch.symbolic.thresholds.noise import noise_price
 from rebatch.verify.convergence import convergence
@@ -27,6 +29,13 @@ QUESTIONS = {
     "scaling": rb.scaling,
     "reuse_scaling": rb.reuse_scaling,
     "hermite_series": rb.hermite_series,
+    "generalization": lambda t: rb.generalization(t, "relu"),
+    "drift_along": lambda t: drift_along(t, "erf", (fmpq(1), fmpq(0))),
+    "activation_check": lambda t: rb.activation_check(t, "relu"),
+    "which_activation": rb.which_activation,
+    "universality": lambda t: rb.universality(
+        rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), inputs="laplace"
+    ),
     "convergence": lambda t: convergence(
         rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), [30, 100, 300], [3, 3, 3]
     ),

@@ -10,14 +10,15 @@ from functools import lru_cache
 from itertools import product
 from math import comb, prod
 
+import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
 from ..enumeration.grid import Grid
 from ..enumeration.labels import labels_of
-from ..errors import DivergentError
+from ..errors import DivergentError, NotPolynomialError
 from ..exact.expectation import Expectation
-from ..exact.polynomial import is_polynomial, rational, to_polynomial
+from ..exact.polynomial import is_polynomial, rational, ring, to_polynomial
 from ..language.law import Law
 from ..language.target import Target
 from .hermite_form import MultiIndex
@@ -145,6 +146,41 @@ def powers_of(polynomial: fmpq_mpoly, law: Law, highest: int, most: int) -> Iter
             return
         power = reduced(power * first, law)
         yield power
+
+
+def polynomial_of(target: Target) -> fmpq_mpoly:
+    """Return the target as a polynomial with rational coefficients.
+
+    Under a law of r values every function is one, of degree below r in each coordinate: its values at all points,
+    with the inverse of the Vandermonde matrix of the r values applied along each axis.
+
+    Raises
+    ------
+    NotPolynomialError
+        If it is none; or, on a finite law, a value is irrational.
+    TooLargeError
+        If it is none as it is written, and there are more than 2^16 points.
+    """
+    law = target.inputs
+    if not law.atoms or is_polynomial(target.expr, target.coordinates):
+        return to_polynomial(target.expr, target.coordinates)
+    labels = labels_of(target, Grid(law, target.k))
+    if not labels.are_rational:
+        raise NotPolynomialError(
+            f"{target} has irrational values under inputs {law}; allowed are polynomials and functions of rational "
+            "values"
+        )
+    inverse = sp.Matrix([[a**n for n in range(len(law.atoms))] for a, _ in law.atoms]).inv()
+    along = np.array([[_rational(x) for x in inverse.row(n)] for n in range(len(law.atoms))])
+    table = np.array([_rational(y) for y in labels.values])[labels.codes]
+    for axis in range(target.k):
+        table = np.moveaxis(np.tensordot(along, table, axes=(1, axis)), 0, axis)
+    terms = {S: c for S, c in np.ndenumerate(table) if c != 0}
+    return ring([str(z) for z in target.coordinates]).from_dict(terms)
+
+
+def _rational(x: sp.Expr) -> fmpq:
+    return fmpq(int(x.p), int(x.q))
 
 
 def centred_moment(law: Law, n: int) -> fmpq:

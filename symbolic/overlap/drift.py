@@ -212,7 +212,7 @@ def drift_along(target: Target | str, activation: Activation | str, direction: V
     Raises
     ------
     RebatchError
-        If the direction is known in decimals only, or a coefficient cannot be computed.
+        If the direction is known in decimals only, a coefficient cannot be computed, or the inputs are not Gaussian.
 
     References
     ----------
@@ -228,6 +228,7 @@ def drift_along(target: Target | str, activation: Activation | str, direction: V
     True
     """
     target, sigma = Target(target), Activation(activation)
+    target.require_gaussian("the drift")
     for x in direction:
         _exactly(x)
     order = _degree(target, sigma)

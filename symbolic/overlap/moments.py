@@ -45,14 +45,14 @@ class Moments:
     def _label(self, m: int, S: tuple[int, ...]) -> sp.Expr:
         """E[y^m z^S], y = g(z) + s xi, with z^S of the standardised coordinates that a network sees."""
         law = self.target.inputs
-        deviation = sp.sqrt(law.variance)
-        z = sp.Mul(*(((coordinate(i + 1) - law.mean) / deviation) ** n for i, n in enumerate(S)))
+        z = sp.Mul(*((coordinate(i + 1) - law.mean) ** n for i, n in enumerate(S)))
+        scale = sp.sqrt(law.variance) ** sum(S)
         total = Expectation.exact(0)
         noise = sp.Rational(str(self.target.noise_std))
         for j in range(0, m + 1, 2):
             if j and not noise:
                 break
-            weight = sp.binomial(m, j) * noise**j * sp.factorial2(j - 1)
+            weight = sp.binomial(m, j) * noise**j * sp.factorial2(j - 1) / scale
             power = self.target.expr ** (m - j) * z
             total += expectation(Target(power, k=self.target.k, inputs=law)) * weight
         return self._known(_label_symbol(m, S), total)

@@ -12,7 +12,7 @@ import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
 from ..calculus.gaussian import moments, smoothed
-from ..calculus.product_form import averaged_over, centred_moment
+from ..calculus.product_form import averaged_over, centred_moment, polynomial_of
 from ..errors import RebatchError
 from ..exact.effort import spend
 from ..exact.polynomial import rational, ring, to_polynomial
@@ -42,7 +42,7 @@ def size_of(
     NotPolynomialError
         If the target is not a polynomial.
     """
-    g = to_polynomial(target.expr, target.coordinates)
+    g = polynomial_of(target)
     return Size(
         k=target.k + (target.noise_std > 0),
         p=len(readout),
@@ -109,7 +109,7 @@ class StepRing:
         self.a = [symbols[i] * ratio for i, ratio in ratios]
         mean = fmpq(int(target.inputs.mean.p), int(target.inputs.mean.q))
         latent_values = self.z if target.inputs.is_gaussian else [mean + self._scale * z for z in self.z]
-        g = to_polynomial(target.expr, target.coordinates).compose(*latent_values, ctx=self.ring)
+        g = polynomial_of(target).compose(*latent_values, ctx=self.ring)
         noise = exact(target.noise_std)
         self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))

@@ -124,6 +124,19 @@ def test_two_steps_are_the_sum_over_all_points(name, reuse):
     np.testing.assert_allclose(run.Q.values[2, 0, 0], float(Q2.subs(at)), rtol=1e-11)
 
 
+@pytest.mark.parametrize("name", list(FINITE))
+def test_any_function_with_rational_values_has_a_formula_on_a_finite_law(name):
+    formula = two_step_overlap(
+        Target("abs(z1 - z2) + sign(z1)", inputs=name), "h + h^2/2", loss="correlation", readout=[0.8]
+    )
+    by_hand = two_steps_by_hand(
+        name, lambda u, v: abs(u - v) + np.sign(u), 2, lambda h: 1 + h,
+        alpha=2, eta=0.1, lam=0.3, a=0.8, reuse=True,
+    )  # fmt: skip
+    exact = formula.at(alpha=2, eta=0.1, weight_decay=0.3)
+    np.testing.assert_allclose(exact[1:, 0], by_hand, rtol=1e-11, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["boolean", "biased(1/4)"])
 def test_a_series_is_the_formula_power_by_power(name):
     target = Target("z1*z2 + z2*z3 + z1*z3 + z1*z2*z3", inputs=name, noise_std=0.5)
@@ -260,6 +273,11 @@ def test_gaussian_inputs_are_the_default_and_leave_no_trace():
             lambda: two_step_overlap(Target("z1", inputs="biased(1/4)"), "h", start=[[0.5]]),
             "standard deviation sqrt(3)/2",
             "allowed is 0",
+        ),
+        (
+            lambda: two_step_overlap(Target("exp(z1)", inputs="boolean"), "h + h^2"),
+            "irrational values under inputs boolean",
+            "allowed are polynomials and functions of rational values",
         ),
         (
             lambda: two_step_overlap(Target("z1^3", inputs="student(5)"), "h + h^2"),
