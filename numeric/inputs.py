@@ -34,12 +34,15 @@ def values_of(law: Law) -> tuple[Array, Array, Array]:
 def lattice(law: Law, k: int) -> tuple[Array, Array] | None:
     """Return every point of k standardised coordinates, shape (k, points), and its probability.
 
-    None where the law has a density, or there are more than 4096 points.
+    None where the law has a density, or there are more than 4096 points. Their order is a fixed shuffle: consecutive
+    points take consecutive pieces of a Sobol sequence, whose errors alternate with the bits of their number, and so
+    would the last coordinate.
     """
     if not law.atoms or len(law.atoms) ** k > MAX_LATTICE:
         return None
     _, standardised, weights = values_of(law)
     digits = np.indices((len(weights),) * k).reshape(k, -1)
+    digits = digits[:, np.random.default_rng(0).permutation(digits.shape[1])]
     return standardised[digits], np.prod(weights[digits], axis=0)
 
 

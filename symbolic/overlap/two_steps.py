@@ -389,7 +389,8 @@ def two_step_overlap(
     Raises
     ------
     NotPolynomialError
-        If the target or the activation is not a polynomial.
+        If the target or the activation is not a polynomial. Under inputs of finitely many values every target with
+        rational values is one.
     RebatchError
         If the loss, the number of neurons or the length of the readout is not allowed; or no rows have the overlaps
         of the start.
