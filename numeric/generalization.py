@@ -263,7 +263,7 @@ def generalization(
     alpha: float = 8.0,
     eta: float | None = None,
     accuracy: float = 0.05,
-    d: Sequence[int] = (500, 2000, 8000),
+    d: Sequence[int] | int = (500, 2000, 8000),
     runs: int = 4,
     samples: int = 4000,
     seed: int = 0,
@@ -280,10 +280,10 @@ def generalization(
     alpha : float
         Samples per dimension of the two steps.
     eta : float, optional
-        Their step size; by default that of the largest |m_0| among eight.
+        Their step size; by default the least of seventeen that leaves a large part of the largest |m_0|.
     accuracy : float
         1 - m^2 at which the one pass ends, from 0 to 1.
-    d : sequence of int
+    d : sequence of int, or int
         Dimensions of the simulations; empty: none.
     runs : int
         At each.
@@ -313,7 +313,7 @@ def generalization(
     alpha = checks.number("alpha", alpha, above=0)
     accuracy = checks.number("accuracy", accuracy, above=0, below=1)
     runs, samples = checks.integer("runs", runs, least=1), checks.integer("samples", samples, least=2)
-    dimensions = [checks.integer("d", x, least=_LEAST_D) for x in d]
+    dimensions = [checks.integer("d", x, least=_LEAST_D) for x in (d if isinstance(d, Sequence) else [d])]
     seed = checks.integer("seed", seed, least=0)
     shown = _one_direction(whole, sigma)
     line = along_line(whole, shown.verdict.direction)

@@ -120,6 +120,8 @@ def test_everything_is_data(odd):
         (lambda: generalization("z", "erf", accuracy=1), "accuracy"),
         (lambda: generalization("z", "erf", eta=0), "eta"),
         (lambda: generalization("z", "erf", d=(2,)), "d = 2"),
+        (lambda: generalization("z", "erf", d=2), "d = 2"),
+        (lambda: generalization("z", "erf", d="500"), "d = '5'"),
         (lambda: generalization("He(3, z)", ODD, d=(10**8,)), "one pass of"),
         (lambda: generalization(Target("z", inputs="boolean"), "erf"), "gaussian"),
     ],
