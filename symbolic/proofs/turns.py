@@ -83,6 +83,7 @@ def _rotation(S: fmpq_mat) -> fmpq_mat | None:
 
 
 def _rational_roots(matrix: fmpq_mat) -> list[tuple[fmpq, int]]:
+    """Return the rational eigenvalues of a matrix, each with its multiplicity."""
     x = sp.Symbol("x")
     coefficients = [sp.Rational(int(c.p), int(c.q)) for c in reversed(matrix.charpoly().coeffs())]
     factors = sp.factor_list(sp.Poly(coefficients, x))[1]
