@@ -162,6 +162,8 @@ MUTANTS = (
            "error += missed if missed > _TOLERANCE * size else 0.0", "error += 0.0", "symbolic/**/test_sharp"),
     Mutant("a grid that hits or misses is believed", "symbolic/calculus/cubature.py",
            "random if erratic else min(", "min(", "symbolic/**/test_sharp"),
+    Mutant("a mean is known however heavy the tail", "symbolic/calculus/cubature.py",
+           "< _LIGHT:", "< 0:", "symbolic/**/test_sharp"),
     Mutant("lines that differ in both signs count", "symbolic/calculus/sharp.py",
            "abs(float(np.sum(differences))) >= _ONE_SIDED * size", "size > 0", "symbolic/**/test_sharp"),
     Mutant("what gradients do not show is not needed", "symbolic/proofs/exponentials.py",

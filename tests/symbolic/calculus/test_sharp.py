@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit, gamma, k0
 
 from rebatch import RebatchError, Target, expectation
+from rebatch.symbolic.calculus.cubature import _tail_index
 from rebatch.symbolic.calculus.sharp import left_out, parts_of
 from rebatch.symbolic.exact.known import How
 
@@ -209,3 +210,17 @@ def test_parts_are_where_features_may_be():
     found = parts_of(target.expr)
     assert {z1 * z2 - 1, z1 - 2}.issubset(found)
     assert z1 - z2 in found or z2 - z1 in found
+
+
+@pytest.mark.parametrize("index", [0.8, 1.0, 2.0, 3.0])
+def test_the_index_of_a_tail_is_read_off_its_largest_values(index):
+    draws = np.random.default_rng(0).pareto(index, 100_000) + 1
+    found = _tail_index(np.sort(draws)[-200:])
+    # Hill's estimate scatters by a share of 1 / sqrt(200).
+    assert found == pytest.approx(index, rel=0.3)
+    assert _tail_index(np.full(200, 3.0)) == np.inf
+
+
+def test_a_mean_that_rests_on_values_that_no_point_meets_is_not_known():
+    answer = expectation("1/(1+1000000000000*((z1-1/3)^2+(z2+1/2)^2))")
+    assert answer.error == np.inf
