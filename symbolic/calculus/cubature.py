@@ -259,7 +259,7 @@ def _sobol(g: Function, r: int) -> tuple[float, float]:
 
 
 def _tail_index(largest: Array) -> float:
-    """Return Hill's estimate of the index of a tail from its largest values, sorted; infinite where they are equal."""
+    """Return Hill's estimate of the index of a tail from its largest values, sorted; infinite of equal ones."""
     if largest[0] <= 0:
         return inf
     mean = float(np.mean(np.log(largest[1:] / largest[0])))
