@@ -48,7 +48,8 @@ def simulate_flow(
     Parameters
     ----------
     setting : Setting
-        ``reuse=False``: the population; ``reuse=True``: one batch of n = alpha d Gaussian samples, which are stored.
+        ``reuse=False``: the population; ``reuse=True``: one batch of n = alpha d samples, which are stored
+        (as in the dense engine, all of X of the law of the inputs).
     d : int, optional
         Needed for a batch, and for a random start, whose overlaps are of order 1/sqrt(d).
     seed : int

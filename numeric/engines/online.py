@@ -46,7 +46,8 @@ def simulate_online(
     Parameters
     ----------
     setting : Setting
-        With ``reuse=False``. alpha is not used: a run sees ``steps * batch_size / repeats`` samples.
+        With ``reuse=False``; z of any law, everything orthogonal to w* Gaussian. alpha is not used: a run sees
+        ``steps * batch_size / repeats`` samples.
     d : int
         Input dimension, at least k + p; it costs nothing.
     seed : int

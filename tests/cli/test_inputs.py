@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rebatch.cli.main import main
+from rebatch.cli.universality import matrix_from
 
 
 def rebatch(capsys, *arguments):
@@ -50,22 +51,26 @@ def test_verify_holds_a_law_against_the_gaussian_limit(capsys, tmp_path):
     assert {"agreement", "control", "assumptions", "data", "explained_by"} <= data.keys()
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".csv", ".txt"])
-def test_verify_reads_a_matrix_and_exits_with_1_where_theory_does_not_hold(capsys, tmp_path, suffix):
+def test_verify_exits_with_1_where_theory_does_not_hold_on_a_matrix(capsys, tmp_path):
     rng = np.random.default_rng(0)
     # Rows of two lengths that differ by a factor of 40.
     X = rng.standard_normal((150, 60)) * rng.choice([0.05, 0.05, 0.05, 2.0], size=(150, 1))
-    path = tmp_path / f"X{suffix}"
-    if suffix == ".npy":
-        np.save(path, X)
-    else:
-        np.savetxt(path, X, delimiter="," if suffix == ".csv" else " ")
-    code, out, _ = rebatch(
-        capsys, "verify", "tanh(2*z1)", "--data", str(path), "--runs", "16", "--false-alarm", "1e-3"
-    )
+    np.save(tmp_path / "X.npy", X)
+    options = ("--data", str(tmp_path / "X.npy"), "--runs", "16", "--false-alarm", "1e-3")
+    code, out, _ = rebatch(capsys, "verify", "tanh(2*z1)", *options)
     assert "150 rows, 60 columns" in out
     assert code == 1
     assert "disagrees" in out
+
+
+@pytest.mark.parametrize(("name", "between"), [("X.npy", None), ("X.csv", ","), ("X.txt", " ")])
+def test_a_matrix_is_read_from_numpy_or_text(tmp_path, name, between):
+    X = np.random.default_rng(0).standard_normal((4, 3))
+    if between is None:
+        np.save(tmp_path / name, X)
+    else:
+        np.savetxt(tmp_path / name, X, delimiter=between)
+    np.testing.assert_allclose(matrix_from(tmp_path / name), X, rtol=1e-15)
 
 
 @pytest.mark.parametrize(
