@@ -126,7 +126,7 @@ class Tilt:
     def _refuse(self) -> None:
         expr = sp.exp(self.reader.algebra.constant_expr(self.E))
         raise DivergentError(
-            f"the expectation is infinite: {expr} grows at least as fast as the Gaussian density falls"
+            f"the expectation of |g| is infinite: {expr} grows at least as fast as the Gaussian density falls"
         )
 
     def check(self) -> None:

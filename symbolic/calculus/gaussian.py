@@ -264,7 +264,7 @@ def _growth_error(reader: Reader, g: Element, reason: str) -> RebatchError:
     """Return the error for an integrand that is not shown to be integrable: infinite where that is proved."""
     if (exponential := grows_too_fast(reader, g)) is not None:
         return DivergentError(
-            f"the expectation is infinite: {exponential} grows at least as fast as the Gaussian density falls"
+            f"the expectation of |g| is infinite: {exponential} grows at least as fast as the Gaussian density falls"
         )
     return RebatchError(
         f"the expectation of {reader.algebra.to_expr(g)} could not be shown to exist: {reason}"

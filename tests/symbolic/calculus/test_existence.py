@@ -121,3 +121,10 @@ def test_what_cancels_is_exact(text, value):
     answer = expectation(text)
     assert answer.how is How.EXACT
     assert answer.value == value
+
+
+@pytest.mark.parametrize("text", ["z1*sinh(z1^2)", "z1^3*exp(z1^2)", "z1*exp(z1^2/2)*z2^2", "exp(z1^2)"])
+def test_of_what_is_not_integrable_only_the_expectation_of_its_size_is_called_infinite(text):
+    # Of an odd function E g is not infinite: it does not exist.
+    with pytest.raises(DivergentError, match=r"the expectation of \|g\| is infinite"):
+        expectation(text)
