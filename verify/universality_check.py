@@ -2,7 +2,7 @@
 
 Theory speaks of x ~ N(0, I). Dense runs on inputs of another law, or on a given matrix, are held against its limit by
 the statistics of :func:`~rebatch.verify.agreement.agreement`, and run by run against Gaussian runs at this n and d:
-where only the limit is missed, the dimension is too small for it. Where the data is told from Gaussian data, one
+where both miss the limit alike, the dimension is too small for it. Where the data is told from Gaussian data, one
 assumption at a time is put into Gaussian data, and what then behaves like the data explains it:
 
 - *latent coordinates*: z = W* x / sqrt(d) as in the data, everything orthogonal to W* Gaussian;
@@ -35,7 +35,7 @@ from .agreement import Agreement, agreement
 from .data_report import Array, DataReport, data_report, standardised
 
 Directions = Literal["random", "columns"]
-Outcome = Literal["agrees", "finite dimension", "disagrees", "cannot be trusted"]
+Outcome = Literal["agrees", "finite dimension", "disagrees", "inconclusive", "cannot be trusted"]
 DIRECTIONS: tuple[Directions, ...] = ("random", "columns")
 # Of the table of assumptions.
 COLUMNS = ("assumption on", "measured (of Gaussian data)", "state", "alone")
@@ -98,6 +98,8 @@ class Universality(Tabulated, Drawn):
         The runs against the Gaussian limit.
     control : Agreement
         The runs less Gaussian runs at the same n and d, against 0.
+    gaussian : Agreement
+        Those Gaussian runs against the limit.
     assumptions : tuple of Assumption
     report : DataReport
     false_alarm : float
@@ -111,6 +113,7 @@ class Universality(Tabulated, Drawn):
     runs: int
     agreement: Agreement
     control: Agreement
+    gaussian: Agreement
     assumptions: tuple[Assumption, ...]
     report: DataReport
     false_alarm: float
@@ -119,14 +122,17 @@ class Universality(Tabulated, Drawn):
     def outcome(self) -> Outcome:
         """What the runs say.
 
-        "agrees" with the limit; "finite dimension": only with Gaussian runs at this d; "disagrees"; or "cannot be
-        trusted": not told apart, but some overlaps are so heavy-tailed that they were left out.
+        "agrees" with the limit; "finite dimension": only with Gaussian runs at this d, which miss the limit too;
+        "disagrees" with both; "inconclusive": the limit is missed, and Gaussian runs are told from neither; or
+        "cannot be trusted": not told apart, but some overlaps are so heavy-tailed that they were left out.
         """
         limit, control = self.agreement.joint, self.control.joint
         if limit.p_value >= self.false_alarm:
             return "cannot be trusted" if limit.left_out else "agrees"
         if control.p_value >= self.false_alarm:
-            return "cannot be trusted" if control.left_out else "finite dimension"
+            if control.left_out:
+                return "cannot be trusted"
+            return "finite dimension" if self.gaussian.joint.p_value < self.false_alarm else "inconclusive"
         return "disagrees"
 
     @property
@@ -154,6 +160,11 @@ class Universality(Tabulated, Drawn):
             return (
                 f"finite dimension: the limit is missed (p = {p:.2g}) as Gaussian runs at d = {self.d} miss it; the "
                 f"data is not told from them (p = {q:.2g})"
+            )
+        if self.outcome == "inconclusive":
+            return (
+                f"inconclusive: the limit is missed (p = {p:.2g}), Gaussian runs at d = {self.d} do not miss it, and "
+                f"the data is not told from them (p = {q:.2g}); more runs would tell"
             )
         alone = {a.name: a.alone.joint.p_value for a in self.assumptions if a.alone is not None}
         reasons = " or ".join(
@@ -198,6 +209,7 @@ class Universality(Tabulated, Drawn):
             "false_alarm": self.false_alarm,
             "agreement": self.agreement.to_json(),
             "control": self.control.to_json(),
+            "gaussian": self.gaussian.to_json(),
             "assumptions": [
                 {
                     "name": a.name,
@@ -290,7 +302,8 @@ def universality(
         limit.require_all_steps()
         done = [trials.run(number, "data") for number in progress(range(runs))]
         against_limit = agreement(limit, done)
-        control = _against(done, [trials.run(number, "gaussian") for number in range(runs)])
+        others = [trials.run(number, "gaussian") for number in range(runs)]
+        control, gaussian = _against(done, others), agreement(limit, others)
         assumptions = tuple(trials.assumptions())
         if max(against_limit.joint.p_value, control.joint.p_value) < false_alarm:
             assumptions = tuple(
@@ -300,7 +313,7 @@ def universality(
                 for a in assumptions
             )
     return Universality(
-        setting, source.name, trials.directions_name, source.d, runs, against_limit, control, assumptions,
+        setting, source.name, trials.directions_name, source.d, runs, against_limit, control, gaussian, assumptions,
         source.report, false_alarm,
     )  # fmt: skip
 
@@ -395,6 +408,8 @@ class _Trials:
             self.directions_name = "given"
             allowed = f"{' or '.join(DIRECTIONS)}, or numbers of shape ({setting.k}, {source.d})"
             self.given = checks.array("directions", directions, allowed)
+            if self.given.shape != (setting.k, source.d):
+                raise RebatchError(f"directions of shape {self.given.shape}; allowed are {allowed}")
         # The latent moments of each run on the data: z^3 and z^4.
         self.latent: list[Array] = []
         self._root: Array | None = None
