@@ -30,6 +30,8 @@ Function = Callable[..., Array]
 
 _MOST_NODES = 4_000_000
 _CHUNK = 1 << 18
+# Nodes of one array cost less than a unit each.
+_NODES_PER_UNIT = 4
 _TOLERANCE = 1e-13
 _REACHES = (8.0, 10.0, 13.0, 17.0, 24.0, 36.0)
 _SHIFT = (sqrt(5) - 1) / 2
@@ -192,7 +194,7 @@ def _weighted(g: Function, z: Array) -> Array:
 
 def _grid_sum(g: Function, r: int, points: int, reach: float) -> tuple[float, float, float]:
     """Return the trapezoidal sums of g phi, of |g| phi, and of what is not resolved of it."""
-    spend(points**r)
+    spend(points**r // _NODES_PER_UNIT)
     h = 2 * reach / points
     axis = -reach + h * (np.arange(points) + (_SHIFT * points) % 1)
     total = size = unresolved = 0.0
