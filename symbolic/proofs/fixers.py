@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations, permutations, product
+from math import comb
 
 import numpy as np
 import sympy as sp
 from flint import fmpq
 from numpy.typing import NDArray
 
+from ..errors import TooLargeError
 from ..exact.frame import framed
 from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace, Vector, as_floats, axis, is_exact, is_rational
@@ -26,6 +28,8 @@ from .turns import turns
 MAX_EXPRESSION_COORDINATES_SEARCHED = 5
 # A rotation by 2 pi / m has a power of prime order, which moves the same plane.
 MAX_TURN = 13
+# Polynomials inside a function are written out up to so many terms.
+_MAX_TERMS_WRITTEN = 20_000
 _FINGERPRINT_POINTS = 8
 # Far above rounding: a map that fixes the target must pass, the normal form decides on those that pass.
 _FINGERPRINT_TOLERANCE = 1e-7
@@ -63,13 +67,25 @@ class ExpressionFixer:
 
     @cached_property
     def _parts(self) -> list[PolynomialFixer]:
-        """The rational polynomials of which the target is a function, in the coordinates that occur."""
+        """The rational polynomials of which the target is a function, in the coordinates that occur.
+
+        None where one of them would be too large written out.
+        """
         z, k = self.averages.target.coordinates, self.k
         axes = [axis(i, k) for i in self.averages.used]
-        return [PolynomialFixer(framed(p, z).along(axes)) for p in polynomial_parts(self._written, z)]
+        try:
+            parts = [framed(p, z) for p in polynomial_parts(self._written, z)]
+        except TooLargeError:
+            return []
+        degree = max((int(part.polynomial.total_degree()) for part in parts), default=0)
+        if comb(degree + len(axes), len(axes)) > _MAX_TERMS_WRITTEN:
+            return []
+        return [PolynomialFixer(part.along(axes)) for part in parts]
 
     def _holds_parts(self, matrix: Matrix) -> bool:
         """Whether each polynomial of which the target is a function is fixed, and so the target."""
+        if not self._parts:
+            return False
         return all(map(is_rational, matrix)) and all(part.fixes(matrix) for part in self._parts)
 
     def _agrees(self, points: NDArray[np.float64], sign: int) -> bool:
@@ -126,7 +142,7 @@ class ExpressionFixer:
     def rotation(self, plane: Subspace) -> Symmetry | None:
         """Return a rotation of a plane by 2 pi / m that fixes g: of the polynomials in it, else of those m tried."""
         parts = [part.g for part in self._parts]
-        if plane <= self._occurring and (found := rotation_symmetry(plane, *parts)) is not None:
+        if parts and plane <= self._occurring and (found := rotation_symmetry(plane, *parts)) is not None:
             return found
         for m in (*sp.primerange(3, MAX_TURN + 1), 4):
             turn = rotation(plane, m)
@@ -142,7 +158,8 @@ class ExpressionFixer:
 
     def turns(self) -> list[Symmetry]:
         """Return the continuous rotations of the polynomials of which the target is a function."""
-        return [described(R) for R in turns([part.g for part in self._parts]) if self._holds_parts(R)]
+        parts = [part.g for part in self._parts]
+        return [described(R) for R in turns(parts) if self._holds_parts(R)] if parts else []
 
     def in_any_frame(self, fixed: Subspace, free: Subspace) -> Iterator[Symmetry]:
         """Yield maps that fix g and a subspace, found in floating point and proved."""

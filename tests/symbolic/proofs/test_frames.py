@@ -186,3 +186,13 @@ def test_what_is_fixed_up_to_rounding_is_not_fixed():
     assert ExpressionFixer(Averages(Target("tanh(z1*z2) + z1^2/10^12"))).fixes(
         [[fmpq(-1), fmpq(0)], [fmpq(0), fmpq(-1)]]
     )
+
+
+def test_polynomials_that_would_be_too_large_prove_nothing():
+    total = "+".join(f"z{i}" for i in range(1, 13))
+    fixer = ExpressionFixer(Averages(Target(f"tanh(({total})^10/10^9)")))
+    assert fixer.turns() == []
+    shift = [[fmpq(int(j == (i + 1) % 12)) for j in range(12)] for i in range(12)]
+    assert fixer.fixes(shift)
+    flip = [[fmpq(int(i == j) * (-1 if i == 0 else 1)) for j in range(12)] for i in range(12)]
+    assert not fixer.fixes(flip)
