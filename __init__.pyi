@@ -45,6 +45,7 @@ from .numeric.sweep import sweep as sweep
 from .numeric.trajectory import Trajectory as Trajectory
 from .verify.agreement import agreement as agreement
 from .verify.learnability import learnability as learnability
+from .verify.paper import paper as paper
 from .verify.reuse_samples import reuse_scaling as reuse_scaling
 from .verify.scaling import scaling as scaling
 from .verify.universality_check import universality as universality

@@ -98,6 +98,7 @@ setup(
     package_data={
         "rebatch": ["py.typed", "__init__.pyi"],
         "rebatch.symbolic.language": ["references.bib"],
+        "rebatch.verify": ["paper.json"],
         "rebatch.kernels": ["*.pyi", "*.pxd", "*.h"],
         "rebatch.cli.report": ["*.j2"],
     },

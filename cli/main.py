@@ -12,7 +12,7 @@ import typer
 
 from ..symbolic.errors import RebatchError
 from . import signals
-from .commands import checks, inference, learn, phases, report, runs, sweeps, theory
+from .commands import checks, inference, learn, paper, phases, report, runs, sweeps, theory
 from .terminal import write_in_any_encoding
 
 _LONGEST = 300
@@ -55,6 +55,7 @@ for command in (
     checks.converge,
     checks.verify,
     checks.scaling,
+    paper.paper,
 ):
     app.command()(command)
 

@@ -562,3 +562,22 @@ def test_simulate_compares_all_overlaps_at_once_and_draws_them(capsys, tmp_path)
     assert figure.exists()
     code, _, err = rebatch(capsys, *arguments, "--figure", str(figure))
     assert (code, "--compare" in err) == (2, True)
+
+
+def test_paper_prints_each_curve_beside_the_published_one_and_draws_them(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("rebatch.verify.paper._QUICK", (2**12, 4))
+    figure = tmp_path / "paper.png"
+    code, out, _ = rebatch(capsys, "paper", "fig2-tanh-tanh", "--quick", "--figure", str(figure))
+    assert code == 0
+    assert "agrees: the caption's setting gives every printed curve" in out
+    assert "0.1645" in out
+    assert figure.stat().st_size > 10_000
+    _, out, _ = rebatch(capsys, "paper", "fig4-cyclic", "--quick", "--json")
+    (done,) = json.loads(out)["experiments"]
+    assert done["id"] == "fig4-cyclic"
+    for curve in done["curves"]:
+        assert len(curve["computed"]) == len(curve["error"]) == len(curve["published"])
+        assert isinstance(curve["agrees"], bool)
+    code, _, err = rebatch(capsys, "paper", "fig9")
+    assert code == 2
+    assert "no experiment 'fig9'" in err
