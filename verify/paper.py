@@ -3,7 +3,8 @@
 Each experiment is data (`paper.json` beside this file): the setting as its caption says it, and the curves as read
 off the vector figures, theory lines and simulation dots. The computed value c +- s and the published one v differ by
 
-    (c - v) / sqrt(s^2 + r^2),  r the reading error; for dots also the scatter 1 / sqrt(d runs) of their mean,
+    (c - v) / sqrt(s^2 + r^2),  r the reading error; for dots also the scatter b / sqrt(d runs) of their mean, with
+                                   b = sqrt(d) times the spread of one run, measured by runs of ours,
 
 and a curve agrees where no point is off by more than three such units, nor all together by more than two (root mean
 square): neighbouring points are correlated, so that an offset of two units along a whole curve is no accident.
@@ -257,13 +258,21 @@ def _in_the_limit(setting: Setting, effort: tuple[int, int], seed: int) -> tuple
     """Return M of the first neuron at every step and its standard error, shape (steps + 1, k)."""
     points, scrambles = effort
     found = simulate(setting, "limit", points=points, scrambles=scrambles, seed=seed)
+    if found.stopped:
+        raise RebatchError(f"the limit ended early ({found.stopped}); allowed are more points: quick=False")
     return found.M.values[:, 0], found.data["M_error"].values[:, 0]
 
 
 def _at_finite_d(setting: Setting, d: int, runs: int, seed: int) -> tuple[Array, Array]:
     """Return the mean M of the first neuron over runs and its standard error, shape (steps + 1, k)."""
     engine: Literal["dense", "lazy"] = "dense" if setting.batches == "single" else "lazy"
-    found = np.stack([simulate(setting, engine, d=d, seed=seed + run).M.values[:, 0] for run in range(runs)])
+    rows = []
+    for run in range(runs):
+        trajectory = simulate(setting, engine, d=d, seed=seed + run)
+        if trajectory.stopped:
+            raise RebatchError(f"a run at d = {d} ended early ({trajectory.stopped}); allowed are larger d")
+        rows.append(trajectory.M.values[:, 0])
+    found = np.stack(rows)
     return found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(runs)
 
 
@@ -279,11 +288,19 @@ def _curve(
     values = np.array(published["published"])
     steps = np.arange(published["first_step"], published["first_step"] + len(values))
     shown, spread = _shown(published, M[steps], error[steps], limit[1])
-    scatter = 1 / (entry["d"] * entry["runs"]) if published["of"] == "simulation" else 0.0
-    unit = np.sqrt(spread**2 + registry()["reading_error"] ** 2 + scatter)
+    scatter = np.array(published.get("spread", 0.0)) / np.sqrt(entry["d"] * entry["runs"])
+    unit = np.sqrt(spread**2 + registry()["reading_error"] ** 2 + scatter**2)
     name = published["name"] if by == "limit" else f"{published['name']}, by runs"
-    numbers: tuple[tuple[float, ...], ...] = tuple(tuple(x.tolist()) for x in (shown, spread, values, unit))
-    return Curve(name, tuple(steps.tolist()), *numbers, by=by, of=published["of"])
+    return Curve(
+        name,
+        tuple(steps.tolist()),
+        computed=tuple(shown.tolist()),
+        error=tuple(spread.tolist()),
+        published=tuple(values.tolist()),
+        unit=tuple(unit.tolist()),
+        by=by,
+        of=published["of"],
+    )
 
 
 def _shown(published: Mapping[str, Any], M: Array, error: Array, first: Array) -> tuple[Array, Array]:

@@ -57,7 +57,7 @@ def _draw(panel: "Axes", rerun: Rerun) -> None:
     panel.legend(fontsize=7, loc="best")
     single = rerun.setting.batches == "single"
     panel.set(xlabel="epoch" if single else "step", ylabel="overlap")
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.set_xticks(sorted({step for curve in rerun.curves for step in curve.steps}))
     said = "agrees" if rerun.verdict.startswith("agrees") else "does not agree"
     fitted(panel, f"{rerun.figure}: {rerun.setting.target.text}. {said}")
 
@@ -72,20 +72,12 @@ def _key(result: Paper) -> list[Any]:
     from matplotlib.lines import Line2D  # noqa: PLC0415 - numbers are had without it, and it loads slowly
 
     every = [curve for rerun in result.experiments for curve in rerun.curves]
-    named = [
-        ("-", "limit, here", any(c.by == "limit" for c in every)),
-        ("s--", "runs, here", any(c.by == "simulation" for c in every)),
-        ("x", "published theory", any(c.of == "theory" for c in every)),
-        ("o", "published simulations", any(c.of == "simulation" for c in every)),
+    shown: list[tuple[bool, str, dict[str, Any]]] = [
+        (any(c.by == "limit" for c in every), "limit, here", {"linestyle": "-"}),
+        (any(c.by == "simulation" for c in every), "runs, here", {"linestyle": "--", "marker": "s"}),
+        (any(c.of == "theory" for c in every), "published theory", {"linestyle": "", "marker": "x"}),
+        (any(c.of == "simulation" for c in every), "published simulations", {"linestyle": "", "marker": "o"}),
     ]
-    keys = []
-    for shown, label, there in named:
-        marker, line = shown.rstrip("-"), "-" * shown.count("-")
-        if there:
-            keys.append(
-                Line2D(
-                    [], [], color="0.4", label=label, marker=marker or None, mfc="none",
-                    linestyle=line or "none",
-                )
-            )  # fmt: skip
-    return keys
+    return [
+        Line2D([], [], color="0.4", mfc="none", label=label, **how) for there, label, how in shown if there
+    ]

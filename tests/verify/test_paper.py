@@ -28,7 +28,6 @@ def numbers(data):
 @pytest.fixture
 def cheap(monkeypatch):
     monkeypatch.setattr(module, "_QUICK", (2**12, 8))
-    monkeypatch.setattr(module, "_SINGLE_QUICK", (2**10, 3))
 
 
 def test_the_registry_has_every_experiment_and_every_published_number():
@@ -82,8 +81,9 @@ def test_runs_at_finite_d_are_set_beside_the_same_curves(cheap):
     assert done.curves[1].computed == pytest.approx(done.curves[0].computed, abs=0.08)
 
 
-def test_single_samples_run_on_a_stored_matrix(cheap):
-    done = paper("fig5", quick=True, simulated=True, d=30, runs=2).experiments[0]
+@pytest.mark.deep
+def test_single_samples_run_on_a_stored_matrix():
+    done = paper("fig5", quick=True, simulated=True, d=60, runs=2).experiments[0]
     assert [len(curve.computed) for curve in done.curves] == [3, 3, 3, 3]
 
 
