@@ -231,6 +231,7 @@ def _size(entry: Mapping[str, Any], d: int | None, runs: int | None, *, quick: b
 def _rerun(
     entry: Mapping[str, Any], effort: tuple[int, int], size: tuple[int, int] | None, seed: int
 ) -> Rerun:
+    """Run every setting of an experiment once, and set each curve beside the published one."""
     setting = Setting(**entry["setting"])
     limits: dict[Setting, tuple[Array, Array]] = {}
     finite: dict[Setting, tuple[Array, Array]] = {}
