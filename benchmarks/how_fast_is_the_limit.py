@@ -1,6 +1,7 @@
 """How long does the limit take to a standard error of 1e-4, and what do more steps and more neurons cost.
 
-Theory 7's reference experiment (relu, p = k = 2, alpha = 3, squared loss), 7 steps; each case in its own process.
+Theory 7's reference experiment (relu, p = k = 2, alpha = 3, squared loss), 7 steps, and every schedule of the batch
+(theory 8: relu, p = k = 4, alpha = 5, ten steps); each case in its own process.
 """
 
 import multiprocessing
@@ -14,12 +15,34 @@ from rebatch import Setting
 from rebatch.numeric.engines.limit import simulate_limit
 
 REPEATS = 3
+# How batches come: ten steps of each, or two epochs of single samples.
+SCHEDULES = (
+    ("full", None),
+    ("cyclic", 5),
+    ("reshuffled", 5),
+    ("with replacement", 5),
+    ("with replacement", "single"),
+)
 
 
 def reference(*, neurons: int = 2, steps: int = 7) -> Setting:
     """Return the reference experiment, perhaps with more neurons or steps."""
     return Setting(
         target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=neurons, alpha=3, eta=0.2, steps=steps
+    )
+
+
+def fourth(schedule: str, batches: int | str | None) -> Setting:
+    """Return the setting of Fig. 4 of Dandi et al. 2024, four neurons, with this schedule."""
+    return Setting(
+        target="z1*z2*z3 + He(3, z4)",
+        activation="relu",
+        neurons=4,
+        alpha=5,
+        eta=0.2,
+        steps=2 if batches == "single" else 10,
+        schedule=schedule,
+        batches=batches,
     )
 
 
@@ -54,6 +77,10 @@ def main() -> None:
     print(f"50 steps cost {base[50] / base[5]:.1f} times 5 steps")
     width = {p: report(f"{p} neurons", reference(neurons=p), points=2**14) for p in (1, 2, 4, 8)}
     print(f"8 neurons cost {width[8] / width[1]:.1f} times 1 neuron")
+    for schedule, batches in SCHEDULES:
+        # Single samples are an extrapolation from 4, 8 and 16 batches an epoch.
+        points, scrambles = (2**15, 8) if batches == "single" else (2**17, 16)
+        report(f"{schedule}, batches {batches or 1}", fourth(schedule, batches), points=points, scrambles=scrambles)
 
 
 if __name__ == "__main__":
