@@ -80,7 +80,12 @@ def main() -> None:
     for schedule, batches in SCHEDULES:
         # Single samples are an extrapolation from 4, 8 and 16 batches an epoch.
         points, scrambles = (2**15, 8) if batches == "single" else (2**17, 16)
-        report(f"{schedule}, batches {batches or 1}", fourth(schedule, batches), points=points, scrambles=scrambles)
+        report(
+            f"{schedule}, batches {batches or 1}",
+            fourth(schedule, batches),
+            points=points,
+            scrambles=scrambles,
+        )
 
 
 if __name__ == "__main__":

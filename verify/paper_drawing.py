@@ -59,7 +59,7 @@ def _draw(panel: "Axes", rerun: Rerun) -> None:
     panel.set(xlabel="epoch" if single else "step", ylabel="overlap")
     panel.set_xticks(sorted({step for curve in rerun.curves for step in curve.steps}))
     said = "agrees" if rerun.verdict.startswith("agrees") else "does not agree"
-    fitted(panel, f"{rerun.figure}: {rerun.setting.target.text}. {said}")
+    fitted(panel, f"{rerun.id}: {rerun.setting.target.text}; {said}")
 
 
 def _kind(curve: Curve) -> str:

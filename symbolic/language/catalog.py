@@ -85,7 +85,7 @@ _ROWS = (
     ("product-3", "z1*z2*z3", "A23", 3, 3, 2, "three directions at once"),
     ("product-4", "z1*z2*z3*z4", "A23", 4, 4, 2, "four directions at once"),
     ("parity-2", "sign(z1*z2)", "T24", 2, 2, 2, "two-valued: the label is all there is"),
-    ("product-he3", "z1*z2*z3 + He(3, z4)", "D24", 3, 3, 2, "reuse shows e4 alone: the target of Figs. 3 to 5"),
+    ("product-he3", "z1*z2*z3 + He(3, z4)", "D24", 3, 3, 2, "reuse shows e4 alone"),
     ("radius-4", "z1^2 + z2^2 + z3^2 + z4^2", "T24", 2, 2, 2, "every rotation fixes it: alpha_c = 2"),
     ("parity-3", "sign(z1*z2*z3)", "T24", 3, 3, 3, "hard for every statistical query"),
     ("square-parity", "z1^2 + sign(z1*z2*z3)", "T24", 2, 2, 2, "the square opens the parity"),
