@@ -49,7 +49,7 @@ def test_an_agreeing_figure_agrees_and_one_that_does_not_says_what_was_tried(che
     assert done.curves[0].computed[0] == pytest.approx(0.3 * 0.60570551 / 2, abs=5e-4)
     other = paper("fig1-tanh", quick=True).experiments[0]
     assert other.verdict.startswith("does not agree")
-    assert "Not found" in other.verdict
+    assert "Found: the target erf(z1)" in other.verdict
     assert not any(curve.agrees for curve in other.curves)
 
 
