@@ -164,7 +164,8 @@ def hidden_directions(
             add([g.rotation(space)])
     if rest().dimension:
         add(g.turns())
-    if rest().dimension:
+    # On a line there is only the reflection, which was tried.
+    if rest().dimension and learned.within(relevant).dimension > 1:
         for symmetry in g.in_any_frame(learned, learned.within(relevant)):
             add([symmetry])
             if not rest().dimension:

@@ -28,7 +28,8 @@ _ARRAYS = ("numpy", "scipy", *_RUNS)
         pytest.param(["--help"], ("sympy", "flint", "pydantic", *_ARRAYS), 0, id="help"),
         pytest.param(["--version"], ("sympy", "flint", *_ARRAYS), 0, id="version"),
         pytest.param(["analyze", "z1 + foo(z2)"], ("sympy", "flint", *_ARRAYS), 2, id="slip"),
-        pytest.param(["analyze", "z1*z2 + He(3, z1)"], _ARRAYS, 0, id="polynomial"),
+        # NumPy comes where a symmetry is searched for in every frame, after all else failed.
+        pytest.param(["analyze", "z1 + He(3, z2)"], _ARRAYS, 0, id="polynomial"),
         pytest.param(["overlap", "He(3,z1)", "-s", "h + h^3"], ("scipy.stats", *_RUNS), 0, id="formula"),
         pytest.param(
             ["simulate", "z1", "-s", "relu", *["--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "2"]],
