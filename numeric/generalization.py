@@ -415,6 +415,8 @@ def _start_of(setting: Setting, threads: int | None, **options: Any) -> tuple[fl
     """Return m_0 = M / sqrt(Q) after two steps as d -> infinity, with its error."""
     with silent_stops():
         run = simulate(setting, "limit", seed=0, threads=threads, overlaps_only=True, **options)
+    if run.interrupted:
+        raise KeyboardInterrupt
     if run.stopped:
         return 0.0, 0.0
     length = sqrt(float(run.Q.values[-1, 0, 0]))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
+from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 
@@ -259,8 +260,7 @@ def _in_the_limit(setting: Setting, effort: tuple[int, int], seed: int) -> tuple
     """Return M of the first neuron at every step and its standard error, shape (steps + 1, k)."""
     points, scrambles = effort
     found = simulate(setting, "limit", points=points, scrambles=scrambles, seed=seed)
-    if found.stopped:
-        raise RebatchError(f"the limit ended early ({found.stopped}); allowed are more points: quick=False")
+    _require_all_steps(found, "the limit", "more points: quick=False")
     return found.M.values[:, 0], found.data["M_error"].values[:, 0]
 
 
@@ -270,11 +270,18 @@ def _at_finite_d(setting: Setting, d: int, runs: int, seed: int) -> tuple[Array,
     rows = []
     for run in range(runs):
         trajectory = simulate(setting, engine, d=d, seed=seed + run)
-        if trajectory.stopped:
-            raise RebatchError(f"a run at d = {d} ended early ({trajectory.stopped}); allowed are larger d")
+        _require_all_steps(trajectory, f"a run at d = {d}", "larger d")
         rows.append(trajectory.M.values[:, 0])
     found = np.stack(rows)
     return found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(runs)
+
+
+def _require_all_steps(run: Trajectory, what: str, allowed: str) -> None:
+    """Refuse a run that ended early with what helps; on Ctrl-C the caller is interrupted, too."""
+    try:
+        run.require_all_steps()
+    except RebatchError:
+        raise RebatchError(f"{what} ended early ({run.stopped}); allowed are {allowed}") from None
 
 
 def _curve(

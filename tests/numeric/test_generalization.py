@@ -1,9 +1,11 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from rebatch import RebatchError, Target, generalization
+from rebatch.numeric import generalization as module
 from rebatch.numeric.chain import mean_and_error
 from rebatch.symbolic.exact.known import How
 
@@ -72,6 +74,13 @@ def test_the_first_step_size_is_small_enough_for_a_drift_that_is_weak_on_the_way
     assert chain.outcome == "learned"
     assert chain.stages[1].overlap > 0.96
     assert chain.arrived(chain.measured[0]) == 2
+
+
+def test_ctrl_c_in_a_stage_is_no_overlap_of_zero(monkeypatch):
+    run = SimpleNamespace(stopped="interrupted after step 1", interrupted=True)
+    monkeypatch.setattr(module, "simulate", lambda *_, **__: run)
+    with pytest.raises(KeyboardInterrupt):
+        generalization("He(3, z)", "h + He(3, h)", d=())
 
 
 def test_a_mirrored_target_is_learned_as_well(odd):

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from rebatch import Trajectory
 from rebatch.symbolic.errors import RebatchError
 from rebatch.verify import paper as module
 from rebatch.verify.paper import paper, registry
@@ -93,6 +95,17 @@ def test_runs_at_finite_d_are_set_beside_the_same_curves(cheap):
 def test_single_samples_run_on_a_stored_matrix():
     done = paper("fig5", quick=True, simulated=True, d=60, runs=2).experiments[0]
     assert [len(curve.computed) for curve in done.curves] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "error"), [("interrupted after step 1", KeyboardInterrupt), ("x", RebatchError)]
+)
+def test_a_run_that_ended_early_is_no_answer(stopped, error, monkeypatch):
+    run = SimpleNamespace(stopped=stopped, interrupted=stopped != "x", setting="")
+    run.require_all_steps = lambda: Trajectory.require_all_steps(run)
+    monkeypatch.setattr(module, "simulate", lambda *_, **__: run)
+    with pytest.raises(error):
+        paper("fig1-he4", quick=True)
 
 
 def test_wrong_names_and_lost_options_are_refused():
