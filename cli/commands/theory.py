@@ -178,7 +178,6 @@ def overlap(
     A polynomial activation has an exact formula; another one a series in eta, or numbers with --alpha and --eta;
     without an activation the series is universal, in moments of sigma and its derivatives.
     """
-    from ...symbolic.overlap.suitability import activation_check
     from ..overlap import Answer, formulas_of, numbers_of
 
     _require_one_form((as_json, as_latex, as_python), (alpha, eta))
@@ -199,10 +198,8 @@ def overlap(
         begin=begin,
         options=options,
     )
-    # Verdicts are for the start M = 0.
-    check = None
-    if activation is not None and not begin and learned.inputs.is_gaussian:
-        check = activation_check(learned, activation)
+    # Verdicts are for the start M = 0; LaTeX and Python hold the formula alone.
+    check = None if begin or as_latex or as_python else _check_of(learned, activation)
     answer = Answer(reused, fresh, one_pass, None, check)
     if activation is not None and alpha is not None and eta is not None:
         from ...numeric.setting import Setting
@@ -228,6 +225,15 @@ def overlap(
         print(answer.to_python() if as_python else answer.latex())
     else:
         _show(answer, f"alpha = {alpha:g}, eta = {eta:g}, lam = {weight_decay:g}" if answer.numbers else "")
+
+
+def _check_of(learned: "Target", activation: str | None) -> "ActivationCheck | None":
+    """Return what the activation shows of a target of Gaussian inputs; None without one."""
+    if activation is None or not learned.inputs.is_gaussian:
+        return None
+    from ...symbolic.overlap.suitability import activation_check
+
+    return activation_check(learned, activation)
 
 
 def _show(answer: "Answer", title: str) -> None:
