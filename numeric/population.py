@@ -87,9 +87,7 @@ class Nodes:
             for _ in range(k + p):
                 weights = np.multiply.outer(weights, w / math.sqrt(2 * math.pi)).ravel()
             return cls(setting, grid[:k].copy(), grid[k:].copy(), weights, exact=True)
-        from scipy.stats import qmc  # noqa: PLC0415 - half a second that the other engines do without
-
-        uniform = qmc.Sobol(k + p, scramble=True, rng=np.random.default_rng(_SOBOL_SEED)).random_base2(_SOBOL)
+        uniform = _sobol(k + p, _SOBOL)
         grid = ndtri(uniform).T
         z = grid[:k].copy() if law.is_gaussian else quantile(law, uniform[:, :k].T)
         return cls(setting, z, grid[k:].copy(), np.full(2**_SOBOL, 0.5**_SOBOL), exact=False)
@@ -104,11 +102,8 @@ class Nodes:
         if exact := setting.activation.is_polynomial and count * each**p <= _MOST_NODES:
             u, weights = tensor_rule(each, p)
         else:
-            from scipy.stats import qmc  # noqa: PLC0415 - half a second that the other engines do without
-
             bits = max(1, _SOBOL - (count - 1).bit_length())
-            sobol = qmc.Sobol(p, scramble=True, rng=np.random.default_rng(_SOBOL_SEED))
-            u, weights = ndtri(sobol.random_base2(bits)).T, np.full(2**bits, 0.5**bits)
+            u, weights = ndtri(_sobol(p, bits)).T, np.full(2**bits, 0.5**bits)
         return cls(
             setting,
             np.repeat(z, len(weights), axis=1),
@@ -151,6 +146,15 @@ class Nodes:
     def coefficients(self) -> Array:
         """The coefficients of a polynomial activation."""
         return np.array(self.setting.activation.coefficients())
+
+
+def _sobol(dimensions: int, bits: int) -> Array:
+    """Return 2^bits points of the unit cube, the same at every call, shape (points, dimensions)."""
+    from scipy.stats import qmc  # noqa: PLC0415 - half a second that the other engines do without
+
+    return np.asarray(
+        qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(_SOBOL_SEED)).random_base2(bits)
+    )
 
 
 def _degree(setting: Setting) -> int | None:

@@ -29,27 +29,22 @@ _REUSED, _FRESH, _WARNING = COLOURS[0], COLOURS[1], COLOURS[3]
 @styled
 def draw_agreement(result: Agreement, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
     """Draw overlaps against the step, a panel per direction: lines predict, points are runs with 2 s.e."""
-    panels = draw_overlaps(
-        result.step,
-        result.predicted,
-        result.predicted_error,
-        result.mean,
-        result.standard_error,
-        result.runs,
-        canvas,
-    )
+    panels = _overlaps(result, canvas)
     said = "" if result.setting is None else f"{heading(result.setting, d=result.d)}. "
     canvas.say(panels, f"{said}Together: {result.joint}")
     return panels
 
 
+def _overlaps(held: Agreement, canvas: Canvas) -> "np.ndarray[Any, Any]":
+    return draw_overlaps(
+        held.step, held.predicted, held.predicted_error, held.mean, held.standard_error, held.runs, canvas
+    )
+
+
 @styled
 def draw_universality(result: Universality, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
     """Draw overlaps against the step, a panel per direction: the Gaussian limit, runs on the data with 2 s.e."""
-    held = result.agreement
-    panels = draw_overlaps(
-        held.step, held.predicted, held.predicted_error, held.mean, held.standard_error, held.runs, canvas
-    )
+    panels = _overlaps(result.agreement, canvas)
     inputs = f"inputs: {result.inputs}, W* {result.directions}"
     canvas.say(panels, f"{heading(result.setting, d=result.d)}; {inputs}. {result.statement()}")
     return panels

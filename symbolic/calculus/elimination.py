@@ -15,7 +15,7 @@ from math import comb
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
 
-from ..exact.polynomial import rational
+from ..exact.polynomial import rational, to_fmpq
 from .algebra import Element, Part
 from .normal_form import Reader
 
@@ -62,7 +62,7 @@ def _without(reader: Reader, E: fmpq_mpoly, P: fmpq_mpoly, j: int) -> Iterable[P
             return None
         size = a**2 + b**2
         i = algebra.generators[algebra.k]
-        inverse = algebra.one * _fmpq(a / size) - i * _fmpq(b / size)
+        inverse = algebra.one * to_fmpq(a / size) - i * to_fmpq(b / size)
         root = _inverse_root(reader, a, b)
         exponent = algebra.reduced(linear * linear * inverse * fmpq(1, 2))
     elif linear == 0 and not q.degrees()[algebra.k] and not P.degrees()[j]:
@@ -112,7 +112,3 @@ def _inverse_root(reader: Reader, a: sp.Rational, b: sp.Rational) -> fmpq_mpoly:
         reader.plain(reader.element(real))
         + reader.plain(reader.element(imaginary)) * algebra.generators[algebra.k]
     )
-
-
-def _fmpq(x: sp.Rational) -> fmpq:
-    return fmpq(int(x.p), int(x.q))

@@ -20,7 +20,7 @@ from flint import fmpq, fmpq_mpoly
 from ..errors import RebatchError, TooLargeError
 from ..exact.ball import is_zero_constant
 from ..exact.effort import spend
-from ..exact.polynomial import rational
+from ..exact.polynomial import rational, to_fmpq
 from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
 from .thin import constant_sign, has_thin_zeros
 
@@ -86,7 +86,7 @@ class Reader:
         """Read one node of an expression."""
         algebra = self.algebra
         if expr.is_Rational:
-            return algebra.constant(fmpq(int(expr.p), int(expr.q)))
+            return algebra.constant(to_fmpq(expr))
         if expr in algebra.coordinates:
             return algebra.of(algebra.z[algebra.coordinates.index(expr)])
         if expr is sp.I:

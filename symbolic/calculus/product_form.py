@@ -18,7 +18,7 @@ from ..enumeration.grid import Grid
 from ..enumeration.labels import labels_of
 from ..errors import DivergentError, NotPolynomialError
 from ..exact.expectation import Expectation
-from ..exact.polynomial import is_polynomial, rational, ring, to_polynomial
+from ..exact.polynomial import is_polynomial, rational, ring, to_fmpq, to_polynomial
 from ..language.law import Law
 from ..language.target import Target
 from .hermite_form import MultiIndex
@@ -40,7 +40,7 @@ def moment(law: Law, n: int) -> fmpq:
         raise DivergentError(
             f"E[z^{n}] is infinite for inputs {law}; allowed are moments below order {law.freedom}"
         )
-    return fmpq(int(value.p), int(value.q))
+    return to_fmpq(value)
 
 
 @lru_cache(maxsize=1024)
@@ -171,16 +171,12 @@ def polynomial_of(target: Target) -> fmpq_mpoly:
             "values"
         )
     inverse = sp.Matrix([[a**n for n in range(len(law.atoms))] for a, _ in law.atoms]).inv()
-    along = np.array([[_rational(x) for x in inverse.row(n)] for n in range(len(law.atoms))])
-    table = np.array([_rational(y) for y in labels.values])[labels.codes]
+    along = np.array([[to_fmpq(x) for x in inverse.row(n)] for n in range(len(law.atoms))])
+    table = np.array([to_fmpq(y) for y in labels.values])[labels.codes]
     for axis in range(target.k):
         table = np.moveaxis(np.tensordot(along, table, axes=(1, axis)), 0, axis)
     terms = {S: c for S, c in np.ndenumerate(table) if c != 0}
     return ring([str(z) for z in target.coordinates]).from_dict(terms)
-
-
-def _rational(x: sp.Expr) -> fmpq:
-    return fmpq(int(x.p), int(x.q))
 
 
 def centred_moment(law: Law, n: int) -> fmpq:
@@ -191,7 +187,7 @@ def centred_moment(law: Law, n: int) -> fmpq:
     DivergentError
         If it is infinite.
     """
-    mean = fmpq(int(law.mean.p), int(law.mean.q))
+    mean = to_fmpq(law.mean)
     return sum((comb(n, j) * moment(law, j) * (-mean) ** (n - j) for j in range(n + 1)), fmpq(0))
 
 

@@ -27,6 +27,11 @@ def rational(value: fmpq | Fraction | int) -> sp.Rational:
     return sp.Rational(value)
 
 
+def to_fmpq(value: sp.Rational) -> fmpq:
+    """Return a rational number of SymPy as python-flint's."""
+    return fmpq(int(value.p), int(value.q))
+
+
 def is_polynomial(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> bool:
     """Whether `expr` is written as a polynomial in `symbols` with rational coefficients."""
     return _offender(expr, frozenset(symbols)) is None
@@ -119,7 +124,7 @@ def size(expr: sp.Expr) -> tuple[int, dict[sp.Symbol, int]]:
 def expanded(expr: sp.Expr, generators: dict[sp.Symbol, fmpq_mpoly], context: fmpq_mpoly_ctx) -> fmpq_mpoly:
     """Return a polynomial expression with ring elements in place of its symbols."""
     if expr.is_Rational:
-        return context.constant(fmpq(int(expr.p), int(expr.q)))
+        return context.constant(to_fmpq(expr))
     if expr.is_Symbol:
         return generators[expr]
     if expr.is_Pow:

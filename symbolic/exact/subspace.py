@@ -114,6 +114,11 @@ def axis(i: int, k: int) -> Vector:
     return tuple(fmpq(int(i == j)) for j in range(k))
 
 
+def identity(k: int) -> fmpq_mat:
+    """Return the identity matrix."""
+    return fmpq_mat([axis(i, k) for i in range(k)])
+
+
 def orthogonalised(vector: Sequence[Scalar], basis: Iterable[Vector]) -> Vector:
     """Return the part of `vector` that is orthogonal to every vector of an orthogonal basis."""
     rest = tuple(vector)

@@ -30,6 +30,7 @@ from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
+from ..exact.polynomial import to_fmpq
 from ..exact.subspace import Subspace, axis, in_words, orthogonalised, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
@@ -225,7 +226,7 @@ class EnumeratedReading:
             for m in range(1, max_order + 1):
                 weighted = whole[:, None] * weighted
                 scaled = [sp.Integer(int(x)) * factor / denominator**m for x in weighted.sum(axis=0)]
-                yield tuple(fmpq(int(x.p), int(x.q)) for x in scaled), True
+                yield tuple(to_fmpq(x) for x in scaled), True
             return
         for m in range(1, max_order + 1):
             powers = [sp.expand(y**m) for y in labels.values]

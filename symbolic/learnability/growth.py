@@ -10,6 +10,7 @@ from ..calculus.hermite_form import MultiIndex
 from ..exact.expectation import Expectation
 from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
+from ..exact.polynomial import to_fmpq
 from ..exact.subspace import Factors, Subspace, Vector, dot, primitive
 from ..proofs.averages import VANISHES, Averages, Coefficient
 from .known_exponents import moment_in_words
@@ -172,7 +173,7 @@ def _in_simple_ratios(
         guess = sp.Rational(ratio).limit_denominator(_MAX_DENOMINATOR)
         if abs(float(guess) - ratio) > _RATIO_TOLERANCE * abs(ratio):
             return None, How.UNDECIDED
-        entries[i] = fmpq(int(guess.p), int(guess.q))
+        entries[i] = to_fmpq(guess)
         difference = averages.combination(power, [(fmpq(1), factors(i)), (-entries[i], factors(pivot))])
         if not difference.zero:
             return None, How.UNDECIDED

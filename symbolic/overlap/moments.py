@@ -1,6 +1,6 @@
 """The moments E[y^m z^S] of a target and E[h^b prod sigma^(n)^e_n] of an activation (theory, 5.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property, lru_cache
 
 import sympy as sp
@@ -12,6 +12,7 @@ from ..exact.known import How
 from ..language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..language.target import Target
 from .activation import Activation
+from .network import exact
 
 # What stands in a derivative beyond the functions.
 _NO_FUNCTIONS = (sp.DiracDelta, sp.Derivative, sp.Subs)
@@ -27,6 +28,13 @@ class NoMomentError(RebatchError):
 def moments_of(target: Target, activation: Activation | None) -> "Moments":
     """Reuse and one pass ask for the same moments."""
     return Moments(target, activation)
+
+
+def noisy_terms(m: int, noise_std: float) -> Iterator[tuple[int, sp.Expr]]:
+    """Yield the pairs (n, c) of E[(g + s xi)^m w] = sum c E[g^n w], xi ~ N(0, 1) independent of the rest."""
+    noise = exact(noise_std)
+    for j in range(0, m + 1, 2) if noise else (0,):
+        yield m - j, sp.binomial(m, j) * noise**j * sp.factorial2(j - 1)
 
 
 class Moments:
@@ -48,13 +56,9 @@ class Moments:
         z = sp.Mul(*((coordinate(i + 1) - law.mean) ** n for i, n in enumerate(S)))
         scale = sp.sqrt(law.variance) ** sum(S)
         total = Expectation.exact(0)
-        noise = sp.Rational(str(self.target.noise_std))
-        for j in range(0, m + 1, 2):
-            if j and not noise:
-                break
-            weight = sp.binomial(m, j) * noise**j * sp.factorial2(j - 1) / scale
-            power = self.target.expr ** (m - j) * z
-            total += expectation(Target(power, k=self.target.k, inputs=law)) * weight
+        for n, weight in noisy_terms(m, self.target.noise_std):
+            power = self.target.expr**n * z
+            total += expectation(Target(power, k=self.target.k, inputs=law)) * (weight / scale)
         return self._known(_label_symbol(m, S), total)
 
     def _field(self, b: int, powers: tuple[int, ...]) -> sp.Expr:

@@ -15,7 +15,7 @@ from ..calculus.gaussian import moments, smoothed
 from ..calculus.product_form import averaged_over, centred_moment, polynomial_of
 from ..errors import RebatchError
 from ..exact.effort import spend
-from ..exact.polynomial import rational, ring, to_polynomial
+from ..exact.polynomial import rational, ring, to_fmpq, to_polynomial
 from ..language.law import GAUSSIAN, Law
 from ..language.symbols import ACTIVATION_VARIABLE
 from ..language.target import Target
@@ -107,11 +107,11 @@ class StepRing:
         # 1 / |w^1_j|, put in as a symbol: the second step is a polynomial in it.
         self.norm = symbols[len(scales) :] if normalize else [self.ring.constant(1)] * self.p
         self.a = [symbols[i] * ratio for i, ratio in ratios]
-        mean = fmpq(int(target.inputs.mean.p), int(target.inputs.mean.q))
+        mean = to_fmpq(target.inputs.mean)
         latent_values = self.z if target.inputs.is_gaussian else [mean + self._scale * z for z in self.z]
         g = polynomial_of(target).compose(*latent_values, ctx=self.ring)
         noise = exact(target.noise_std)
-        self.y = g + generators[self._gaussians - 1] * fmpq(int(noise.p), int(noise.q))
+        self.y = g + generators[self._gaussians - 1] * to_fmpq(noise)
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
         self.zero = self.ring.constant(0)
         self.M0, self.S, self.S_inverse = (
@@ -127,7 +127,7 @@ class StepRing:
             self._values += sp.symbols(f"s1:{self.p + 1}", positive=True)
 
     def _constant(self, x: sp.Rational) -> fmpq_mpoly:
-        return self.ring.constant(fmpq(int(x.p), int(x.q)))
+        return self.ring.constant(to_fmpq(x))
 
     def signals(self) -> list[fmpq_mpoly]:
         """Return g_j = a_j sigma'(h_j) r as polynomials in the fields, the latent z and the noise."""
@@ -271,13 +271,13 @@ def _units(law: Law, start: Start) -> tuple[sp.Expr, fmpq, fmpq]:
     """
     s = sp.sqrt(law.variance)
     if s.is_Rational:
-        return sp.Integer(1), fmpq(int(s.p), int(s.q)), fmpq(1)
+        return sp.Integer(1), to_fmpq(s), fmpq(1)
     if not start.M.is_zero_matrix:
         raise RebatchError(
             f"start = {start.M.tolist()} with inputs {law}, of standard deviation {s}; allowed is 0, or inputs of a "
             "rational one"
         )
-    return s, fmpq(1), fmpq(int(law.variance.q), int(law.variance.p))
+    return s, fmpq(1), 1 / to_fmpq(law.variance)
 
 
 def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]], list[sp.Expr]]:
@@ -291,5 +291,5 @@ def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]]
             shared = len(scales)
             scales.append(a)
             ratios.append(sp.Integer(1))
-        pairs.append((shared, fmpq(int(ratios[shared].p), int(ratios[shared].q))))
+        pairs.append((shared, to_fmpq(ratios[shared])))
     return pairs, scales

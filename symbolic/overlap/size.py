@@ -13,7 +13,7 @@ the power of a.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from math import comb, isqrt
 
 import numpy as np
@@ -124,7 +124,7 @@ class Size:
         variables = self.k + self.p + 3 + self.scales + self.norms * self.p
         each = _READ + _READ_EXPONENT * variables + self.p * (_KEPT + _KEPT_EXPONENT * variables)
         terms = 0.0
-        for part in chain([0.0], self._parts(grams=grams)):
+        for part in self._parts(grams=grams):
             terms += part
             size = terms * each + _GRAM_TERMS * self.p**2 * _EXPRESSION
             if size > MAX_BYTES:

@@ -27,7 +27,7 @@ from ..calculus.gaussian import expectation
 from ..errors import RebatchError
 from ..exact.effort import DEFAULT_EFFORT, effort
 from ..exact.expectation import Expectation
-from ..exact.irrational import SIGNIFICANT, as_expr, as_float
+from ..exact.irrational import as_expr, as_float, vanishes
 from ..exact.known import How, worst
 from ..exact.shown import Sheet, Tabulated
 from ..exact.subspace import Vector, in_words, is_exact
@@ -39,7 +39,8 @@ from ..learnability.verdict import MAX_WITNESS_ORDER, two_step_verdict
 from .activation import NAMED, Activation
 from .hypothesis import Hypothesis, paper_hypothesis
 from .kinks import kink_coefficients, kinks
-from .moments import moments_of
+from .moments import moments_of, noisy_terms
+from .network import exact
 from .series import outgrows_polynomials
 
 Outcome = Literal["shown", "vanishes", "not shown", "undecided", "hidden"]
@@ -370,13 +371,11 @@ class _Labels:
 
     def power(self, m: int, v: Vector) -> Expectation | None:
         """Return E[y^m <v, z>], label noise included; None where it is not known."""
-        noise = sp.Rational(str(self.target.noise_std))
 
         def along(weight: sp.Expr) -> Expectation:
             total = Expectation.exact(0)
-            for j in range(0, m + 1, 2) if noise else (0,):
-                part = expectation(self.target.expr ** (m - j) * weight)
-                total = total + part * (sp.binomial(m, j) * noise**j * sp.factorial2(j - 1))
+            for n, share in noisy_terms(m, self.target.noise_std):
+                total = total + expectation(self.target.expr**n * weight) * share
             return total
 
         return self._remembered((m, v), v, along)
@@ -385,7 +384,7 @@ class _Labels:
         """Return E[max(+-y, 0)^2 <v, z>], label noise included; None where it is not known."""
         y = self.target.expr
         if self.target.noise_std:
-            y += sp.Rational(str(self.target.noise_std)) * coordinate(self.target.k + 1)
+            y += exact(self.target.noise_std) * coordinate(self.target.k + 1)
         square = sp.Max(0, sign * y) ** 2
         return self._remembered(("half", sign, v), v, lambda weight: expectation(square * weight))
 
@@ -506,10 +505,7 @@ def _parity(sigma: Activation) -> int:
 
 def _differs(value: Expectation) -> bool:
     """Whether a number differs from 0: by proof, or by many of its errors where it is a float."""
-    zero = value.is_zero()
-    if zero is None and value.how is How.NUMERIC:
-        return abs(float(value)) > SIGNIFICANT * value.error
-    return zero is False
+    return not vanishes(value)[0]
 
 
 def _symbol(m: int) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..exact.frame import Framed
 from ..exact.irrational import as_float
-from ..exact.subspace import Subspace, as_floats, dot
+from ..exact.subspace import Subspace, as_floats, dot, identity
 from .symmetry import Matrix, Symmetry, described
 
 Floats = NDArray[np.float64]
@@ -160,7 +160,7 @@ def as_rational_map(R: Floats) -> list[list[fmpq]] | None:
     rows = as_fractions(R)
     if rows is None:
         return None
-    return rows if fmpq_mat(rows) * fmpq_mat(rows).transpose() == _identity(len(rows)) else None
+    return rows if fmpq_mat(rows) * fmpq_mat(rows).transpose() == identity(len(rows)) else None
 
 
 def planes_of(R: Floats) -> Iterator[Subspace]:
@@ -201,10 +201,6 @@ def values_of(g: Framed) -> Values:
 def _flat(values: Floats) -> Floats:
     """Return values at points and of parts in one row for each start."""
     return values.reshape(len(values), -1)
-
-
-def _identity(k: int) -> fmpq_mat:
-    return fmpq_mat([[int(i == j) for j in range(k)] for i in range(k)])
 
 
 def _orthonormal(space: Subspace) -> Floats:

@@ -27,6 +27,7 @@ from ..exact.subspace import (
     Subspace,
     Vector,
     dot,
+    identity,
     in_words,
     projected,
 )
@@ -159,14 +160,15 @@ def hidden_directions(
         add([inversion_symmetry(g, rest())])
     for v in rest().orthogonal_basis():
         add([reflection_symmetry(g, v)])
-    for space in (rest(), learned.within(relevant)):
+    free = learned.within(relevant)
+    for space in (rest(), free):
         if rest().dimension and space.dimension == 2:
             add([g.rotation(space)])
     if rest().dimension:
         add(g.turns())
     # On a line there is only the reflection, which was tried.
-    if rest().dimension and learned.within(relevant).dimension > 1:
-        for symmetry in g.in_any_frame(learned, learned.within(relevant)):
+    if rest().dimension and free.dimension > 1:
+        for symmetry in g.in_any_frame(learned, free):
             add([symmetry])
             if not rest().dimension:
                 break
@@ -190,10 +192,7 @@ def those_that_hide(symmetries: Iterable[Symmetry], left: Subspace) -> tuple[Sym
 def described(R: Sequence[Sequence[fmpq]]) -> Symmetry:
     """Return a rational orthogonal map with what it moves, and what it is in words."""
     k = len(R)
-    matrix, one = (
-        fmpq_mat([list(row) for row in R]),
-        fmpq_mat([[int(i == j) for j in range(k)] for i in range(k)]),
-    )
+    matrix, one = fmpq_mat([list(row) for row in R]), identity(k)
     basis = Subspace.span((matrix.transpose() - one).tolist(), k).orthogonal_basis()
     words = ", ".join(map(in_words, basis))
     powers = [matrix]

@@ -20,7 +20,7 @@ import sympy as sp
 from flint import fmpq, fmpq_mat
 
 from ..exact.frame import Framed
-from ..exact.subspace import Subspace, Vector, dot
+from ..exact.subspace import Subspace, Vector, dot, identity
 
 # Equations are of so many terms at most.
 _MAX_TERMS = 200_000
@@ -113,9 +113,7 @@ def _multiples(squares: Sequence[fmpq]) -> list[int] | None:
 
 def _projection(matrix: fmpq_mat, value: fmpq, others: Sequence[fmpq]) -> fmpq_mat:
     """Return the projection on the eigenspace of one of the eigenvalues of a symmetric matrix."""
-    k = matrix.nrows()
-    one = fmpq_mat([[int(i == j) for j in range(k)] for i in range(k)])
-    P = one
+    P = one = identity(matrix.nrows())
     for other in others:
         P = P * (matrix - one * other) * (1 / (value - other))
     return P
