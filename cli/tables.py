@@ -208,10 +208,11 @@ def learnability_table(result: LearnabilityCheck) -> Table:
     from ..verify.learnability import COLUMNS  # noqa: PLC0415 - only this table needs it
 
     table = _table(*COLUMNS)
-    for direction, batch, claim, predicted, measured, slope, outcome in result.rows():
+    for direction, batch, step, claim, predicted, measured, slope, outcome in result.rows():
         table.add_row(
             f"[bold]{direction}[/]",
             batch,
+            step,
             f"[{_VERDICT_STYLE[claim]}]{claim}[/]",
             predicted,
             measured,

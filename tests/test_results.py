@@ -48,7 +48,7 @@ def checked():
         setting = rb.Setting(target="z1 + z2", activation="relu", alpha=2, eta=0.07, steps=2, reuse=reuse)
         measured = {"mean": size / 2, "standard_error": size / 9, "size": size, "slope": slope}
         checks.append(
-            Check(direction, claim, setting=setting, predicted=0.4, outcome=outcome, **shared, **measured)
+            Check(direction, 2, claim, setting=setting, predicted=0.4, outcome=outcome, **shared, **measured)
         )
     return LearnabilityCheck(rb.Target("sqrt(2)*z1*z2 + z1^3 + sqrt(3)*z2"), tuple(checks), 24, 1e-6, 3)
 

@@ -14,7 +14,6 @@ from ..symbolic.language.target import Target
 from ..symbolic.overlap.network import Loss
 from .power_law import Array
 
-STEPS = 2
 _BOUNDED: tuple[tuple[str, Loss], ...] = (("relu", "correlation"), ("tanh", "correlation"))
 # sigma' is odd about 1/2 for ReLU and even for tanh: a polynomial is neither, and squared loss bends the signal.
 _FURTHER: tuple[tuple[str, Loss], ...] = (("relu", "squared"), ("h + h^2/2 + h^3/6", "correlation"))
@@ -57,7 +56,8 @@ class Choice:
 def chosen_experiments(
     target: Target,
     units: Array,
-    wanted: NDArray[np.bool_],
+    shows: NDArray[np.int64],
+    steps: tuple[int, int],
     alpha: float,
     precision: float,
     needed: float,
@@ -66,17 +66,21 @@ def chosen_experiments(
 ) -> tuple[tuple[Choice, ...], tuple[Choice, ...]]:
     """Return the experiment for each direction, on fresh batches and on a reused one: where it stands out most.
 
+    shows: the step at which each direction is to show, shape (fresh and reused, directions); 0 where at none. steps:
+    how many are taken on fresh batches and on a reused one.
+
     One experiment for all if the weakest of them is clear in it, else each its own best. Of experiments that are
     about as clear, the one with the largest step, which moves the weights most. The search goes on to further
     activations and steps while some direction that is to be learned scores less than `needed`; where one still does
     in the end, its choice says so by its score.
     """
     surveyed: list[tuple[Setting, Array]] = []
+    wanted = shows > 0
     for family, etas in ((_BOUNDED, _ETAS), (_FURTHER, _ETAS), (_LAST, _LARGE_ETAS)):
         if family is _LAST and _least_best(surveyed, wanted) >= needed:
             break
         for setting in _candidates(target, family, etas, alpha):
-            signal = _signals(setting, units, seed, threads)
+            signal = _signals(setting, units, np.where(wanted, shows, steps[1]), steps, seed, threads)
             if signal is not None:
                 surveyed.append((setting, signal * precision))
         if not wanted.any():
@@ -125,29 +129,44 @@ def _candidates(
 ) -> Iterator[Setting]:
     for activation, loss in family:
         for eta in etas:
-            yield Setting(target=target, activation=activation, loss=loss, alpha=alpha, eta=eta, steps=STEPS)
+            yield Setting(target=target, activation=activation, loss=loss, alpha=alpha, eta=eta, steps=1)
 
 
-def _signals(setting: Setting, units: Array, seed: int, threads: int | None) -> Array | None:
+def _signals(
+    setting: Setting,
+    units: Array,
+    at: NDArray[np.int64],
+    steps: tuple[int, int],
+    seed: int,
+    threads: int | None,
+) -> Array | None:
     """Return |M v| over the noise of one run times sqrt(d), shape (fresh and reused, directions); within errors 0.
 
-    None where the limit is not finite, or its errors say nothing.
+    at: the step at which each is looked at, of the same shape. None where the limit is not finite, or its errors say
+    nothing.
     """
     result = np.zeros((2, len(units)))
     for reuse in (False, True):
         with silent_stops():
             limit = simulate(
-                replace(setting, reuse=reuse), "limit", seed=seed, threads=threads, points=_SURVEY_POINTS,
-                scrambles=_SURVEY_SCRAMBLES, rule="sobol",
+                replace(setting, reuse=reuse, steps=steps[reuse]), "limit", seed=seed, threads=threads,
+                points=_SURVEY_POINTS, scrambles=_SURVEY_SCRAMBLES, rule="sobol",
             )  # fmt: skip
         if limit.interrupted:
             raise KeyboardInterrupt
         if limit.stopped:
             return None
-        M, error = limit.M.values[-1, 0], limit.data["M_error"].values[-1, 0]
-        C = limit.data["noise_covariance"].values[:STEPS, :STEPS, 0, 0]
-        noise = setting.eta * np.sqrt(C[0, 0] + C[1, 1] + 2 * C[1, 0])
-        size = np.abs(units @ M)
-        seen = size > _SURVEY_ERRORS * np.abs(units) @ error
-        result[int(reuse)] = np.where(seen, size, 0.0) / noise if noise > 0 else 0.0
+        after = np.minimum(at[int(reuse)], steps[reuse])
+        M, error = limit.M.values[after, 0], limit.data["M_error"].values[after, 0]
+        C = limit.data["noise_covariance"].values[:, :, 0, 0]
+        noise = np.array([setting.eta * np.sqrt(_total(C[:t, :t])) for t in after])
+        size = np.abs((units * M).sum(axis=1))
+        seen = (size > _SURVEY_ERRORS * (np.abs(units) * error).sum(axis=1)) & (noise > 0)
+        result[int(reuse)] = np.where(seen, size, 0.0) / np.where(noise > 0, noise, 1.0)
     return result
+
+
+def _total(covariance: Array) -> float:
+    """Return the sum of a symmetric matrix of which the lower triangle is known."""
+    lower = np.tril(covariance)
+    return float(2 * lower.sum() - np.trace(lower))

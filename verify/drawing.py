@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _REUSED, _FRESH, _WARNING = COLOURS[0], COLOURS[1], COLOURS[3]
+# Of the steps on one batch.
+_MARKERS = ("v", "o", "D", "^", "P")
 
 
 @styled
@@ -81,7 +83,7 @@ def draw_convergence(result: Convergence, canvas: Canvas = NEW) -> "np.ndarray[A
 
 @styled
 def draw_learnability(result: LearnabilityCheck, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
-    """Draw the size of M v against d, a panel per direction, on one batch and on fresh ones.
+    """Draw the size of M v against d, a panel per direction, on one batch and on fresh ones, by steps.
 
     A learned direction stays at its predicted overlap (line), a hidden one falls like d^(-1/2) (dashes).
 
@@ -104,7 +106,7 @@ def draw_learnability(result: LearnabilityCheck, canvas: Canvas = NEW) -> "np.nd
         panel.legend(
             fontsize=7, title="; ".join(dict.fromkeys(_experiment(c) for c in own)), title_fontsize=6
         )
-    panels[0].set_ylabel(r"$|M v|$ after two steps (r.m.s.)")
+    panels[0].set_ylabel(r"$|M v|$ (r.m.s.)")
     setting = result.checks[0].setting
     said = f"g(z) = {result.target.text}; p = {setting.neurons}, alpha = {setting.alpha:g}"
     canvas.say(panels, f"{said}, {result.runs} runs at each d. Bars: 2 s.e.; lines: predicted; dashes: noise")
@@ -118,14 +120,16 @@ def _experiment(check: Check) -> str:
 
 def _draw_check(panel: "Axes", check: Check, runs: int) -> None:
     """Draw what was measured of a direction, and the law that its verdict claims."""
-    colour, marker = (_REUSED, "o") if check.setting.reuse else (_FRESH, "s")
+    colour, marker = (_REUSED, _MARKERS[(check.step - 1) % len(_MARKERS)]) if check.setting.reuse else (_FRESH, "s")
+    hollow = {} if check.claim == "learned" else {"markerfacecolor": "white"}
     d = check.d.astype(float)
     # Twice the error of the root of a mean square: of noise, and of a mean.
     share = np.minimum(runs * check.standard_error**2 / check.size**2, 1.0)
     error = 2 * check.size * np.sqrt(share**2 / (2 * runs) + (1 - share) * share / runs)
     outcome = "" if check.outcome == "agrees" else f" ({check.outcome})"
-    label = f"{check.batch} batch: {check.claim}{outcome}"
-    panel.errorbar(d, check.size, error, fmt=marker, color=colour, label=label)
+    steps = "1 step" if check.step == 1 else f"{check.step} steps"
+    label = f"{check.batch} batch, {steps}: {check.claim}{outcome}"
+    panel.errorbar(d, check.size, error, fmt=marker, color=colour, label=label, **hollow)
     if check.claim == "learned":
         panel.axhline(abs(check.predicted), color=colour, linewidth=1)
     elif check.claim == "hidden":

@@ -1,15 +1,15 @@
 """Each verdict of the learnability table put to an experiment: what is learned shows, what is hidden never does.
 
 The two-step verdict (theory, 3.4) says of each direction v of V(g) whether two steps on one batch of n = alpha d
-samples overlap with it. Here they are taken, by lazy runs at several d, on the same batch and on fresh ones:
+samples overlap with it, and the reuse staircase (3.5) after how many steps the others show; :mod:`.claims` lists what
+follows at each step. Here the steps are taken, by lazy runs at several d, on the same batch and on fresh ones:
 
     learned   M v tends to its limit, which is not 0: the mean over runs at the largest d has the size that the limit
               engine predicts, and differs from 0;
     hidden    E[M v] = 0 at every d, and sqrt(d) M v has a law that d does not change: (M v)^2 falls like 1 / d, which
               is tested against 1 / d and against not falling at all, by F-tests over d, not by a threshold.
 
-Two steps on fresh batches overlap with the directions of the first stages of order 1 of the isotropic leap
-(theory, 3.3); what is not in any stage of order 1 they cannot see, where this is proved.
+The same runs are looked at step by step: a direction that shows after two steps on one batch is noise after one.
 
 The experiment is chosen by its prediction: among several activations, losses and step sizes the limit engine says
 where the directions that are to be learned stand out most from the noise of one run, eta sqrt(sum_ts C(t, s) / d)
@@ -19,9 +19,8 @@ shows a direction over the noise the search goes on (:mod:`~rebatch.verify.desig
 that is the answer: no experiment is chosen that cannot decide.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -31,21 +30,19 @@ from scipy import special, stats
 from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
+from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
-from ..symbolic.exact.known import How
 from ..symbolic.exact.shown import Drawn, Sheet, Tabulated
-from ..symbolic.exact.subspace import Vector, as_floats, as_text, dot, in_words
+from ..symbolic.exact.subspace import Vector, as_floats, as_text, in_words
 from ..symbolic.language.target import Target
-from ..symbolic.learnability.direction_verdict import DirectionVerdict
-from ..symbolic.learnability.exponents import isotropic_leap
-from ..symbolic.learnability.verdict import MAX_WITNESS_ORDER, two_step_verdict
+from ..symbolic.learnability.verdict import MAX_WITNESS_ORDER
 from .agreement import heavy_share
+from .claims import TWO, Claim, Claimed, claims_of
 from .convergence import Slope
-from .design import STEPS, chosen_experiments
+from .design import Choice, chosen_experiments
 
 Array = NDArray[np.float64]
-Claim = Literal["learned", "hidden", "undecided"]
 Outcome = Literal["agrees", "disagrees", "inconclusive", "cannot be trusted", "no experiment", "no claim"]
 Job = tuple[int, bool, int, int]
 
@@ -70,13 +67,15 @@ class Check:
     ----------
     direction : vector
         v, unnormalised; overlaps are with the unit vector.
+    step : int
+        The number of steps after which M v is looked at.
     claim : {"learned", "hidden", "undecided"}
     reason : str
         What proves the claim.
     setting : Setting
         The experiment, its `reuse` included.
     predicted, predicted_error : float
-        M v after two steps in the limit; 0 exactly where it is hidden.
+        M v after these steps in the limit; 0 exactly where it is hidden.
     d : ndarray of int, shape (sizes,)
     mean, standard_error, size : ndarray, shape (sizes,)
         Mean of M v over the runs with its standard error, and the root of the mean of (M v)^2.
@@ -90,6 +89,7 @@ class Check:
     """
 
     direction: Vector
+    step: int
     claim: Claim
     reason: str
     setting: Setting
@@ -105,7 +105,7 @@ class Check:
 
     @property
     def batch(self) -> str:
-        """Which batch the second step sees, in words."""
+        """Which batches the steps see, in words."""
         return "reused" if self.setting.reuse else "fresh"
 
     def expected(self) -> str:
@@ -121,6 +121,7 @@ class Check:
         return {
             "direction": as_text(self.direction),
             "batch": self.batch,
+            "step": self.step,
             "claim": self.claim,
             "reason": self.reason,
             "setting": self.setting.to_dict(),
@@ -195,6 +196,7 @@ class LearnabilityCheck(Tabulated, Drawn):
             (
                 in_words(c.direction),
                 c.batch,
+                str(c.step),
                 c.claim,
                 c.expected(),
                 c.measured(),
@@ -205,8 +207,8 @@ class LearnabilityCheck(Tabulated, Drawn):
         ]
 
     def experiments(self) -> list[str]:
-        """Return the settings that were run, without their batches."""
-        return list(dict.fromkeys(str(c.setting).rsplit(", ", 1)[0] for c in self.checks))
+        """Return the settings that were run, without their batches and steps."""
+        return list(dict.fromkeys(str(c.setting).rsplit(", ", 2)[0] for c in self.checks))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready data."""
@@ -223,8 +225,9 @@ class LearnabilityCheck(Tabulated, Drawn):
 
     def __str__(self) -> str:
         lines = [
-            f"{v}, {batch} batch: {claim}; predicted {expected}, measured {measured}, slope {slope}: {outcome}"
-            for v, batch, claim, expected, measured, slope, outcome in self.rows()
+            f"{v}, {batch} batch, step {step}: {claim}; predicted {expected}, measured {measured}, slope {slope}: "
+            f"{outcome}"
+            for v, batch, step, claim, expected, measured, slope, outcome in self.rows()
         ]
         return "\n".join([f"g(z) = {self.target.text}", *self.experiments(), *lines, self.statement])
 
@@ -234,6 +237,7 @@ class LearnabilityCheck(Tabulated, Drawn):
             {
                 "direction": in_words(c.direction),
                 "batch": c.batch,
+                "step": c.step,
                 "claim": c.claim,
                 "predicted": c.predicted,
                 "predicted_error": c.predicted_error,
@@ -253,7 +257,7 @@ class LearnabilityCheck(Tabulated, Drawn):
         return (Sheet(COLUMNS, tuple(self.rows()), title),)
 
 
-COLUMNS = ("direction", "batch", "verdict", "M v", "measured", "slope", "outcome")
+COLUMNS = ("direction", "batch", "steps", "verdict", "M v", "measured", "slope", "outcome")
 
 
 def _bracketed(value: float, error: float, most: int = 6) -> str:
@@ -322,50 +326,66 @@ def learnability(
     target = Target(target)
     target.require_gaussian("experiments")
     sizes = _checked(dimensions, runs, false_alarm)
-    verdicts = two_step_verdict(target, max_order)
-    if not verdicts:
+    claims = claims_of(target, max_order)
+    if not claims:
         return LearnabilityCheck(target, (), runs, false_alarm, 0)
-    claims = list(_claims(target, verdicts))
-    units = np.array([as_floats(v.direction) for v in verdicts])
+    directions = list(dict.fromkeys(claim.direction for claim in claims))
+    units = np.array([as_floats(v) for v in directions])
     units /= np.linalg.norm(units, axis=1, keepdims=True)
-    wanted = np.zeros((2, len(verdicts)), dtype=bool)
-    for number, reuse, claim, _ in claims:
-        wanted[int(reuse), number] = claim == "learned"
-    possible = sum(_TESTS[claim] for _, _, claim, _ in claims)
-    needed = needed_score(false_alarm / max(possible, 1), runs)
+    shows = _first_shown(claims, directions)
+    steps = (TWO, max(claim.step for claim in claims))
+    needed = needed_score(false_alarm / max(sum(_TESTS[c.claim] for c in claims), 1), runs)
     precision = np.sqrt(sizes[-1] * runs)
-    chosen = chosen_experiments(target, units, wanted, alpha, precision, needed, seed, threads)
-    used = list(dict.fromkeys((chosen[reuse][n].setting, reuse) for n, reuse, _, _ in claims))
+    chosen = chosen_experiments(target, units, shows, steps, alpha, precision, needed, seed, threads)
+
+    def choice(claim: Claimed) -> Choice:
+        return chosen[claim.reuse][directions.index(claim.direction)]
+
+    used = list(dict.fromkeys(_as_run(choice(claim).setting, claim.reuse, steps) for claim in claims))
     values = _measured(used, units, sizes, runs, seed, threads, progress)
     limits = {
-        (s, reuse): simulate(
-            replace(s, reuse=reuse), "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads
-        )
-        for s, reuse in used
+        s: simulate(s, "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads) for s in used
     }
     if any(run.interrupted for run in limits.values()):
         raise KeyboardInterrupt
-    learned = [(n, reuse) for n, reuse, claim, _ in claims if claim == "learned"]
-    blind = {(n, reuse) for n, reuse in learned if chosen[reuse][n].score < needed}
-    tests = sum(_TESTS[claim] for n, reuse, claim, _ in claims if (n, reuse) not in blind)
-    checks = []
-    for number, reuse, claim, reason in claims:
-        choice, unit = chosen[reuse][number], units[number]
-        limit = limits[choice.setting, reuse]
-        prediction = float(limit.M.values[-1, 0] @ unit)
-        # Errors of several coordinates may add up.
-        error = float(limit.data["M_error"].values[-1, 0] @ np.abs(unit))
-        if claim == "hidden":
-            prediction = error = 0.0
-        check = _check(
-            verdicts[number].direction, claim, reason, replace(choice.setting, reuse=reuse), prediction, error,
-            sizes, values[choice.setting, reuse][:, :, number], false_alarm / max(tests, 1),
-        )  # fmt: skip
-        if (number, reuse) in blind:
-            searched = f"no experiment surveyed shows it: {choice.score:.2g} standard errors, of {needed:.2g}"
-            check = replace(check, outcome="no experiment", reason=f"{reason}; {searched}")
-        checks.append(check)
-    return LearnabilityCheck(target, tuple(checks), runs, false_alarm, tests)
+    blind = [claim.claim == "learned" and choice(claim).score < needed for claim in claims]
+    tests = sum(_TESTS[c.claim] for c, is_blind in zip(claims, blind, strict=True) if not is_blind)
+    found = []
+    for claim, is_blind in zip(claims, blind, strict=True):
+        setting = _as_run(choice(claim).setting, claim.reuse, steps)
+        number = directions.index(claim.direction)
+        predicted = _predicted(claim, limits[setting], units[number])
+        own = values[setting][:, :, claim.step, number]
+        check = _check(claim, setting, *predicted, sizes, own, false_alarm / max(tests, 1))
+        if is_blind:
+            score = choice(claim).score
+            searched = f"no experiment surveyed shows it: {score:.2g} standard errors, of {needed:.2g}"
+            check = replace(check, outcome="no experiment", reason=f"{claim.reason}; {searched}")
+        found.append(check)
+    return LearnabilityCheck(target, tuple(found), runs, false_alarm, tests)
+
+
+def _first_shown(claims: Sequence[Claimed], directions: Sequence[Vector]) -> NDArray[np.int64]:
+    """Return the step at which each direction is to show, shape (fresh and reused, directions); 0: at none."""
+    shows = np.zeros((2, len(directions)), dtype=np.int64)
+    for claim in claims:
+        if claim.claim == "learned":
+            shows[int(claim.reuse), directions.index(claim.direction)] = claim.step
+    return shows
+
+
+def _as_run(setting: Setting, reuse: bool, steps: tuple[int, int]) -> Setting:
+    """Return an experiment with fresh batches or one that is reused, and the steps that each takes."""
+    return replace(setting, reuse=reuse, steps=steps[int(reuse)])
+
+
+def _predicted(claim: Claimed, limit: Trajectory, unit: Array) -> tuple[float, float]:
+    """Return M v of the limit with its error; 0 exactly where v is hidden."""
+    if claim.claim == "hidden":
+        return 0.0, 0.0
+    # Errors of several coordinates may add up.
+    error = limit.data["M_error"].values[claim.step, 0] @ np.abs(unit)
+    return float(limit.M.values[claim.step, 0] @ unit), float(error)
 
 
 def needed_score(level: float, runs: int) -> float:
@@ -382,61 +402,30 @@ def _checked(dimensions: Sequence[int], runs: int, false_alarm: float) -> NDArra
     return np.array(sizes, dtype=np.int64)
 
 
-def _claims(target: Target, verdicts: Sequence[DirectionVerdict]) -> Iterator[tuple[int, bool, Claim, str]]:
-    """Yield what theory says of two steps, for every direction, on the same batch and on fresh ones."""
-    leap = isotropic_leap(target)
-    linear = [directions for _, directions in takewhile(lambda stage: stage[0] == 1, leap.sequence)]
-    proved = leap.how in (How.EXACT, How.THEOREM, How.ENCLOSURE)
-    for number, verdict in enumerate(verdicts):
-        v = verdict.direction
-        yield number, True, verdict.verdict, verdict.reason()
-        if any(dot(v, w) != 0 for stage in linear[:STEPS] for w in stage):
-            yield number, False, "learned", f"seen at order 1 in {len(linear[:STEPS])} steps"
-        elif verdict.verdict == "hidden":
-            yield number, False, "hidden", verdict.reason()
-        elif proved and not any(dot(v, w) != 0 for stage in linear for w in stage):
-            order = leap.order_of(v)
-            yield number, False, "hidden", f"seen at order {order} only: n ~ d^{order} fresh samples"
-        else:
-            yield number, False, "undecided", "no order known at which fresh samples see it"
-
-
 def _measured(
-    used: Sequence[tuple[Setting, bool]],
+    used: Sequence[Setting],
     units: Array,
     sizes: NDArray[np.int64],
     runs: int,
     seed: int,
     threads: int | None,
     progress: Callable[[list[Job]], Iterable[Job]],
-) -> dict[tuple[Setting, bool], Array]:
-    """Return M v of every run by experiment and reuse, shape (sizes, runs, directions)."""
-    values = {pair: np.empty((len(sizes), runs, len(units))) for pair in used}
-    experiments = list(dict.fromkeys(setting for setting, _ in used))
-    jobs = [
-        (experiments.index(s), reuse, int(d), run) for s, reuse in used for d in sizes for run in range(runs)
-    ]
-    for (e, reuse, d, run), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
-        trajectory = simulate(
-            replace(experiments[e], reuse=reuse),
-            d=d,
-            seed=own,
-            threads=threads,
-        )
+) -> dict[Setting, Array]:
+    """Return M v of every run by experiment, shape (sizes, runs, steps + 1, directions)."""
+    values = {s: np.empty((len(sizes), runs, s.steps + 1, len(units))) for s in used}
+    jobs = [(e, s.reuse, int(d), run) for e, s in enumerate(used) for d in sizes for run in range(runs)]
+    for (e, _, d, run), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
+        trajectory = simulate(used[e], d=d, seed=own, threads=threads)
         if trajectory.interrupted:
             raise KeyboardInterrupt
         if trajectory.stopped:
-            raise RebatchError(f"{experiments[e]}, d = {d}: {trajectory.stopped}")
-        values[experiments[e], reuse][int(np.searchsorted(sizes, d)), run] = (
-            units @ trajectory.M.values[-1, 0]
-        )
+            raise RebatchError(f"{used[e]}, d = {d}: {trajectory.stopped}")
+        values[used[e]][int(np.searchsorted(sizes, d)), run] = trajectory.M.values[:, 0] @ units.T
     return values
 
 
 def _check(
-    direction: Vector,
-    claim: Claim,
-    reason: str,
+    claim: Claimed,
     setting: Setting,
     predicted: float,
     predicted_error: float,
@@ -460,10 +449,10 @@ def _check(
         "noise": _two_sided(stats.f, ratio / fall, runs, runs),
         "constant": _two_sided(stats.f, ratio, runs, runs),
     }
-    outcome = _outcome(claim, p_values, level, trusted=not dependent.any())
+    outcome = _outcome(claim.claim, p_values, level, trusted=not dependent.any())
     return Check(
-        direction, claim, reason, setting, predicted, predicted_error, sizes, mean, standard_error, size,
-        _slope(sizes, size, standard_error, runs), p_values, outcome,
+        claim.direction, claim.step, claim.claim, claim.reason, setting, predicted, predicted_error, sizes, mean,
+        standard_error, size, _slope(sizes, size, standard_error, runs), p_values, outcome,
     )  # fmt: skip
 
 

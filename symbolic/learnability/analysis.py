@@ -101,8 +101,10 @@ class Analysis(Tabulated):
         v = verdict.direction
         isotropic, generative = self.rotated()
         steps = [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]
-        # What a symmetry hides from two steps it hides from any number: it fixes all that they reach.
-        never = "hidden" if verdict.verdict == "hidden" else "not found"
+        # What a symmetry hides from two steps it hides from any number: it fixes all that they reach. Where nothing
+        # is reached the next step is as the first.
+        nothing = all(other.verdict == "hidden" for other in self.two_step)
+        never = "hidden" if verdict.certificate or nothing else "not found"
         later = f"round {steps[0]}" if steps else never
         return (
             in_words(v),

@@ -33,10 +33,12 @@ class DirectionVerdict:
     witness : vector of rationals or of Expectation, or None
         Learned: mu_m = E[y^m z], not orthogonal to the direction. Label noise is left out; it adds multiples of
         lower mu_j.
+    values : int or None
+        Hidden: the label takes so many values n, and E[y^m z] is orthogonal to the direction for all m < n.
     at_most : bool
         Whether a lower m is not excluded: a moment of it cannot be told from 0.
     certificate : tuple of Symmetry or None
-        Hidden: symmetries R of the target whose images of I - R together contain the direction.
+        Hidden, from any number of steps: symmetries R of the target whose images of I - R together contain the direction.
     """
 
     direction: Vector
@@ -46,10 +48,11 @@ class DirectionVerdict:
     witness: Witness | None = None
     certificate: tuple[Symmetry, ...] | None = None
     at_most: bool = False
+    values: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields, numbers as exact text."""
-        return {
+        known = {
             "direction": as_text(self.direction),
             "verdict": self.verdict,
             "how": str(self.how),
@@ -58,6 +61,7 @@ class DirectionVerdict:
             "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
             "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
+        return known if self.values is None else {**known, "values": self.values}
 
     @property
     def summary(self) -> str:
@@ -75,6 +79,8 @@ class DirectionVerdict:
             return f"E[{power} z] = ({', '.join(map(_in_short, self.witness))})"
         if self.certificate is not None:
             return "; ".join(map(str, self.certificate))
+        if self.values is not None:
+            return f"the label takes {self.values} values, and E[y^m z] = 0 along it for m < {self.values}"
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
         if not self.order:

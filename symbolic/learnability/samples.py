@@ -237,7 +237,7 @@ def two_steps(
     if undecided:
         source = "neither a witness nor a symmetry was found"
         return SampleComplexity(*algorithm, None, How.UNDECIDED, "D24", source)
-    source = f"{kind}: a symmetry hides every direction from two steps with n = O(d)"
+    source = f"{kind}: a proof for each direction that two steps with n = O(d) do not see it"
     return SampleComplexity(*algorithm, None, law, "D24", source)
 
 

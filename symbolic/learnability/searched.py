@@ -200,8 +200,27 @@ class SearchedReading:
         return found
 
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
-        """Return what has neither witness nor symmetry: no theorem says anything of every function."""
-        return undecided(left, searched)
+        """Return what has neither witness nor symmetry: hidden where finitely many moments are all there are.
+
+        Of a label with n values every F(y) is a polynomial of degree below n: E[F(y) z] is in the span of E[y^m z],
+        m < n. Two steps see no more than that where the first one sees nothing, E[y z] = 0.
+        """
+        values = self.search.averages.values
+        if values is None or len(values) > searched + 1 or not self._vanish(self.search.fixed, 1):
+            return undecided(left, searched)
+        verdicts: list[DirectionVerdict] = []
+        for v in left.orthogonal_basis():
+            line = Subspace.span((v,), self.k)
+            if all(self._vanish(line, m) for m in range(2, len(values))):
+                verdicts.append(DirectionVerdict(v, "hidden", How.EXACT, order=searched, values=len(values)))
+            else:
+                verdicts += undecided(line, searched)
+        return tuple(verdicts)
+
+    def _vanish(self, space: Subspace, power: int) -> bool:
+        """Return whether it is proved that E[y^power z] is orthogonal to a space."""
+        found = (self.search.averages.coefficient(power, ((b, 1),)) for b in space.orthogonal_basis())
+        return all(c.zero and c.proved for c in found)
 
     @cached_property
     def two_values(self) -> tuple[sp.Rational, sp.Rational] | None:

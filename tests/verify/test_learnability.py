@@ -7,6 +7,7 @@ from scipy import stats
 import rebatch.verify.learnability as MODULE
 from rebatch import RebatchError, Setting, learnability
 from rebatch.symbolic.exact.subspace import axis
+from rebatch.verify.claims import Claimed
 
 DIMENSIONS = (250, 2000, 16_000)
 RUNS = 16
@@ -30,11 +31,13 @@ def result():
 
 
 def by_direction(result):
-    return {(c.direction, c.setting.reuse): c for c in result.checks}
+    """The checks after two steps."""
+    return {(c.direction, c.setting.reuse): c for c in result.checks if c.step == 2}
 
 
 def check(claim, values, predicted=0.0, error=0.0, level=1e-6, d=DIMENSIONS):
-    return MODULE._check(axis(0, 1), claim, "", SETTING, predicted, error, np.array(d), values, level)
+    claimed = Claimed(axis(0, 1), True, 2, claim, "")
+    return MODULE._check(claimed, SETTING, predicted, error, np.array(d), values, level)
 
 
 def noise(seed, runs=RUNS):
@@ -53,16 +56,17 @@ def test_reuse_learns_what_one_pass_cannot_and_the_runs_say_so(result):
         (two, False): "hidden",
     }
     # Fixed seeds, and a false alarm has probability 1e-6 for any.
-    assert {c.outcome for c in checks.values()} == {"agrees"}
+    assert {c.outcome for c in result.checks} == {"agrees"}
     assert result.agrees is True
-    assert result.tests == 5
+    # A learned direction takes one test, a hidden one two; e2 is hidden after the first step.
+    assert result.tests == 7
     # Half a decade of standard errors from the exponents of an overlap and of noise.
     assert abs(checks[one, True].slope.value) < 5 * checks[one, True].slope.error + 0.02
     assert abs(checks[two, False].slope.value + 0.5) < 5 * checks[two, False].slope.error
 
 
 def test_the_answer_prints_itself_and_is_json(result):
-    assert "theory and numbers agree: 4 confirmed" in str(result)
+    assert "theory and numbers agree: 5 confirmed" in str(result)
     assert "1e-06" in result.statement
     assert "<table>" in result._repr_html_()
     data = json.loads(json.dumps(result.to_json(), allow_nan=False))
@@ -73,14 +77,13 @@ def test_the_answer_prints_itself_and_is_json(result):
 
 def test_hidden_by_symmetry_stays_at_the_noise():
     answer = quick("z1*z2")
-    assert [c.claim for c in answer.checks] == ["hidden"] * 4
+    assert [(c.claim, c.step) for c in answer.checks] == [("hidden", step) for step in (2, 3, 2)] * 2
     assert answer.agrees is True
 
 
 def test_a_false_verdict_is_contradicted(monkeypatch):
-    monkeypatch.setattr(
-        MODULE, "_claims", lambda *_: iter([(0, True, "hidden", ""), (0, False, "hidden", "")])
-    )
+    false = tuple(Claimed(axis(0, 1), reuse, 2, "hidden", "") for reuse in (True, False))
+    monkeypatch.setattr(MODULE, "claims_of", lambda *_: false)
     answer = learnability("He(3, z1)", dimensions=DIMENSIONS, runs=2 * RUNS, threads=1)
     outcomes = {c.setting.reuse: c.outcome for c in answer.checks}
     assert outcomes == {True: "disagrees", False: "agrees"}
@@ -172,6 +175,9 @@ def test_what_does_not_decide_is_refused():
         "exp(z1)",
         "z1 + He(2, z1)*z2",
         "tanh(z1 + He(3, z2))",
+        "abs(sign(z1)*sign(z2-1)+1)*sign(z3)*sign(z4)",
+        "sign(z1)*sign(z2-1)",
+        "z1 + z1*z2*z3",
     ],
 )
 def test_verdicts_hold_at_full_size(target):

@@ -13,7 +13,7 @@ from rebatch import How, RebatchError, Target, analyze, relevant_subspace, two_s
 from rebatch.symbolic.exact.frame import framed
 from rebatch.symbolic.exact.irrational import as_float
 from rebatch.symbolic.exact.polynomial import is_polynomial
-from rebatch.symbolic.exact.subspace import Subspace, dot
+from rebatch.symbolic.exact.subspace import Subspace, axis, dot
 from rebatch.symbolic.language.catalog import ENTRIES
 from rebatch.symbolic.language.symbols import coordinate
 from rebatch.symbolic.proofs.polynomial_fixer import PolynomialFixer
@@ -206,3 +206,39 @@ def test_directions_that_are_not_rational_each_get_the_order_at_which_the_rank_g
 def test_a_witness_order_that_is_no_positive_integer_is_refused(order):
     with pytest.raises(RebatchError, match="max_order"):
         two_step_verdict("z1", max_order=order)
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden", "values"),
+    [
+        ("sign(z1)*sign(z2-1)*sign(z3)", axis(1, 3), 2),
+        ("abs(sign(z1)*sign(z2-7/10)+1)*sign(z3)*sign(z4)", axis(1, 4), 3),
+    ],
+)
+def test_few_values_of_the_label_decide_what_no_symmetry_hides(text, hidden, values):
+    """E[F(y) z2] = 0 for every F, that is for the indicator of every value, by a quadrature that knows nothing."""
+    verdict = {v.direction: v for v in two_step_verdict(text)}[hidden]
+    assert (verdict.verdict, verdict.how, verdict.values) == ("hidden", How.EXACT, values)
+    assert f"takes {values} values" in verdict.reason()
+    z = np.random.default_rng(0).standard_normal((400_000, Target(text).k))
+    y = np.round(Target(text)(z), 6)
+    assert len(np.unique(y)) == values
+    for value in np.unique(y):
+        # Pairs z2, -z2 would cancel by themselves: the spread of a plain mean is the yardstick.
+        shown = (y == value) * z[:, 1]
+        assert abs(shown.mean()) < 5 * shown.std() / len(z) ** 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # E[y^2 z2] shows it.
+        "sign(z1)*heaviside(z2)",
+        # E[y z] = e1: after the first step more is seen than span{E[F(y) z]}.
+        "sign(z1)*sign(z2-1)",
+        # Infinitely many values.
+        "sign(z1)*sign(z3)*(z2-1)",
+    ],
+)
+def test_few_values_hide_nothing_else(text):
+    assert all(v.values is None for v in two_step_verdict(text))

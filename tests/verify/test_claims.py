@@ -1,0 +1,68 @@
+"""What follows from the theory at each step: nothing before it is due, nothing that is not proved."""
+
+import numpy as np
+import pytest
+
+from rebatch import Setting, Target, simulate
+from rebatch.symbolic.exact.subspace import in_words
+from rebatch.verify.claims import claims_of
+
+TWO_ROUNDS = "abs(sign(z1)*sign(z2-7/10)+1)*sign(z3)*sign(z4)"
+
+
+def on_one_batch(text, max_order=8):
+    claims = [c for c in claims_of(Target(text), max_order) if c.reuse]
+    return {(in_words(c.direction), c.step): c.claim for c in claims}
+
+
+def test_a_direction_of_a_second_moment_is_noise_after_one_step():
+    assert on_one_batch("z1 + He(3, z2)") == {
+        ("e1", 2): "learned",
+        ("e2", 1): "hidden",
+        ("e2", 2): "learned",
+    }
+
+
+def test_rounds_follow_each_other_by_a_step():
+    claims = on_one_batch(TWO_ROUNDS)
+    assert claims["e1", 2] == claims["e2", 3] == "learned"
+    assert claims["e1", 1] == claims["e2", 2] == "hidden"
+
+
+def test_the_limit_shows_a_round_one_step_after_it_and_not_before():
+    """Every claim about one batch, held against the limit: beyond six errors, or within; the seed is fixed."""
+    setting = Setting(target=TWO_ROUNDS, activation="relu", loss="correlation", alpha=2, eta=2, steps=3)
+    limit = simulate(setting, "limit", seed=0, points=2**15, scrambles=8)
+    M, error = (limit.data[name].values[:, 0] for name in ("M", "M_error"))
+    for (v, step), claim in on_one_batch(TWO_ROUNDS).items():
+        at = step, int(v[1:]) - 1
+        assert bool(np.abs(M[at]) > 6 * error[at]) == (claim == "learned"), (v, step)
+
+
+def test_what_a_symmetry_hides_is_hidden_after_every_step():
+    assert on_one_batch("z1 + z1*z2*z3") == {
+        ("e1", 2): "learned",
+        **{(v, step): "hidden" for v in ("e2", "e3") for step in (2, 3)},
+    }
+
+
+def test_where_nothing_is_seen_nothing_follows():
+    """y is -1 or 1 and E[y z] = 0: no symmetry moves e2, and there is no step at which it could begin."""
+    assert on_one_batch("sign(z1)*sign(z2-1)*sign(z3)")["e2", 3] == "hidden"
+
+
+def test_a_linear_part_brings_the_next_round_forward_and_no_claim_says_otherwise():
+    """E[y z] = e1 is seen after one step, and with it E[y z1 z2] after two, where U_1 has no e2."""
+    assert on_one_batch("sign(z1)*sign(z2-1)") == {("e1", 2): "learned", ("e2", 2): "learned", ("e2", 3): "learned"}
+
+
+@pytest.mark.parametrize("text", ["z1 + He(3, z2)", TWO_ROUNDS, "z1*z2", "relu(z1) + relu(z2)", "z1^3 + z1*z2 + z2*z3"])
+def test_what_is_learned_stays_so(text):
+    claims = on_one_batch(text)
+    for (v, step), claim in claims.items():
+        later = [other for (w, t), other in claims.items() if w == v and t > step]
+        assert claim != "learned" or "hidden" not in later
+
+
+def test_an_order_that_was_not_searched_claims_nothing():
+    assert on_one_batch("z1 + He(3, z2)", max_order=1)["e2", 2] == "undecided"
