@@ -104,7 +104,7 @@ def draw_learnability(result: LearnabilityCheck, canvas: Canvas = NEW) -> "np.nd
         _label_dimensions(panel, own[0].d.tolist())
         fitted(panel, f"v = {in_words(direction)}")
         panel.legend(
-            fontsize=7, title="; ".join(dict.fromkeys(_experiment(c) for c in own)), title_fontsize=6
+            fontsize=7, title="\n".join(dict.fromkeys(_experiment(c) for c in own)), title_fontsize=6
         )
     panels[0].set_ylabel(r"$|M v|$ (r.m.s.)")
     setting = result.checks[0].setting

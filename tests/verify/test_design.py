@@ -1,10 +1,12 @@
 """Which experiment is chosen: the clearest for each direction and way to use data, and none that cannot decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from rebatch import Target, learnability
+from rebatch import Setting, Target, learnability, simulate
 from rebatch.verify import design
 from rebatch.verify.learnability import needed_score
 
@@ -86,3 +88,16 @@ def test_committees_of_irrational_weights_are_decided_or_said_not_to_be():
     assert "1 without an experiment that could decide" in answer.statement
     assert answer.agrees is None
     assert answer.tests == 4
+
+
+def test_a_later_step_is_held_against_the_noise_of_all_steps_before_it():
+    """The spread of M v over runs, v a direction that the target does not have, is eta sqrt(sum_ts C(t, s) / d)."""
+    target = Target("z1", k=2)
+    setting = Setting(target=target, activation="relu", loss="correlation", alpha=2, eta=0.7, steps=3)
+    at = np.array([[1, 1], [3, 3]])
+    signal = design._signals(setting, np.eye(2), at, (2, 3), 0, 1)[:, 0]
+    for reuse in (0, 1):
+        run, step = replace(setting, reuse=bool(reuse)), at[reuse, 0]
+        M = np.array([simulate(run, d=400, seed=s, threads=1).M.values[step, 0] for s in range(80)])
+        # Of 80 runs a standard deviation is known to 8 per cent; the first step alone has half of it.
+        assert signal[reuse] == pytest.approx(M[:, 0].mean() / M[:, 1].std(ddof=1) / 20, rel=0.25)
