@@ -120,7 +120,9 @@ def _experiment(check: Check) -> str:
 
 def _draw_check(panel: "Axes", check: Check, runs: int) -> None:
     """Draw what was measured of a direction, and the law that its verdict claims."""
-    colour, marker = (_REUSED, _MARKERS[(check.step - 1) % len(_MARKERS)]) if check.setting.reuse else (_FRESH, "s")
+    colour, marker = (
+        (_REUSED, _MARKERS[(check.step - 1) % len(_MARKERS)]) if check.setting.reuse else (_FRESH, "s")
+    )
     hollow = {} if check.claim == "learned" else {"markerfacecolor": "white"}
     d = check.d.astype(float)
     # Twice the error of the root of a mean square: of noise, and of a mean.

@@ -53,10 +53,16 @@ def test_where_nothing_is_seen_nothing_follows():
 
 def test_a_linear_part_brings_the_next_round_forward_and_no_claim_says_otherwise():
     """E[y z] = e1 is seen after one step, and with it E[y z1 z2] after two, where U_1 has no e2."""
-    assert on_one_batch("sign(z1)*sign(z2-1)") == {("e1", 2): "learned", ("e2", 2): "learned", ("e2", 3): "learned"}
+    assert on_one_batch("sign(z1)*sign(z2-1)") == {
+        ("e1", 2): "learned",
+        ("e2", 2): "learned",
+        ("e2", 3): "learned",
+    }
 
 
-@pytest.mark.parametrize("text", ["z1 + He(3, z2)", TWO_ROUNDS, "z1*z2", "relu(z1) + relu(z2)", "z1^3 + z1*z2 + z2*z3"])
+@pytest.mark.parametrize(
+    "text", ["z1 + He(3, z2)", TWO_ROUNDS, "z1*z2", "relu(z1) + relu(z2)", "z1^3 + z1*z2 + z2*z3"]
+)
 def test_what_is_learned_stays_so(text):
     claims = on_one_batch(text)
     for (v, step), claim in claims.items():
