@@ -207,8 +207,8 @@ def _verify_verdicts(target: str, figure: Path | None, *, as_json: bool, **optio
         if result.checks:
             console.print(learnability_table(result))
             console.print(
-                "M v: overlap after so many steps, predicted, and measured at the largest d; slope: of log |M v| against "
-                "log d, 0 for an overlap, -1/2 for noise.",
+                "M v: overlap after so many steps, predicted, and measured at the largest d; slope: of log |M v| "
+                "against log d, 0 for an overlap, -1/2 for noise.",
                 style="dim",
                 highlight=False,
             )

@@ -38,7 +38,8 @@ class DirectionVerdict:
     at_most : bool
         Whether a lower m is not excluded: a moment of it cannot be told from 0.
     certificate : tuple of Symmetry or None
-        Hidden, from any number of steps: symmetries R of the target whose images of I - R together contain the direction.
+        Hidden, from any number of steps: symmetries R of the target whose images of I - R together contain the
+        direction.
     """
 
     direction: Vector
