@@ -123,7 +123,7 @@ def _draw_check(panel: "Axes", check: Check, runs: int) -> None:
     colour, marker = (
         (_REUSED, _MARKERS[(check.step - 1) % len(_MARKERS)]) if check.setting.reuse else (_FRESH, "s")
     )
-    hollow = {} if check.claim == "learned" else {"markerfacecolor": "white"}
+    face = colour if check.claim == "learned" else "white"
     d = check.d.astype(float)
     # Twice the error of the root of a mean square: of noise, and of a mean.
     share = np.minimum(runs * check.standard_error**2 / check.size**2, 1.0)
@@ -131,7 +131,7 @@ def _draw_check(panel: "Axes", check: Check, runs: int) -> None:
     outcome = "" if check.outcome == "agrees" else f" ({check.outcome})"
     steps = "1 step" if check.step == 1 else f"{check.step} steps"
     label = f"{check.batch} batch, {steps}: {check.claim}{outcome}"
-    panel.errorbar(d, check.size, error, fmt=marker, color=colour, label=label, **hollow)
+    panel.errorbar(d, check.size, error, fmt=marker, color=colour, label=label, markerfacecolor=face)
     if check.claim == "learned":
         panel.axhline(abs(check.predicted), color=colour, linewidth=1)
     elif check.claim == "hidden":
