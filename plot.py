@@ -42,6 +42,8 @@ from .verify import drawing
 from .verify.agreement import Agreement
 from .verify.convergence import Convergence
 from .verify.learnability import LearnabilityCheck
+from .verify.paper import Paper
+from .verify.paper_drawing import draw_paper
 from .verify.reuse_samples import ReuseScaling
 from .verify.scaling import Scaling
 from .verify.universality_check import Universality
@@ -198,4 +200,5 @@ _KINDS: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (MessagePassing, _message_passing),
     (PhaseDiagram, draw_phases),
     (Generalization, draw_generalization),
+    (Paper, draw_paper),
 )

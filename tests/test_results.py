@@ -20,6 +20,7 @@ from rebatch.symbolic.exact.shown import Drawn, Tabulated, in_tex
 from rebatch.symbolic.language.papers import papers
 from rebatch.verify.convergence import convergence
 from rebatch.verify.learnability import Check, LearnabilityCheck
+from rebatch.verify.paper import Curve, Paper, Rerun
 from rebatch.verify.reuse_samples import ReuseScaling
 
 LINEAR = rb.Setting(target="z1", activation="h", alpha=2, eta=0.5, steps=2)
@@ -51,6 +52,12 @@ def checked():
             Check(direction, 2, claim, setting=setting, predicted=0.4, outcome=outcome, **shared, **measured)
         )
     return LearnabilityCheck(rb.Target("sqrt(2)*z1*z2 + z1^3 + sqrt(3)*z2"), tuple(checks), 24, 1e-6, 3)
+
+
+def reprinted():
+    """An experiment of the paper with numbers by hand: rerunning it takes seconds."""
+    curve = Curve("one batch", (1, 2), (0.1, 0.3), (0.01, 0.02), (0.1, 0.2), (0.02, 0.03), "limit", "theory")
+    return Paper((Rerun("fig0", "Figure 0", "M, He_3", LINEAR, (curve,), ""),))
 
 
 def convergence_of():
@@ -94,6 +101,7 @@ RESULTS = {
     "convergence": (convergence_of, 1, {}),
     "learnability": (checked, 2, {}),
     "universality": (lambda: rb.universality(LINEAR, inputs="laplace", d=20, runs=6), 1, {}),
+    "paper": (reprinted, 1, {}),
     "scaling": (lambda: rb.scaling("z1", dimensions=[64, 128, 256], replicas=16), 1, {}),
     "reuse_scaling": (samples, 2, {}),
     "Threshold": (threshold, 1, {"variances": [1.0]}),

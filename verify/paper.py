@@ -25,6 +25,7 @@ from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.exact.shown import Drawn, Sheet, Tabulated
 
 Array = NDArray[np.float64]
 # A point further off than this is none of the same curve, nor is a curve that is off by the second on average.
@@ -70,6 +71,11 @@ class Curve:
     def differences(self) -> tuple[float, ...]:
         """Computed minus published, in units of both errors together."""
         return tuple((c - v) / u for c, v, u in zip(self.computed, self.published, self.unit, strict=True))
+
+    @property
+    def points(self) -> Iterable[tuple[int, float, float, float, float]]:
+        """Step, ours with its error, the published value and the difference in units, point by point."""
+        return zip(self.steps, self.computed, self.error, self.published, self.differences, strict=True)
 
     @property
     def agrees(self) -> bool:
@@ -133,6 +139,23 @@ class Rerun:
         )
         return f"{said}. {self.tried}" if self.tried else said
 
+    def sheet(self) -> Sheet:
+        """Return the points of all curves as a table, a curve named at its first one."""
+        rows = [
+            (
+                "" if i else curve.name,
+                str(step),
+                f"{ours:.4f} ± {error:.4f}",
+                f"{theirs:.4f}",
+                f"{off:+.1f}",
+                "" if i else ("yes" if curve.agrees else "no"),
+            )
+            for curve in self.curves
+            for i, (step, ours, error, theirs, off) in enumerate(curve.points)
+        ]
+        head = ("curve", "step", "computed", "published", "units", "agrees")
+        return Sheet(head, tuple(rows), f"{self.id}, {self.figure}: {self.verdict}")
+
     def to_json(self) -> dict[str, Any]:
         """Return the experiment as data."""
         return {
@@ -145,7 +168,7 @@ class Rerun:
 
 
 @dataclass(frozen=True)
-class Paper:
+class Paper(Tabulated, Drawn):
     """The experiments that were rerun: numbers with errors, by the limit and perhaps by runs (how known: numeric)."""
 
     experiments: tuple[Rerun, ...]
@@ -156,6 +179,28 @@ class Paper:
     def to_json(self) -> dict[str, Any]:
         """Return everything as data."""
         return {"experiments": [rerun.to_json() for rerun in self.experiments], "how": "numeric"}
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for every printed point: ours, theirs, and the difference in units of both errors."""
+        return [
+            {
+                "experiment": rerun.id,
+                "curve": curve.name,
+                "step": step,
+                "computed": ours,
+                "error": error,
+                "published": theirs,
+                "units": off,
+                "agrees": curve.agrees,
+            }
+            for rerun in self.experiments
+            for curve in rerun.curves
+            for step, ours, error, theirs, off in curve.points
+        ]
+
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Return a table for every experiment, with its verdict as title."""
+        return tuple(rerun.sheet() for rerun in self.experiments)
 
 
 @cache

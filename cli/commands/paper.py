@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from ..options import AsJson
 from ..terminal import console, print_json, progress_bar
@@ -29,6 +28,7 @@ def paper(
 ) -> None:
     """Rerun the experiments of the paper on reusing batches, and set them beside its printed curves."""
     from ...verify.paper import paper as rerun
+    from ..tables import sheet_table
 
     if figure is not None:
         from ...verify.paper_drawing import draw_paper
@@ -51,21 +51,7 @@ def paper(
     for done in result.experiments:
         console.print(f"[bold]{done.id}[/], {done.figure}: {escape(done.plotted)}", highlight=False)
         console.print(f"{done.setting}", highlight=False, markup=False)
-        table = Table("curve", "step", "computed", "published", "units", "agrees")
-        for curve in done.curves:
-            rows = zip(
-                curve.steps, curve.computed, curve.error, curve.published, curve.differences, strict=True
-            )
-            columns = [
-                (str(step), f"{ours:.4f} ± {error:.4f}", f"{theirs:.4f}", f"{off:+.1f}")
-                for step, ours, error, theirs, off in rows
-            ]
-            table.add_row(
-                curve.name,
-                *("\n".join(c) for c in zip(*columns, strict=True)),
-                "yes" if curve.agrees else "no",
-            )
-        console.print(table)
+        console.print(sheet_table(done.sheet()))
         colour = "green" if done.verdict.startswith("agrees") else "yellow"
         console.print(f"[{colour}]{escape(done.verdict)}[/]\n", highlight=False)
     if written is not None:
