@@ -6,6 +6,8 @@ import typer
 
 from rebatch import Trajectory
 from rebatch.cli.main import app, main
+from rebatch.symbolic.exact.subspace import axis
+from rebatch.verify.claims import Claimed
 
 
 def rebatch(capsys, *arguments):
@@ -523,17 +525,17 @@ def test_verify_puts_verdicts_to_the_test(capsys, tmp_path):
     data = json.loads(out)
     assert code == 0
     assert data["agrees"] is True
-    assert [(c["batch"], c["claim"], c["outcome"]) for c in data["checks"]] == [
-        ("reused", "learned", "agrees"),
-        ("fresh", "hidden", "agrees"),
+    assert [(c["batch"], c["step"], c["claim"], c["outcome"]) for c in data["checks"]] == [
+        ("reused", 1, "hidden", "agrees"),
+        ("reused", 2, "learned", "agrees"),
+        ("fresh", 2, "hidden", "agrees"),
     ]
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
 def test_verify_exits_with_1_where_theory_and_numbers_disagree(capsys, monkeypatch):
-    monkeypatch.setattr(
-        "rebatch.verify.learnability._claims", lambda *_: iter([(0, True, "hidden", "a false claim")])
-    )
+    false = Claimed(axis(0, 1), True, 2, "hidden", "a false claim")
+    monkeypatch.setattr("rebatch.verify.learnability.claims_of", lambda *_: (false,))
     code, out, _ = rebatch(capsys, "verify", "z1", "--dimensions", "100,400,1600", "--runs", "8")
     assert code == 1
     assert "theory and numbers disagree: 1 contradicted" in " ".join(out.split())
