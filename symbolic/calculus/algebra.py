@@ -174,7 +174,7 @@ class Algebra:
         self._keys: dict[tuple[object, ...], int] = {}
         self._rules: list[int] = []
         self._steps: dict[str, list[int]] = {}
-        self._hyperbolic: list[Hyperbolic] = []
+        self.hyperbolics: list[Hyperbolic] = []
 
     def constant(self, value: int | fmpq) -> Element:
         """Return a rational as an element."""
@@ -184,11 +184,11 @@ class Algebra:
         """Return exp(E) P of the product of two such terms, by all relations."""
         spend(1 + 2 * len(a[1]) * len(b[1]))
         E, P = self.reduced(a[0] + b[0]), self.reduced(a[1] * b[1])
-        return self._without_growth(E, P) if self._hyperbolic else [(E, P)]
+        return self._without_growth(E, P) if self.hyperbolics else [(E, P)]
 
     def hyperbolic(self, w: fmpq_mpoly) -> Hyperbolic:
         """Return the generators tanh(w) and 1/cosh(w), made now if they are new."""
-        for pair in self._hyperbolic:
+        for pair in self.hyperbolics:
             if pair.w == w:
                 return pair
         u = self.constant_expr(w)
@@ -198,7 +198,7 @@ class Algebra:
             for f in (sp.tanh(u), 1 / sp.cosh(u))
         )
         pair = Hyperbolic(w, self.generators.index(T), self.generators.index(S))
-        self._hyperbolic.append(pair)
+        self.hyperbolics.append(pair)
         return pair
 
     def _without_growth(self, E: fmpq_mpoly, P: fmpq_mpoly) -> list[Part]:
@@ -207,7 +207,7 @@ class Algebra:
         waiting = [(E, P)]
         while waiting:
             E, P = waiting.pop()
-            for pair in self._hyperbolic:
+            for pair in self.hyperbolics:
                 degrees = P.degrees()
                 if (degrees[pair.tanh] or degrees[pair.sech]) and (
                     degrees[pair.sech] > 1 or 1 <= abs(_multiple(E, pair.w)) <= _MAX_MULTIPLE

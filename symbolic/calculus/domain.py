@@ -15,7 +15,7 @@ from ..exact.ball import evaluator
 from ..exact.effort import spend
 from ..exact.polynomial import is_polynomial
 from ..language.compiled import compiled
-from .tail import T, lower_bound
+from .tail import T, minorant
 from .thin import constant_sign
 
 _GRID = 2001
@@ -158,7 +158,7 @@ def _crossing(u: sp.Expr, z: sp.Symbol, a: float, b: float) -> float:
 def _excludes_zero(u: sp.Expr, z: sp.Symbol) -> bool:
     """Prove that u has no zero on the line: balls on a middle part, a lower bound on both sides of it."""
     try:
-        starts = [lower_bound(u.xreplace({z: side * T}))[1] for side in (1, -1)]
+        starts = [minorant(u.xreplace({z: side * T})).start for side in (1, -1)]
         f = evaluator(u, [z])
     except RebatchError:
         return False

@@ -1,7 +1,7 @@
 """Whether E|g(z)| is finite, proved; whether it is infinite, proved; or neither.
 
-*Finite*: on |z| <= r each function is bounded by a majorant c r^n exp(sum_j a_j r^j) (`tail.py`), and the Gaussian
-that is left after the exponentials must outweigh their product.
+*Finite*: on |z| <= r each function is bounded by a majorant c r^n exp(sum_j a_j r^j) (`tail.py`), or a quotient by
+exp(Q(z)) with a polynomial Q, and the Gaussian that is left after the exponentials must outweigh their product.
 
 *Infinite*: without functions that stand for themselves, g is a sum of P(z) exp(E(z)) with steps. On a line w + s v
 every step is constant for large s, and the exponent that is largest there dominates. If its real part, less |z|^2/2,
@@ -12,9 +12,10 @@ compared with certainty shows nothing: growing parts may cancel each other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache, reduce
-from itertools import product
+from itertools import combinations, islice, product
 from operator import mul
 
 import numpy as np
@@ -23,7 +24,8 @@ from flint import arb, ctx, fmpq, fmpq_mpoly
 
 from ..errors import DivergentError, RebatchError
 from ..exact.ball import evaluator
-from .algebra import Element
+from ..exact.polynomial import to_fmpq
+from .algebra import Element, Slot
 from .closed_form import NoClosedFormError, Tilt
 from .elimination import eliminated
 from .normal_form import Reader
@@ -34,6 +36,8 @@ _BITS = 256
 _LITTLE = fmpq(1, 10**6)
 # Directions of a grid are tried up to this many coordinates, axes and diagonals of two of them beyond.
 _MAX_GRID = 3
+# Bounds of a product of functions that are tried.
+_MAX_CHOICES = 64
 
 
 def is_integrable(reader: Reader, g: Element) -> bool:
@@ -43,40 +47,53 @@ def is_integrable(reader: Reader, g: Element) -> bool:
 
 def is_square_integrable(reader: Reader, weight: fmpq_mpoly, g: Element) -> bool:
     """Whether E[exp(weight) |P|^2] is proved to be finite for every term exp(E) P of g."""
-    try:
-        return all(
-            _is_outweighed(reader, weight, bound.power(Fraction(2)))
-            for _, P in g.parts.values()
-            for bound in _bounds(reader, P)
-        )
-    except RebatchError:
-        return False
+    return all(_is_integrable(reader, weight, P, 2) for _, P in g.parts.values())
 
 
-def _is_integrable(reader: Reader, E: fmpq_mpoly, P: fmpq_mpoly) -> bool:
-    try:
-        return all(_is_outweighed(reader, E, bound) for bound in _bounds(reader, P))
-    except RebatchError:
-        return False
-
-
-def _bounds(reader: Reader, P: fmpq_mpoly) -> Iterable[Majorant]:
-    """Return majorants of the functions that occur in P, up to powers of the coordinates.
-
-    Raises
-    ------
-    UnboundedError
-        If one has none.
-    """
+def _is_integrable(reader: Reader, E: fmpq_mpoly, P: fmpq_mpoly, power: int = 1) -> bool:
+    """Whether E[exp(E) |P|^power] is finite, by one of the bounds of each of its terms."""
     slots, degrees = reader.algebra.slots, P.degrees()
     names = [j for j, slot in slots.items() if slot.kind == "opaque" and degrees[j]]
     for powers in {tuple(int(exponents[j]) for j in names) for exponents in P.monoms()}:
-        factors = (
-            _radial(slots[j].expr, slots[j].origin).power(Fraction(n))
-            for j, n in zip(names, powers, strict=True)
-            if n
-        )
-        yield reduce(mul, factors, Majorant(arb(1)))
+        factors = [(slots[j], n * power) for j, n in zip(names, powers, strict=True) if n]
+        if not any(_is_outweighed(reader, E + Q, bound) for Q, bound in _bounds(reader, factors)):
+            return False
+    return True
+
+
+def _bounds(reader: Reader, factors: Sequence[tuple[Slot, int]]) -> Iterator[tuple[fmpq_mpoly, Majorant]]:
+    """Yield (Q, m) with |f| <= exp(Q) m for a product of functions, up to powers of the coordinates.
+
+    A quotient falls with each of the exponentials in its denominator, and with the mean of any two of them.
+    """
+    choices = []
+    for slot, n in factors:
+        own: list[tuple[fmpq_mpoly, Majorant]] = []
+        with suppress(RebatchError):
+            own.append((reader.algebra.one * 0, _radial(slot.expr, slot.origin).power(Fraction(n))))
+        falls = [Q * n for Q in _falls(reader, slot.expr)]
+        falls += [(Q + R) * fmpq(1, 2) for Q, R in combinations(falls, 2)]
+        choices.append([*own, *((Q, Majorant(arb(1))) for Q in falls)])
+    for chosen in islice(product(*choices), _MAX_CHOICES):
+        bound = reduce(mul, (m for _, m in chosen), Majorant(arb(1)))
+        yield sum((Q for Q, _ in chosen), reader.algebra.one * 0), bound
+
+
+def _falls(reader: Reader, expr: sp.Expr) -> Iterator[fmpq_mpoly]:
+    """Yield polynomials Q with |f| <= c exp(Q), for f the inverse of a power of a sum of positive terms."""
+    if not (expr.is_Pow and expr.exp.is_Rational and expr.exp < 0):
+        return
+    if isinstance(expr.base, sp.cosh):
+        exponents = [expr.base.args[0], -expr.base.args[0]]
+    elif all(a.is_nonnegative for a in sp.Add.make_args(expr.base)):
+        terms = (a.as_coeff_Mul() for a in sp.Add.make_args(expr.base))
+        exponents = [f.args[0] for c, f in terms if c > 0 and isinstance(f, sp.exp)]
+    else:
+        return
+    for v in exponents:
+        Q = reader.element(v).polynomial()
+        if Q is not None and reader.algebra.is_real_polynomial(Q):
+            yield Q * to_fmpq(-expr.exp) * -1
 
 
 @lru_cache(maxsize=4096)

@@ -29,6 +29,7 @@ from ..language.target import Target
 from .algebra import Element
 from .closed_form import NoClosedFormError, Tilt
 from .domain import require_defined
+from .dominance import tamed
 from .elimination import eliminated
 from .enclosure import enclosed, separated
 from .existence import grows_too_fast, is_integrable
@@ -36,6 +37,7 @@ from .moments import first_moments, moments, polynomial_expectation, smoothed
 from .normal_form import Reader, in_normal_form
 from .numeric import numeric_expectation
 from .product_form import product_expectation
+from .recombined import with_falling_tails
 from .tail import UnboundedError
 
 __all__ = [
@@ -129,7 +131,10 @@ class Average:
         to_expr = self.reader.algebra.to_expr
         exact, rest = self._closed_part(g)
         symmetry = ""
-        if integrable := is_integrable(self.reader, rest):
+        if not (integrable := is_integrable(self.reader, rest)):
+            rest = with_falling_tails(self.reader, rest)
+            integrable = is_integrable(self.reader, rest)
+        if integrable:
             rest, symmetry = _symmetrised(self.reader, rest)
             fewer = eliminated(self.reader, rest)
             if fewer.parts.keys() != rest.parts.keys():
@@ -173,6 +178,7 @@ class Average:
 def with_average(expr: sp.Expr, compute: Callable[[Average], T]) -> T:
     """Return compute(the average that has read expr), once expr is known to be defined everywhere."""
     require_defined(expr)
+    expr = tamed(expr)
     coordinates = sorted(expr.free_symbols, key=lambda s: int(str(s)[1:]))
     return in_normal_form(coordinates, lambda reader: compute(Average(reader, reader.element(expr))))
 

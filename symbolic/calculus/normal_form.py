@@ -22,6 +22,7 @@ from ..exact.ball import is_zero_constant
 from ..exact.effort import spend
 from ..exact.polynomial import rational, to_fmpq
 from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
+from .dominance import divided, dominant
 from .thin import constant_sign, has_thin_zeros
 
 _FIRST_SLOTS = 10
@@ -104,7 +105,7 @@ class Reader:
         if isinstance(expr, sp.Piecewise):
             return self._piecewise(expr)
         if not expr.args or isinstance(expr, sp.CRootOf):
-            return self._itself(expr)
+            return self.itself(expr)
         read = self._readers.get(expr.func, lambda f, e: self._function(f, e, expr.func))
         argument = expr.args[0]
         return self._split(self.element(argument), argument, read)
@@ -129,13 +130,13 @@ class Reader:
         if value.func is not function:
             return self.element(value)
         origin = function(expr)
-        return self._itself(value, origin if origin.func is function else None)
+        return self.itself(value, origin if origin.func is function else None)
 
     def _written(self, f: Element, expr: sp.Expr) -> sp.Expr:
         """Return the argument of a function in one way, with the sign as the only kink."""
         return self.algebra.to_expr(f) if f.polynomial() is not None or expr.has(*_KINKS) else expr
 
-    def _itself(self, expr: sp.Expr, origin: sp.Expr | None = None) -> Element:
+    def itself(self, expr: sp.Expr, origin: sp.Expr | None = None) -> Element:
         """Return a function of z or a constant as a generator; an odd function has given up its sign."""
         algebra = self.algebra
         if expr.is_number:
@@ -178,7 +179,7 @@ class Reader:
                     self._unit_power(f, e if e is base else self._positive(f, e, unit), unit) ** power
                 ),
             )
-        return self._itself(base**exponent)
+        return self.itself(base**exponent)
 
     def _positive(self, f: Element, expr: sp.Expr, exponent: sp.Rational) -> sp.Expr:
         """Return |f| for a root of f on the cell where it is positive, as |z1 z2| for z1 z2: defined on all cells.
@@ -194,7 +195,7 @@ class Reader:
     def _exponential(self, f: Element, expr: sp.Expr) -> Element:
         E = f.polynomial()
         if E is None or any(self.algebra.slots[j].kind != "constant" for j in self.algebra.used(f)):
-            return self._itself(sp.exp(self._written(f, expr)))
+            return self.itself(sp.exp(self._written(f, expr)))
         return Element(self.algebra, [(E, self.algebra.one)])
 
     def _pi(self, sign: int) -> fmpq_mpoly:
@@ -231,9 +232,13 @@ class Reader:
             root = self._root(P)
             if root is not None:
                 return root
+        if (E := dominant(f)) is not None and E != 0:
+            rest = divided(f, E)
+            power = self._unit_power(rest, algebra.to_expr(rest), exponent)
+            return Element(algebra, [(E * to_fmpq(exponent), algebra.one)]) * power
         value = (expr if expr.has(sp.sign) else self._written(f, expr)) ** exponent
         return (
-            self._itself(value, expr**exponent)
+            self.itself(value, expr**exponent)
             if value.is_Pow and value.exp == exponent
             else self.element(value)
         )
@@ -288,9 +293,12 @@ class Reader:
         return Element(algebra, [(w, half), (w * -1, half * sign)])
 
     def _log(self, f: Element, expr: sp.Expr) -> Element:
+        if (E := dominant(f)) is not None:
+            rest = divided(f, E)
+            return self.algebra.of(E) + self._function(rest, self.algebra.to_expr(rest), sp.log)
         if (cosh := self._as_cosh(f)) is not None and cosh[0] > 0:
             factor, centre, w = cosh
-            even = self._itself(sp.log(2 * sp.cosh(self.algebra.constant_expr(w))))
+            even = self.itself(sp.log(2 * sp.cosh(self.algebra.constant_expr(w))))
             constant = self.element(sp.log(rational(factor / 2)))
             return self.algebra.of(centre) + even + constant
         return self._function(f, expr, sp.log)

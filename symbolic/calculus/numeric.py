@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 from flint import fmpq_mpoly
 
+from ..errors import DivergentError
 from ..exact.expectation import Expectation
 from .algebra import Element, Part
 from .closed_form import NoClosedFormError, Tilt
@@ -35,7 +36,8 @@ def _of_group(reader: Reader, group: list[tuple[fmpq_mpoly, Part]]) -> Expectati
     law = Tilt(reader, growth)
     try:
         law.check()
-    except NoClosedFormError:
+    except (NoClosedFormError, DivergentError):
+        # What the functions beside it hold down: exp(z1 z2) / (3 + exp(z1 z2)).
         whole = Element(algebra, (part for _, part in group))
         tame = is_square_integrable(reader, growth * 2, whole)
         return _cubature(algebra.to_expr(whole), reader, None, tame)

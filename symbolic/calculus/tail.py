@@ -1,10 +1,12 @@
 """Proved bounds of functions far out, and of what an integral over a half-line leaves out: int_R^inf |f| phi dt.
 
 |f| is bounded by a majorant c t^n exp(a_1 t + a_2 t^2 + …) for t >= start >= 1, built up along the expression; a
-function of several coordinates is bounded so for all |z| <= t. With
+function of several coordinates is bounded so for all |z| <= t. What stands below a quotient has a bound of the same
+form from below, a minorant, so that exp(t^2) / (2 + exp(t^2)) is seen to be bounded. With
 h = n log t + sum_j a_j t^j - t^2/2 and h' <= -delta beyond R, the tail is at most c exp(h(R)) / (delta sqrt(2 pi)).
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,6 +22,8 @@ from ..exact.ball import constant_ball
 # The variable on its positive side; for the other side, -t is put in.
 T = sp.Symbol("t", positive=True)
 
+# One term of a sum is to outgrow the others before 2^12.
+_DOUBLINGS = 13
 _BOUNDED = (sp.sin, sp.cos, sp.tanh, sp.erf, sp.sign, sp.Heaviside)
 
 
@@ -52,6 +56,10 @@ class Majorant:
         return Majorant(
             self.c**exponent, self.n * r, {j: a * exponent for j, a in self.a.items()}, self.start
         )
+
+    def inverse(self) -> "Majorant":
+        """Return the majorant of 1/|f| of a minorant, n = 0."""
+        return Majorant(1 / self.c, a={j: -a for j, a in self.a.items()}, start=self.start)
 
     def highest(self) -> arb | None:
         """Return a bound of it for all t >= start where it decays exponentially, else None.
@@ -122,8 +130,7 @@ def majorant(expr: sp.Expr) -> Majorant:
         r = Fraction(int(expr.exp.p), int(expr.exp.q))
         if r > 0:
             return majorant(expr.base).power(r)
-        bottom, start = lower_bound(expr.base)
-        return Majorant(bottom ** arb(fmpq(r.numerator, r.denominator)), start=start)
+        return minorant(expr.base).inverse().power(-r)
     if isinstance(expr, _BOUNDED):
         return Majorant(arb(1))
     if isinstance(expr, sp.erfc):
@@ -170,10 +177,10 @@ def _of_exponential(u: sp.Expr) -> Majorant:
 def _of_logarithm(u: sp.Expr) -> Majorant:
     """Return |log u| <= (|log c| + n + sum |a_j| + |log least|) t^m, m the highest power that occurs."""
     upper = majorant(u)
-    bottom, start = lower_bound(u)
-    scale = abs(upper.c.log()) + abs(bottom.log()) + arb(fmpq(upper.n.numerator, upper.n.denominator))
-    scale = scale + sum((abs(a) for a in upper.a.values()), arb(0))
-    return Majorant(scale, Fraction(max([1, *upper.a])), start=upper.start.max(start))
+    lower = minorant(u)
+    scale = abs(upper.c.log()) + abs(lower.c.log()) + arb(fmpq(upper.n.numerator, upper.n.denominator))
+    scale = scale + sum((abs(a) for a in (*upper.a.values(), *lower.a.values())), arb(0))
+    return Majorant(scale, Fraction(max([1, *upper.a, *lower.a])), start=upper.start.max(lower.start))
 
 
 def _of_tangent(u: sp.Expr) -> Majorant:
@@ -184,8 +191,8 @@ def _of_tangent(u: sp.Expr) -> Majorant:
     return Majorant(bound[0].tan(), start=bound[1])
 
 
-def lower_bound(u: sp.Expr) -> tuple[arb, arb]:
-    """Return (a positive lower bound of |u(t)|, the t >= 1 from where on it holds).
+def minorant(u: sp.Expr) -> Majorant:
+    """Return c exp(sum_j a_j t^j) <= |u(t)| for t >= start, c > 0.
 
     Raises
     ------
@@ -193,44 +200,126 @@ def lower_bound(u: sp.Expr) -> tuple[arb, arb]:
         If none is found.
     """
     if u.is_number:
-        return abs(constant_ball(u)), arb(1)
-    if isinstance(u, sp.cosh) or (isinstance(u, sp.exp) and u.args[0].is_nonnegative):
-        return arb(1), arb(1)
-    if isinstance(u, sp.Abs):
-        return lower_bound(u.args[0])
-    if u.free_symbols == {T} and u.is_polynomial(T):
-        coefficients = [constant_ball(c) for c in sp.Poly(u, T).all_coeffs()]
-        lead = abs(coefficients[0])
-        if not lead > 0:
+        size = abs(constant_ball(u))
+        if not size > 0:
             raise UnboundedError(f"no lower bound is known for {u}")
-        # Beyond 2 sum |c_j| / |lead| the lower terms are at most half of the leading one.
-        start = 2 * sum((abs(c) for c in coefficients[1:]), arb(0)) / lead
-        return lead / 2, start.max(1)
-    if u.is_Mul or (u.is_Pow and u.exp.is_Integer and u.exp > 0):
-        factors = u.args if u.is_Mul else (u.base,) * int(u.exp)
-        bounds = [lower_bound(f) for f in factors]
-        return reduce(lambda a, b: (a[0] * b[0], a[1].max(b[1])), bounds)
-    found = _lower_bound_of_sum(u) if u.is_Add else None
+        return Majorant(size)
+    if isinstance(u, sp.exp):
+        return _below_exponential(u.args[0])
+    if isinstance(u, sp.cosh):
+        return _below_cosh(u.args[0])
+    if isinstance(u, sp.Abs):
+        return minorant(u.args[0])
+    if u.free_symbols == {T} and u.is_polynomial(T):
+        return _below_polynomial(u)
+    if u.is_Mul:
+        return reduce(Majorant.__mul__, map(minorant, u.args))
+    if u.is_Pow and u.exp.is_Rational and u.exp > 0:
+        return minorant(u.base).power(Fraction(int(u.exp.p), int(u.exp.q)))
+    found = _below_sum(u) if u.is_Add else None
     if found is None:
         raise UnboundedError(f"no lower bound is known for {u}")
     return found
 
 
-def _lower_bound_of_sum(u: sp.Add) -> tuple[arb, arb] | None:
-    """Return `lower_bound` of a sum: of one term if all have one sign, else large less small; None: none found."""
+def _below_exponential(v: sp.Expr) -> Majorant:
+    """Return a minorant of exp(v): of a polynomial in t itself, of what is not negative 1."""
+    if v.free_symbols == {T} and v.is_polynomial(T):
+        coefficients = {power: constant_ball(c) for (power,), c in sp.Poly(v, T).terms()}
+        return Majorant(coefficients.pop(0, arb(0)).exp(), a=coefficients)
+    if v.is_nonnegative:
+        return Majorant(arb(1))
+    raise UnboundedError(f"no lower bound is known for exp({v})")
+
+
+def _below_cosh(v: sp.Expr) -> Majorant:
+    """Return a minorant of cosh(v) >= exp(|v|)/2, and >= 1."""
+    if v.free_symbols == {T} and v.is_polynomial(T):
+        sign = 1 if constant_ball(sp.Poly(v, T).LC()) > 0 else -1
+        half = _below_exponential(sign * v)
+        return Majorant(half.c / 2, a=half.a)
+    return Majorant(arb(1))
+
+
+def _below_polynomial(u: sp.Expr) -> Majorant:
+    """Return half of the leading coefficient: beyond 2 sum |c_j| / |lead| the lower terms are at most half of it."""
+    lead, *lower = (constant_ball(c) for c in sp.Poly(u, T).all_coeffs())
+    if not abs(lead) > 0:
+        raise UnboundedError(f"no lower bound is known for {u}")
+    start = 2 * sum((abs(c) for c in lower), arb(0)) / abs(lead)
+    return Majorant(abs(lead) / 2, start=start.max(1))
+
+
+def _below_sum(u: sp.Add) -> Majorant | None:
+    """Return a minorant of a sum: of one term if all have one sign, else large less small; None: none found."""
     for terms in (u.args, tuple(-a for a in u.args)):
         if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
-            for a in terms:
-                with suppress(UnboundedError):
-                    return lower_bound(a)
+            known = [bound for a in terms if (bound := _or_none(minorant, a)) is not None]
+            if known:
+                return reduce(_larger_of, known)
     bounds = [(a, _constant_bound(a)) for a in u.args]
     bounded = [bound for _, bound in bounds if bound is not None]
     rest = [a for a, bound in bounds if bound is None]
-    if bounded and rest:
-        bottom, start = lower_bound(sp.Add(*rest))
-        bottom = bottom - sum((c for c, _ in bounded), arb(0))
-        if bottom > 0:
-            return bottom, reduce(arb.max, (s for _, s in bounded), start)
+    if (
+        bounded
+        and rest
+        and (bottom := _or_none(minorant, sp.Add(*rest))) is not None
+        and _never_falls(bottom)
+    ):
+        less = sum((c for c, _ in bounded), arb(0))
+        start = reduce(arb.max, (s for _, s in bounded), bottom.start)
+        # From start on it is at least c times its value there, and only grows.
+        size = bottom.c * sum((a * start.upper() ** j for j, a in bottom.a.items()), arb(0)).exp()
+        if size > less:
+            return Majorant(bottom.c * (1 - less / size), a=bottom.a, start=start)
+    return _dominated(u)
+
+
+def _dominated(u: sp.Add) -> Majorant | None:
+    """Return a minorant of a sum in which one term outgrows the others together; None where none does."""
+    known = [(a, bound) for a in u.args if (bound := _or_none(minorant, a)) is not None]
+    if not known:
+        return None
+    bottom = reduce(_larger_of, (bound for _, bound in known))
+    largest = next(a for a, bound in known if bound is bottom)
+    others = _or_none(majorant, u - largest)
+    if others is None:
+        return None
+    R = _from_where_below(others * bottom.inverse(), arb(fmpq(1, 2)))
+    if R is None:
+        return None
+    return Majorant(bottom.c / 2, a=bottom.a, start=bottom.start.max(others.start).max(R))
+
+
+def _from_where_below(ratio: Majorant, level: arb) -> arb | None:
+    """Return R such that a majorant is below a level for all t >= R, where it falls from there on; None: none found."""
+    n = arb(fmpq(ratio.n.numerator, ratio.n.denominator))
+    for doubling in range(_DOUBLINGS):
+        R = arb(2**doubling)
+        exponent = sum((a * R**j for j, a in ratio.a.items()), arb(0)) + n * R.log()
+        falls = not ratio.a or _least_decay(ratio.a, R) > n / R
+        if falls and (ratio.a or not ratio.n) and ratio.c * exponent.exp() < level:
+            return R
+    return None
+
+
+def _never_falls(bound: Majorant) -> bool:
+    return all(a >= 0 for a in bound.a.values())
+
+
+def _larger_of(f: Majorant, g: Majorant) -> Majorant:
+    """Return the one that grows faster; f where they cannot be told apart."""
+    for j in sorted(f.a.keys() | g.a.keys(), reverse=True):
+        a, b = f.a.get(j, arb(0)), g.a.get(j, arb(0))
+        if a > b or b > a:
+            return f if a > b else g
+    return f
+
+
+def _or_none(bound: Callable[[sp.Expr], Majorant], u: sp.Expr) -> Majorant | None:
+    """Return the bound of an expression, None where it has none."""
+    with suppress(UnboundedError):
+        return bound(u)
     return None
 
 
