@@ -68,7 +68,7 @@ def tamed(expr: sp.Expr) -> sp.Expr:
     if inner is None or not inner.is_Add or not (expr.exp.is_Rational if expr.is_Pow else True):
         return expr
     for a in inner.args:
-        c, f = a.as_coeff_Mul()
+        f = a.as_coeff_Mul()[1]
         if (
             isinstance(f, sp.exp)
             and _is_tower(f)

@@ -293,6 +293,7 @@ class Reader:
         return Element(algebra, [(w, half), (w * -1, half * sign)])
 
     def _log(self, f: Element, expr: sp.Expr) -> Element:
+        """Return log(f), less the exponent that outgrows the others, or by its even part."""
         if (E := dominant(f)) is not None:
             rest = divided(f, E)
             return self.algebra.of(E) + self._function(rest, self.algebra.to_expr(rest), sp.log)

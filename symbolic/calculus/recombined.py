@@ -40,7 +40,9 @@ def _falling(reader: Reader, E: fmpq_mpoly, P: fmpq_mpoly) -> Iterator[tuple[fmp
             images = list(algebra.generators)
             images[pair.tanh] = algebra.one * sign
             if degrees[pair.tanh] and P.compose(*images, ctx=algebra.ring) == 0:
-                V = reader.itself(1 / (1 + sp.exp(2 * sign * algebra.constant_expr(pair.w)))).polynomial()
+                w = algebra.constant_expr(pair.w) * sign
+                V = reader.itself(1 / (1 + sp.exp(2 * w))).polynomial()
+                assert V is not None
                 images[pair.tanh] = (1 - 2 * V) * sign
                 P = algebra.reduced(P.compose(*images, ctx=algebra.ring))
                 break

@@ -292,7 +292,7 @@ def _dominated(u: sp.Add) -> Majorant | None:
 
 
 def _from_where_below(ratio: Majorant, level: arb) -> arb | None:
-    """Return R such that a majorant is below a level for all t >= R, where it falls from there on; None: none found."""
+    """Return R such that a majorant is below a level for all t >= R, falling from there on; None: none found."""
     n = arb(fmpq(ratio.n.numerator, ratio.n.denominator))
     for doubling in range(_DOUBLINGS):
         R = arb(2**doubling)
