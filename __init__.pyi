@@ -39,6 +39,7 @@ from .numeric.inference.ceiling import ceiling as ceiling
 from .numeric.inference.state_evolution import state_evolution as state_evolution
 from .numeric.inference.threshold import alpha_curve as alpha_curve, weak_recovery_threshold as weak_recovery_threshold
 from .numeric.readout import Readout as Readout, ridge_readout as ridge_readout
+from .numeric.repeat import repeat as repeat
 from .numeric.setting import Setting as Setting
 from .numeric.simulate import simulate as simulate
 from .numeric.sweep import sweep as sweep

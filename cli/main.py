@@ -1,11 +1,14 @@
 """The command `rebatch`: analyze a target, predict its overlaps, simulate, and see whether the two agree."""
 
 import errno
+import inspect
 import os
 import re
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -13,11 +16,11 @@ import typer
 from ..symbolic.errors import RebatchError
 from . import signals
 from .commands import checks, inference, learn, paper, phases, report, runs, sweeps, theory
-from .terminal import write_in_any_encoding
+from .terminal import be_quiet, is_quiet, write_in_any_encoding
 
 _LONGEST = 300
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Neither progress nor warnings.")]
 app = typer.Typer(
-    add_completion=False,
     help="What gradient descent learns of a target in high dimension, and what reusing a batch changes.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,6 +43,22 @@ def _options(
     pass
 
 
+def _with_quiet(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with --quiet among its options."""
+
+    @wraps(command)
+    def run(*args: Any, quiet: bool, **options: Any) -> None:
+        if quiet:
+            be_quiet()
+        command(*args, **options)
+
+    signature = inspect.signature(command)
+    added = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Quiet)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), added])  # type: ignore[attr-defined]
+    run.__annotations__ = {**command.__annotations__, "quiet": _Quiet}
+    return run
+
+
 for command in (
     theory.analyze,
     theory.catalog,
@@ -49,6 +68,7 @@ for command in (
     inference.threshold,
     inference.ceiling,
     runs.simulate,
+    runs.repeat,
     runs.demo,
     sweeps.sweep,
     report.report,
@@ -57,7 +77,7 @@ for command in (
     checks.scaling,
     paper.paper,
 ):
-    app.command()(command)
+    app.command()(_with_quiet(command))
 
 
 # What a command ends with, beside 0, 1 (theory and numbers disagree), 2 (an error of the user's) and signals.
@@ -71,7 +91,7 @@ def main() -> None:
     write_in_any_encoding()
     signals.install()
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="rebatch", standalone_mode=False)
         signals.settled()
         sys.stdout.flush()
     except RebatchError as error:
@@ -122,7 +142,8 @@ def shown_line(text: str) -> str:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    if not is_quiet():
+        print(f"warning: {message}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> NoReturn:

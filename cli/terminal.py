@@ -13,6 +13,8 @@ from .signals import guarded
 
 # Where no person looks on a line has no end: tables are not folded, and `grep` finds every name.
 _ENDLESS = 10_000
+# What the user said of this process.
+_told = {"quiet": False}
 console = Console(width=None if sys.stdout.isatty() else _ENDLESS)
 # What an encoding without them shows for the signs that answers are written with.
 _PLAIN = {
@@ -45,9 +47,19 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     return "".join(_PLAIN.get(x) or ascii(x)[1:-1] for x in letters), error.end
 
 
+def be_quiet() -> None:
+    """Show neither progress nor warnings from here on."""
+    _told["quiet"] = True
+
+
+def is_quiet() -> bool:
+    """Whether neither progress nor warnings are shown."""
+    return _told["quiet"]
+
+
 def progress_bar(items: Any, description: str, *, show: bool) -> Any:
     """Return the items behind a progress bar, where a person looks on; they end when a signal comes."""
-    if not (show and console.is_terminal and len(items) > 1):
+    if is_quiet() or not (show and console.is_terminal and len(items) > 1):
         return guarded(items)
     return guarded(track(items, description, console=console, transient=True))
 

@@ -1,8 +1,11 @@
 """One call for every engine: a Setting in, a Trajectory out."""
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any, Literal
+
+import numpy as np
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
@@ -80,6 +83,17 @@ def simulate(
     if unknown := options.keys() - allowed:
         given, known = ", ".join(sorted(unknown)), ", ".join(sorted(allowed))
         raise RebatchError(f"engine {engine} has no option {given}; allowed are {known}")
-    return run(
+    done = run(
         setting, d=d, seed=checks.integer("seed", seed, least=0, most=None), threads=threads, **options
     )
+    done.data.attrs.update(_as_text(options))
+    return done
+
+
+def _as_text(options: dict[str, Any]) -> dict[str, str]:
+    """Return the engine's options as attributes: those that JSON can hold, and the names of the others."""
+    plain = {name: x.item() if isinstance(x, np.generic) else x for name, x in options.items()}
+    held = {name: x for name, x in plain.items() if isinstance(x, str | bool | int | float | None)}
+    unsaved = ", ".join(sorted(options.keys() - held.keys()))
+    text = {"options": json.dumps(held, sort_keys=True)}
+    return {**text, "unsaved": unsaved} if unsaved else text

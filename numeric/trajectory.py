@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.shown import Drawn, Tabulated
+from .formats import as_bytes
 from .machine import files
 from .machine.blocks import thread_pool
 from .population import population
 from .setting import Setting
-from .storage import from_bytes, to_bytes
+from .storage import from_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,14 +192,17 @@ class Trajectory(Tabulated, Drawn):
         return _setting(self.data.attrs["setting"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the trajectory as netCDF; an existing file is replaced only by a complete one.
+        """Write the trajectory, by its ending; an existing file is replaced only by a complete one.
+
+        .csv and .parquet hold the table of its records, .json and anything else (netCDF, .nc) the whole run, from
+        which :func:`rebatch.repeat` runs it again. Only netCDF is read by :meth:`load`.
 
         Raises
         ------
         RebatchError
-            If it cannot be written: no space, no right, a device.
+            If it cannot be written: no space, no right, a device, no library for Parquet.
         """
-        files.write(path, *to_bytes(self.data))
+        files.write(path, *as_bytes(path, self.data, self.to_dataframe))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Trajectory":

@@ -47,7 +47,10 @@ def converge(
     ),
     as_json: AsJson = False,
 ) -> None:
-    """How runs at dimension d come close to the limit: deviation like 1/d, spread like 1/sqrt(d)."""
+    """How runs at dimension d come close to the limit: deviation like 1/d, spread like 1/sqrt(d).
+
+    Example: rebatch converge "z1 + He(3, z2)" -s relu --alpha 2 --eta 0.2
+    """
     from ...numeric.setting import Setting
     from ...verify.convergence import convergence
     from ...verify.drawing import draw_convergence
@@ -132,6 +135,8 @@ def verify(
     """Put every two-step verdict on a target to an experiment; exit code 1 if theory and numbers disagree.
 
     With --inputs or --data: whether Gaussian theory holds for other inputs, and which assumption fails where not.
+
+    Example: rebatch verify "z1 + He(3, z2)" --figure verify.png
     """
     if inputs is not None or data is not None:
         sizes = None if dimensions is None else integers_from("--dimensions", dimensions)
@@ -251,6 +256,8 @@ def scaling(
 
     Weak-recovery time of online descent, by default; with --reuse, the samples that a reused batch needs. The exit
     code is 1 where theory and numbers disagree.
+
+    Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
     from ...symbolic.language.target import Target
     from ...verify.drawing import draw_reuse, draw_scaling

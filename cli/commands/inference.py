@@ -19,7 +19,10 @@ def threshold(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """How many samples per dimension the best known methods need, stage by stage, with certificates."""
+    """How many samples per dimension the best known methods need, stage by stage, with certificates.
+
+    Example: rebatch threshold "z1*z2 + z3*z4"
+    """
     from ...numeric.inference.threshold import weak_recovery_threshold
     from ..thresholds import certificates_table, stages_table
 
@@ -67,7 +70,10 @@ def ceiling(
     seed: Annotated[int, typer.Option(help="Seed of the limit of descent.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """How close descent comes to the best first-order method at equal numbers of products with the data."""
+    """How close descent comes to the best first-order method at equal numbers of products with the data.
+
+    Example: rebatch ceiling "He(3, z1)" --figure ceiling.png
+    """
     from ...numeric.inference.ceiling import ETAS
     from ...numeric.inference.ceiling import ceiling as ceiling_of
     from ...symbolic.language.target import Target

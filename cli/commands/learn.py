@@ -30,7 +30,10 @@ def learn(
     figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whether two steps on one batch, one pass from there and a readout learn a target in O(d) samples."""
+    """Whether two steps on one batch, one pass from there and a readout learn a target in O(d) samples.
+
+    Example: rebatch learn "He(3, z1)" -s "h + He(3, h)"
+    """
     from ...numeric.generalization import generalization
     from ...symbolic.language.target import Target
     from ..tables import sheet_table

@@ -26,7 +26,10 @@ def paper(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rerun the experiments of the paper on reusing batches, and set them beside its printed curves."""
+    """Rerun the experiments of the paper on reusing batches, and set them beside its printed curves.
+
+    Example: rebatch paper fig4 --quick
+    """
     from ...verify.paper import paper as rerun
     from ..tables import sheet_table
 

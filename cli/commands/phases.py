@@ -24,7 +24,10 @@ def phases(
     as_json: AsJson = False,
     as_latex: AsLatex = False,
 ) -> None:
-    """How steps and samples move with batch size, step size and look-ahead: exact maps with their breakpoints."""
+    """How steps and samples move with batch size, step size and look-ahead: exact maps with their breakpoints.
+
+    Example: rebatch phases "z1 + He(3, z2)" --figure phases.png
+    """
     from ...symbolic.phases.diagram import phase_diagram
     from ..phases import batch_table, look_ahead_table
 

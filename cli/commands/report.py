@@ -21,7 +21,10 @@ def report(
     theory_only: Annotated[bool, typer.Option("--theory-only", help="Leave the simulations out.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write one self-contained page on a target: proofs, formulas, experiments, figures, the commands to repeat."""
+    """Write one self-contained page on a target: proofs, formulas, experiments, figures, the commands to repeat.
+
+    Example: rebatch report "z1 + He(3, z2)" -o report.html
+    """
     from ...symbolic.language.target import Target
     from ..report import sections as parts
     from ..report.page import page, write

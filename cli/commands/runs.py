@@ -81,10 +81,18 @@ def simulate(
         bool, typer.Option("--compare", help="Hold the runs against the infinite-dimensional limit.")
     ] = False,
     figure: Annotated[Path | None, typer.Option(help="With --compare: draw limit and runs.")] = None,
-    out: Annotated[Path | None, typer.Option(help="netCDF file for the trajectory of a single run.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the trajectory of a single run: .nc, .json (to repeat it), .csv, .parquet."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run gradient descent in high dimension and show the overlaps step by step."""
+    """Run gradient descent in high dimension and show the overlaps step by step.
+
+    Example: rebatch simulate "z1 + He(3, z2)" -s relu --alpha 2 --eta 0.2 --runs 8 --compare
+    """
     from ...numeric.setting import STARTS, Setting
     from ..simulation import perform
 
@@ -148,7 +156,10 @@ def _require_places(out: Path | None, figure: Path | None, runs: int, *, compare
     from ...numeric.machine.files import require_writable
 
     if out is not None:
+        from ...numeric.formats import require_ending
+
         require_writable(out, "--out")
+        require_ending(out)
         if runs != 1:
             raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
     if figure is not None:
@@ -159,13 +170,53 @@ def _require_places(out: Path | None, figure: Path | None, runs: int, *, compare
         require_format(figure)
 
 
+def repeat(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A trajectory (.nc, .json), or a plan of one run (.toml).")
+    ],
+    out: Annotated[Path | None, typer.Option(help="File for the new trajectory, by its ending.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run again what a file holds, and say whether the numbers are the same; exit code 1 if they are not.
+
+    Example: rebatch repeat run.nc
+    """
+    from ...numeric.formats import as_json as as_data
+    from ...numeric.formats import require_ending
+    from ...numeric.machine.files import require_writable
+    from ...numeric.repeat import repeat as again
+    from ..tables import trajectories_table
+
+    if out is not None:
+        require_writable(out, "--out")
+        require_ending(out)
+    result = again(file)
+    if out is not None:
+        result.run.save(out)
+    if as_json:
+        print_json(
+            {**as_data(result.run.data), "difference": result.difference, "statement": result.statement}
+        )
+    else:
+        console.print(f"{result.run.setting}", highlight=False, markup=False)
+        console.print(trajectories_table([result.run]))
+        console.print(result.statement, highlight=False)
+        if out is not None:
+            console.print(f"trajectory written to {out}", highlight=False)
+    if result.difference:
+        raise typer.Exit(1)
+
+
 def demo(
     figure: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path("rebatch-demo.png"),
     d: Annotated[int, typer.Option("--d", "-d", help="Input dimension of the simulation.")] = 200_000,
     runs: Annotated[int, typer.Option(min=3, help="Runs behind each simulated number.")] = 16,
     as_json: AsJson = False,
 ) -> None:
-    """The main job on z1 + He(3, z2): analyze, predict two steps, simulate, compare, draw."""
+    """The main job on z1 + He(3, z2): analyze, predict two steps, simulate, compare, draw.
+
+    Example: rebatch demo --figure demo.png
+    """
     from .. import demonstration
     from ..figures import require_format
 

@@ -50,7 +50,10 @@ def analyze(
     as_json: AsJson = False,
     as_latex: AsLatex = False,
 ) -> None:
-    """What each algorithm can learn of a target and how many samples it needs, each line with its proof."""
+    """What each algorithm can learn of a target and how many samples it needs, each line with its proof.
+
+    Example: rebatch analyze "z1 + He(3, z2)" --activation relu
+    """
     from ...symbolic.learnability.analyze import analyze as analyze_target
     from ..tables import directions_table, exponents_table, proofs_table, samples_table
 
@@ -108,7 +111,10 @@ def catalog(
     ] = "gaussian",
     as_json: AsJson = False,
 ) -> None:
-    """The named targets of the literature with their exponents."""
+    """The named targets of the literature with their exponents.
+
+    Example: rebatch catalog
+    """
     from ...symbolic.language.boolean_catalog import BOOLEAN_ENTRIES
     from ...symbolic.language.catalog import ENTRIES
     from ...symbolic.learnability.analyze import analyze as analyze_target
@@ -177,6 +183,8 @@ def overlap(
 
     A polynomial activation has an exact formula; another one a series in eta, or numbers with --alpha and --eta;
     without an activation the series is universal, in moments of sigma and its derivatives.
+
+    Example: rebatch overlap "He(3, z1)" -s "h + h^2/2" --latex
     """
     from ..overlap import Answer, formulas_of, numbers_of
 
