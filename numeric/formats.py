@@ -35,7 +35,7 @@ def require_ending(path: str | os.PathLike[str]) -> None:
     RebatchError
         If it is .parquet and nothing that writes Parquet is installed.
     """
-    if Path(path).suffix.lower() == ".parquet" and not any(map(find_spec, _PARQUET)):
+    if ending_of(path) == ".parquet" and not any(map(find_spec, _PARQUET)):
         raise RebatchError(
             f"{os.fspath(path)!r}: Parquet is written with the help of pyarrow, which is not installed; "
             "allowed without it are .nc, .csv and .json"
@@ -47,7 +47,7 @@ def as_bytes(
 ) -> tuple[bytes, ...]:
     """Return what a file of this name holds: netCDF, unless its ending is .csv, .json or .parquet."""
     require_ending(path)
-    ending = Path(path).suffix.lower()
+    ending = ending_of(path)
     if ending == ".csv":
         return (table().to_csv(index=False).encode(),)
     if ending == ".json":
@@ -57,6 +57,11 @@ def as_bytes(
         table().to_parquet(held, index=False)
         return (held.getvalue(),)
     return to_bytes(data)
+
+
+def ending_of(path: object) -> str:
+    """Return the ending of a file's name in small letters; none of what is no path."""
+    return Path(path).suffix.lower() if isinstance(path, str | Path) else ""
 
 
 def as_json(data: "xr.Dataset") -> dict[str, Any]:

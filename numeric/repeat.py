@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..symbolic.errors import RebatchError
-from .formats import provenance
+from .formats import ending_of, provenance
 from .plan import Plan
 from .setting import Setting
 from .simulate import simulate
@@ -95,7 +95,7 @@ def repeat(path: str | os.PathLike[str], *, threads: int | None = None) -> Repea
     ...     repeat(f"{folder}/run.nc").statement
     'the same numbers to the last bit'
     """
-    ending = Path(path).suffix.lower()
+    ending = ending_of(path)
     if ending == ".toml":
         return _of_plan(path, threads)
     first, setting, attributes = _of_json(path) if ending == ".json" else _of_trajectory(path)
