@@ -153,3 +153,47 @@ def test_schedules_are_kept_in_files_and_repeat_with_their_seed(tmp_path):
         assert Setting.from_json(given.to_json()) == given
         one, other = (simulate(given, d=90, seed=2, threads=t) for t in (1, 2))
         np.testing.assert_array_equal(one.M, other.M)
+
+
+def test_ever_smaller_blocks_in_one_epoch_are_online_descent():
+    """Q and M after one epoch of B blocks, extrapolated in 1/B, against the chain of single fresh samples."""
+    given = {"activation": "erf", "target": "z1 + z2"}
+    ends = {}
+    for B in (8, 16):
+        run = limit(steps=B, schedule="cyclic", batches=B, **given)
+        ends[B] = {
+            name: (run.data[name].values[-1], run.data[f"{name}_error"].values[-1]) for name in ("M", "Q")
+        }
+    d = 2000
+    chain = setting(steps=3 * d, reuse=False, record_every=3 * d, **given)
+    online = simulate(chain, "online", d=d, seed=1, replicas=64).data
+    for name in ("M", "Q"):
+        (coarse, error), (fine, small) = ends[8][name], ends[16][name]
+        values = online[name].values[:, -1]
+        spread = np.sqrt(values.var(axis=0, ddof=1) / len(values) + 4 * small**2 + error**2)
+        # What the extrapolation leaves is of the order of the square of what it removes.
+        rest = 4 * (fine - coarse) ** 2
+        assert np.all(np.abs(values.mean(axis=0) - (2 * fine - coarse)) < 5 * spread + rest), name
+    # Without the noise of single samples Q would not grow so: the extrapolation is far from its coarse end.
+    assert np.all(np.diag(ends[8]["Q"][0]) - values.mean(axis=0).diagonal() > 0.01)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("schedule", ["full", "cyclic", "reshuffled", "with replacement"])
+@pytest.mark.parametrize("activation", ["relu", "erf", "h + h^2/4"])
+@pytest.mark.parametrize(
+    ("target", "neurons"),
+    [("z1 + z1^2/2", 1), ("z1 + z1*z2", 2), ("z1 + z1*z2 + z1*z2*z3", 3), ("tanh(z1)", 3), ("z1*z2 + z3", 1)],
+)
+def test_every_schedule_activation_and_size_comes_to_its_limit(schedule, activation, target, neurons):
+    """Scores of all overlaps of 60 seeded runs at d = 3000, k and p up to 3, against the limit and its own error."""
+    parts = {} if schedule == "full" else {"schedule": schedule, "batches": 3}
+    eta = 0.1 if activation.startswith("h") else 0.3
+    given = {**parts, "activation": activation, "target": target, "neurons": neurons, "eta": eta, "steps": 5}
+    theory = limit(points=2**13, scrambles=12, **given)
+    M = np.array([simulate(setting(**given), d=3000, seed=s).M.values for s in range(60)])[:, 1:]
+    error = np.hypot(M.std(axis=0, ddof=1) / np.sqrt(len(M)), theory.data.M_error.values[1:])
+    score = (M.mean(axis=0) - theory.M.values[1:]) / error
+    assert np.abs(score).max() < FAR + 0.5
+    # A prediction that is off by a few per cent is seen where the overlaps are known well.
+    assert np.abs(0.06 * theory.M.values[1:] / error).max() > 3
