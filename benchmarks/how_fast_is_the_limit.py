@@ -77,6 +77,7 @@ def main() -> None:
     print(f"50 steps cost {base[50] / base[5]:.1f} times 5 steps")
     width = {p: report(f"{p} neurons", reference(neurons=p), points=2**14) for p in (1, 2, 4, 8)}
     print(f"8 neurons cost {width[8] / width[1]:.1f} times 1 neuron")
+    report("Fig. 4, cyclic, 44 scrambles of 2^19", fourth("cyclic", 5), points=2**19, scrambles=44)
     for schedule, batches in SCHEDULES:
         # Single samples are an extrapolation from 4, 8 and 16 batches an epoch.
         points, scrambles = (2**15, 8) if batches == "single" else (2**17, 16)
