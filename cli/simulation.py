@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..numeric.engine_names import Engine
 from ..numeric.setting import Setting
-from ..numeric.simulate import Engine, simulate
+from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
 from .signals import require_quiet, settled
 from .tables import agreement_table, trajectories_table

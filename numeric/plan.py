@@ -34,8 +34,9 @@ from typing import Any
 
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.catalog import gaussian_text
+from .engine_names import Engine
 from .setting import Setting
-from .simulate import ENGINES, Engine
+from .simulate import ENGINES
 
 _TABLES = ("setting", "grid", "zip", "options")
 _KEYS = ("engine", "d", "seeds")

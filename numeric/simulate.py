@@ -3,12 +3,13 @@
 import inspect
 import json
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from .engine_names import Engine
 from .engines.dense import simulate_dense
 from .engines.flow import simulate_flow
 from .engines.lazy import simulate_lazy
@@ -17,7 +18,6 @@ from .engines.online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
 
-Engine = Literal["lazy", "dense", "online", "flow", "limit"]
 ENGINES: dict[str, Callable[..., Trajectory]] = {
     "lazy": simulate_lazy,
     "dense": simulate_dense,

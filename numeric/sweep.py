@@ -21,13 +21,14 @@ import xarray as xr
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.shown import Drawn, Tabulated
+from .engine_names import Engine
 from .engines.descent import StoppedEarly, silent_stops
 from .gathered import gathered, labels_of, last_sizes
 from .machine.files import clear, require_folder, set_aside
 from .machine.memory import require
 from .machine.progress import progress
 from .setting import Setting
-from .simulate import ENGINES, Engine, simulate
+from .simulate import ENGINES, simulate
 from .trajectory import INTERRUPTED, Trajectory, installed_version
 
 _DIGITS = 32

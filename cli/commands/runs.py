@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ...numeric.engine_names import Engine
 from ...symbolic.errors import RebatchError
 from ..options import (
     ActivationText,
@@ -74,9 +75,7 @@ def simulate(
     record_every: Annotated[int, typer.Option(help="Keep every so-many-th step.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Runs, with seeds seed, seed + 1, …")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
-    engine: Annotated[
-        Literal["lazy", "dense", "online", "flow", "limit"], typer.Option(help="How it is run.")
-    ] = "lazy",
+    engine: Annotated[Engine, typer.Option(help="How it is run.")] = "lazy",
     compare: Annotated[
         bool, typer.Option("--compare", help="Hold the runs against the infinite-dimensional limit.")
     ] = False,
