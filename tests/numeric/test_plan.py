@@ -1,11 +1,15 @@
 """A plan runs what its file says, and an error names the line."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rebatch import RebatchError, Setting
+from rebatch.numeric.engine_names import Engine
 from rebatch.numeric.plan import Plan
+from rebatch.numeric.simulate import ENGINES
 
 TEXT = """\
 engine = "lazy"
@@ -103,3 +107,7 @@ def test_any_text_is_a_plan_or_one_clear_error(text):
 def test_a_file_that_is_missing_is_named(tmp_path):
     with pytest.raises(RebatchError, match=r"absent\.toml: No such file"):
         Plan.load(tmp_path / "absent.toml")
+
+
+def test_the_names_of_the_engines_are_those_that_run():
+    assert get_args(Engine) == tuple(ENGINES)
