@@ -34,6 +34,7 @@ from .symbolic.phases.diagram import phase_diagram as phase_diagram
 from .symbolic.language.target import Target as Target
 from .symbolic.version import __version__ as __version__
 from .numeric.generalization import generalization as generalization
+from .numeric.inference.algorithms import compare_algorithms as compare_algorithms
 from .numeric.inference.amp import amp as amp, amp_on_data as amp_on_data
 from .numeric.inference.ceiling import ceiling as ceiling
 from .numeric.inference.state_evolution import state_evolution as state_evolution

@@ -15,6 +15,7 @@ from ..symbolic.exact.subspace import in_words
 from ..symbolic.language.boolean_catalog import BooleanEntry
 from ..symbolic.language.catalog import Entry
 from ..symbolic.learnability.analysis import FATES, Analysis
+from ..symbolic.thresholds.algorithms import BOUNDS, HEAD, AlgorithmComparison
 from .formulas import folded, for_terminal
 
 if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
@@ -48,6 +49,31 @@ def directions_table(analysis: Analysis) -> Table:
     for name, online, two_steps, later, queries in analysis.fates():
         style = _VERDICT_STYLE[two_steps.split()[0]]
         table.add_row(f"[bold]{name}[/]", online, f"[{style}]{two_steps}[/]", later, queries)
+    return table
+
+
+def algorithms_table(compared: AlgorithmComparison) -> Table:
+    """Return every direction under each family of algorithms, exponents beside sharp thresholds."""
+    table = _table(*HEAD)
+    for name, online, two_steps, *others in compared.rows():
+        style = _VERDICT_STYLE[two_steps.split()[0]]
+        table.add_row(f"[bold]{name}[/]", online, f"[{style}]{two_steps}[/]", *map(escape, others))
+    return table
+
+
+def thresholds_table(compared: AlgorithmComparison) -> Table:
+    """Return the sharp threshold of each direction, how it is known and by what."""
+    table = _table("direction", "alpha_c", "how known", "proof")
+    for name, number, how, proof in compared.proofs():
+        table.add_row(name, f"[bold]{escape(number)}[/]", how, escape(proof))
+    return table
+
+
+def bounds_table() -> Table:
+    """Return which algorithms each column of the comparison bounds."""
+    table = _table("column", "whom it bounds")
+    for name, words in BOUNDS.items():
+        table.add_row(name, escape(words))
     return table
 
 

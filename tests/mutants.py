@@ -313,6 +313,8 @@ MUTANTS = (
            "factorial(b) / size**2", "1 / size**2", "symbolic/**/test_closures"),
     Mutant("threshold of |z|^2: 1/k for 2/k", "symbolic/thresholds/closures.py",
            "sp.Rational(k, 2), How.EXACT", "sp.Integer(k), How.EXACT", "symbolic/**/test_closures"),
+    Mutant("side by side: the weakest certificate", "numeric/inference/algorithms.py",
+           "best = min(answer", "best = max(answer", "numeric/**/test_algorithms"),
     Mutant("F of finitely many labels without the probabilities", "symbolic/thresholds/finite_labels.py",
            "N * A * N / p for", "N * A * N for", "symbolic/**/test_closures"),
     Mutant("level sets: roots weighed without the slope", "numeric/inference/line.py",

@@ -111,6 +111,7 @@ RESULTS = {
     "amp": (lambda: rb.amp("He(3, z)", alpha=1.5, d=60, steps=2, seed=0), 1, {}),
     "ceiling": (lambda: rb.ceiling("He(3, z)", steps=2, etas=[0.1]), 1, {}),
     "phase_diagram": (lambda: rb.phase_diagram("z1 + He(3, z2)"), 6, {}),
+    "compare_algorithms": (lambda: rb.compare_algorithms("z1 + z2^2", integrate=False), None, {}),
     "Analysis": (lambda: rb.analyze("z1 + He(3, z2)"), None, {}),
     "Analysis of inputs": (
         lambda: rb.analyze(rb.Target("z1*z2 + z1*z2*z3", inputs="boolean")),

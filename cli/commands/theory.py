@@ -28,7 +28,9 @@ from ..terminal import console, print_json, progress_bar
 if TYPE_CHECKING:  # what only one command of these needs
     from ...numeric.setting import Setting
     from ...symbolic.language.target import Target
+    from ...symbolic.learnability.analysis import Analysis
     from ...symbolic.overlap.suitability import ActivationCheck, ActivationChoice
+    from ...symbolic.thresholds.algorithms import AlgorithmComparison
     from ..overlap import Answer
 
 
@@ -47,6 +49,11 @@ def analyze(
         int,
         typer.Option(min=0, help="Units of work, a microsecond or so each, until what is open is undecided."),
     ] = 20_000_000,
+    noise_std: NoiseStd = 0.0,
+    thresholds: Annotated[
+        bool,
+        typer.Option("--thresholds", help="Integrate alpha_c of several directions too: seconds."),
+    ] = False,
     as_json: AsJson = False,
     as_latex: AsLatex = False,
 ) -> None:
@@ -55,28 +62,63 @@ def analyze(
     Example: rebatch analyze "z1 + He(3, z2)" --activation relu
     """
     from ...symbolic.learnability.analyze import analyze as analyze_target
-    from ..tables import directions_table, exponents_table, proofs_table, samples_table
 
-    learned = target_from(target, inputs)
+    learned = target_from(target, inputs, noise_std)
     checks = _activation_checks(learned, activation, which=which, max_order=max_order)
     analysis = analyze_target(learned, max_order=max_order, effort=effort)
+    compared = _compared(analysis, effort, integrate=thresholds)
     if as_json:
-        print_json({**analysis.to_json(), **{name: answer.to_json() for name, answer in checks.items()}})
+        side = {} if compared is None else {"algorithms": compared.to_json()}
+        answers = {name: answer.to_json() for name, answer in checks.items()}
+        print_json({**analysis.to_json(), **side, **answers})
         return
     if as_latex:
-        print("\n\n".join([analysis.latex(), *(answer.to_latex() for answer in checks.values())]))
+        known = [analysis] if compared is None else [analysis, compared]
+        print(
+            "\n\n".join([*(a.to_latex() for a in known), *(answer.to_latex() for answer in checks.values())])
+        )
         return
-    law = "" if learned.inputs.is_gaussian else f", inputs {escape(learned.inputs.name)}"
-    console.print(
-        f"[bold]g(z) = {escape(learned.text)}[/]{law}, {analysis.directions.in_words()}", highlight=False
-    )
-    tables = (directions_table, exponents_table, proofs_table, samples_table)
-    for table in tables if analysis.two_step else (exponents_table,):
-        console.print(table(analysis))
-    for note in analysis.notes():
-        console.print(note, style="dim", highlight=False, markup=False)
+    _show_analysis(analysis, compared)
     for answer in checks.values():
         _show_checked(answer)
+
+
+def _compared(analysis: "Analysis", effort: int, *, integrate: bool) -> "AlgorithmComparison | None":
+    """Return each direction under each family of algorithms; None where thresholds have no meaning."""
+    if not (analysis.target.inputs.is_gaussian and analysis.two_step):
+        return None
+    from ...numeric.inference.algorithms import sharp_thresholds
+    from ...symbolic.thresholds.algorithms import AlgorithmComparison
+
+    return AlgorithmComparison(analysis, sharp_thresholds(analysis, effort=effort, integrate=integrate))
+
+
+def _show_analysis(analysis: "Analysis", compared: "AlgorithmComparison | None") -> None:
+    """Print the tables of an analysis, with the comparison of algorithms first where there is one."""
+    from .. import tables
+
+    learned = analysis.target
+    law = "" if learned.inputs.is_gaussian else f", inputs {escape(learned.inputs.name)}"
+    noise = f", label noise of standard deviation {learned.noise_std:g}" if learned.noise_std else ""
+    console.print(
+        f"[bold]g(z) = {escape(learned.text)}[/]{law}{noise}, {analysis.directions.in_words()}",
+        highlight=False,
+    )
+    if compared is not None:
+        console.print(tables.algorithms_table(compared))
+    elif analysis.two_step:
+        console.print(tables.directions_table(analysis))
+    console.print(tables.exponents_table(analysis))
+    if analysis.two_step:
+        console.print(tables.proofs_table(analysis))
+    if compared is not None:
+        console.print(tables.thresholds_table(compared))
+    if analysis.two_step:
+        console.print(tables.samples_table(analysis))
+    if compared is not None:
+        console.print(tables.bounds_table())
+    for note in analysis.notes():
+        console.print(note, style="dim", highlight=False, markup=False)
 
 
 def _activation_checks(

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...numeric.canvas import NEW
+from ...numeric.inference.algorithms import sharp_thresholds
 from ...numeric.setting import Setting
 from ...numeric.simulate import simulate
 from ...symbolic.errors import RebatchError
+from ...symbolic.exact.effort import DEFAULT_EFFORT
 from ...symbolic.exact.subspace import in_words
 from ...symbolic.exact.typeset import mathml
 from ...symbolic.language.target import Target
-from ...symbolic.learnability.analysis import FATES
+from ...symbolic.learnability.analysis import FATES, Analysis
 from ...symbolic.learnability.analyze import analyze
 from ...symbolic.overlap.headline import headlines
 from ...symbolic.overlap.series import overlap_series
+from ...symbolic.thresholds.algorithms import AlgorithmComparison
 from ...verify.drawing import draw_learnability
 from ...verify.learnability import COLUMNS, learnability
 from ..figures import figure_of
@@ -89,7 +92,7 @@ def what_theory_says(target: Target) -> Section:
         "each line on what stands in its column; witnesses can be checked by hand",
         f"rebatch analyze {_quoted(target)}",
         tables=(
-            Table(FATES, known.fates()),
+            *_fates(known),
             Table(
                 ("exponent", "value", "how known", "witness"),
                 [(name, str(e), str(e.how), e.witness) for name, e in known.exponents().items()],
@@ -104,6 +107,14 @@ def what_theory_says(target: Target) -> Section:
             ),
         ),
     )
+
+
+def _fates(known: Analysis) -> tuple[Table, ...]:
+    """Return each direction under each algorithm, with sharp thresholds where the inputs have them."""
+    if not known.target.inputs.is_gaussian or not known.two_step:
+        return (Table(FATES, known.fates()),)
+    found = sharp_thresholds(known, effort=DEFAULT_EFFORT, integrate=True)
+    return tuple(Table(sheet.head, sheet.rows) for sheet in AlgorithmComparison(known, found).sheets())
 
 
 def formula_section(target: Target) -> Section:

@@ -21,26 +21,29 @@ from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.exact.subspace import Subspace, as_floats
 from ...symbolic.language.target import Target
 from ...symbolic.learnability.reading import Reading, read
-from ...symbolic.learnability.verdict import verdict_of
 from ...symbolic.thresholds.certificates import MAX_DEGREE, certificates
 from ...symbolic.thresholds.closures import Closure, closed_threshold
 from ...symbolic.thresholds.invertible import without_invertible
 from ...symbolic.thresholds.noise import noise_price
 from ...symbolic.thresholds.threshold import Stage, Threshold
+from ...symbolic.thresholds.trivial import trivial_subspace
 from . import cells, line, noisy, sampled
 from .latent import Latent
 from .stability import as_subspace, instability, pair_tensor
 
 Array = NDArray[np.float64]
-# Powers of the label that are tried for trivial directions.
-_MAX_POWER = 8
 # A threshold is finite beyond doubt where 1/alpha_c exceeds its error so many times.
 _CERTAIN = 4.0
 _LARGEST_SEARCH = 6
+_SECONDS = "the number takes seconds: rebatch threshold TARGET"
 
 
 def weak_recovery_threshold(
-    target: Target | str, *, noise_std: float | None = None, max_degree: int = MAX_DEGREE
+    target: Target | str,
+    *,
+    noise_std: float | None = None,
+    max_degree: int = MAX_DEGREE,
+    integrate: bool = True,
 ) -> Threshold:
     """Return the samples per dimension above which message passing and spectral methods find each direction.
 
@@ -51,6 +54,8 @@ def weak_recovery_threshold(
         Standard deviation of the label noise; by default the target's own.
     max_degree : int
         The highest degree of a certificate, at least 1.
+    integrate : bool
+        Whether what does not close is integrated over several directions too, in seconds; one direction always is.
 
     Returns
     -------
@@ -81,7 +86,7 @@ def weak_recovery_threshold(
     stages = [Stage(trivial.orthogonal_basis(), 0.0, how, None, sp.Integer(0), proof)]
     left = trivial.within(reading.relevant)
     if left.dimension:
-        stages += _stages(target, reading, trivial, left)
+        stages += _stages(target, reading, left, integrate=integrate)
     of_noise = left if left.dimension else reading.relevant
     return Threshold(
         target,
@@ -107,30 +112,16 @@ def require_second_moment(target: Target) -> None:
         ) from None
 
 
-def trivial_subspace(reading: Reading) -> tuple[Subspace, How, str]:
-    """Return the directions that are found at every alpha > 0, how that is known, and by what.
-
-    That they are all is known where symmetries hide the others; else the answer is UNDECIDED.
-    """
-    staircase = reading.reuse_staircase(_MAX_POWER)
-    trivial = staircase.spaces[-1] if staircase.spaces else Subspace.zero(reading.k)
-    words = "; ".join(staircase.witnesses) or "no E[F(y) z] differs from 0"
-    left = trivial.within(reading.relevant)
-    verdicts = verdict_of(reading, _MAX_POWER) if left.dimension else ()
-    hidden = Subspace.span((v.direction for v in verdicts if v.verdict == "hidden"), reading.k)
-    if left <= hidden:
-        return trivial, staircase.how, words
-    return trivial, How.UNDECIDED, f"{words}; more directions are not excluded by a symmetry"
-
-
-def _stages(target: Target, reading: Reading, trivial: Subspace, left: Subspace) -> list[Stage]:
+def _stages(target: Target, reading: Reading, left: Subspace, *, integrate: bool = True) -> list[Stage]:
     """Return the stages after the trivial one: closed or integrated, and one that bounds the rest."""
     closure = closed_threshold(target, reading, left)
     if closure is not None:
         first, rest, tensor = _closed(closure), closure.directions.within(left), None
-    else:
+    elif integrate or reading.relevant.dimension == 1:
         first, tensor = _integrated(target, reading, left)
         rest = Subspace.span(first.directions, reading.k).within(left)
+    else:
+        return [Stage(left.orthogonal_basis(), 0.0, How.UNDECIDED, float("inf"), None, _SECONDS)]
     found = [first]
     if rest.dimension and np.isfinite(first.alpha):
         found.append(_later(target, reading, rest, first, tensor))
@@ -268,9 +259,7 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> AlphaCu
     for D in given:
         if not D >= 0:
             raise RebatchError(f"a noise variance of {D:g}; allowed are finite values >= 0")
-        stage = _stages(Target(target, noise_std=float(np.sqrt(D))), reading, Subspace.zero(reading.k), left)[
-            0
-        ]
+        stage = _stages(Target(target, noise_std=float(np.sqrt(D))), reading, left)[0]
         alphas.append(stage.alpha)
         errors.append(stage.error or 0.0)
     return AlphaCurve(target, given, np.array(alphas), np.array(errors))

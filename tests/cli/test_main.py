@@ -106,6 +106,15 @@ def test_overlap_says_what_its_activation_shows(capsys):
     assert "a polynomial of degree 2 reaches m <= 2" in direction["reason"]
 
 
+def test_analyze_puts_sharp_thresholds_beside_the_exponents(capsys):
+    _, out, _ = rebatch(capsys, "analyze", "z1 + z2^2 - z3^2", "--noise-std", "1", "--json")
+    found = json.loads(out)["algorithms"]
+    assert found["noise_std"] == 1
+    assert {row["more_steps"]: row["alpha_c"] for row in found["rows"]} == {"round 1": 0, "hidden": None}
+    assert all("<=" in row["words"] for row in found["rows"] if row["alpha_c"] is None)
+    assert "alpha_c of AMP" in found["bounds"]
+
+
 def test_analyze_says_what_each_algorithm_needs_in_json(capsys):
     code, out, _ = rebatch(capsys, "analyze", "@parity-3", "--json")
     data = json.loads(out)

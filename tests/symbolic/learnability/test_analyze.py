@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given, settings
 
 from rebatch import How, RebatchError, Target, analyze
-from rebatch.numeric.inference.threshold import trivial_subspace
 from rebatch.symbolic.learnability.reading import forget, read
+from rebatch.symbolic.thresholds.trivial import trivial_subspace
 from rebatch.verify.strategies import boolean_functions, polynomial_targets
 
 HARD = "sin(exp(z1^2)) + z2"
