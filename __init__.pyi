@@ -39,6 +39,8 @@ from .numeric.inference.amp import amp as amp, amp_on_data as amp_on_data
 from .numeric.inference.ceiling import ceiling as ceiling
 from .numeric.inference.state_evolution import state_evolution as state_evolution
 from .numeric.inference.threshold import alpha_curve as alpha_curve, weak_recovery_threshold as weak_recovery_threshold
+from .numeric.own_data import descend_on_data as descend_on_data, learned_directions as learned_directions
+from .numeric.own_exponents import numeric_exponents as numeric_exponents
 from .numeric.readout import Readout as Readout, ridge_readout as ridge_readout
 from .numeric.repeat import repeat as repeat
 from .numeric.setting import Setting as Setting

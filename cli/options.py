@@ -62,6 +62,14 @@ Inputs = Annotated[
 ]
 
 
+LabelNoise = Annotated[
+    str | None,
+    typer.Option(
+        "--noise", help="Label noise by name instead: laplace(0.3), student(5, 0.3), uniform(0.3), flip(0.1)."
+    ),
+]
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

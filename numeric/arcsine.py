@@ -17,6 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ..symbolic.exact.polynomial import is_polynomial
+from ..symbolic.language.called import Called
 from ..symbolic.language.compiled import compiled
 from .integration import tensor_rule
 from .setting import Setting, semidefinite_cholesky
@@ -49,7 +50,10 @@ class ErfTarget:
     @classmethod
     def of(cls, setting: Setting) -> "ErfTarget | None":
         """Return the target of a setting; None where it is not of this kind, or P has too many nodes."""
-        if not setting.inputs.is_gaussian:
+        target = setting.target
+        if not setting.inputs.is_gaussian or isinstance(target.formula, Called):
+            return None
+        if target.noise is not None and not target.noise.is_gaussian:
             return None
         z = setting.target.coordinates
         zero = dict.fromkeys(z, 0)

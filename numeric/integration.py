@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, roots_hermitenorm
 
 from ..symbolic.errors import RebatchError, TooLargeError
+from ..symbolic.language.called import Called
 from .inputs import MAX_LATTICE, lattice, quantile, target_at
+from .labels import with_noise
 from .machine.blocks import Threads, spread
 from .masks import MaskPlan, Masks
 from .setting import Setting
@@ -87,7 +89,7 @@ class Samples(Protocol):
 def dimension(setting: Setting, innovations: int) -> int:
     """Return the number of sampled numbers of a sample that has gone through so many innovations."""
     sampled = setting.k if latent_points(setting) is None else 0
-    return sampled + setting.neurons + int(setting.noise_std > 0) + innovations
+    return sampled + setting.neurons + int(setting.target.noise is not None) + innovations
 
 
 def latent_points(setting: Setting) -> tuple[Array, Array] | None:
@@ -106,6 +108,10 @@ def is_smooth(setting: Setting) -> bool:
 
     That is the activation, and the target where z is Gaussian; on the points of a finite law any target will do.
     """
+    target = setting.target
+    called = isinstance(target.formula, Called) or isinstance(setting.activation.formula, Called)
+    if called or (target.noise is not None and not target.noise.is_gaussian):
+        return False
     if setting.activation.kernel == "relu" or not setting.target.inputs.is_gaussian:
         return setting.activation.kernel != "relu" and latent_points(setting) is not None
     expr = setting.target.expr
@@ -355,17 +361,14 @@ def tensor_rule(nodes: int, dimensions: int) -> tuple[Array, Array]:
 
 
 def labels(setting: Setting, z: Array, xi: Array) -> Array:
-    """Return y = g(z) + noise_std xi at the columns of standardised z, shape (k, n).
+    """Return y = g(z) + noise_std xi, or other noise made of xi, at the columns of z, shape (k, n).
 
     Raises
     ------
     RebatchError
         If the target is not finite there.
     """
-    y = target_at(setting.target, z.T)
-    if setting.noise_std:
-        y += setting.noise_std * xi
-    return y
+    return with_noise(setting.target.noise, target_at(setting.target, z.T), xi)
 
 
 def _sum(parts: Iterable[Array]) -> Array:

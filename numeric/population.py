@@ -18,13 +18,12 @@ import sympy as sp
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ..kernels.signals import KINDS, signals
 from ..symbolic.exact.polynomial import is_polynomial
-from ..symbolic.language.compiled import compiled
-from ..symbolic.language.symbols import ACTIVATION_VARIABLE
+from ..symbolic.language.called import Called
 from .arcsine import ErfPopulation
 from .inputs import lattice, quantile, target_at
 from .integration import tensor_rule
+from .response import kind_of, sigma_of, signals
 from .setting import Setting, semidefinite_cholesky
 
 Array = NDArray[np.float64]
@@ -115,7 +114,7 @@ class Nodes:
     def moments(self, M: Array, Q: Array) -> tuple[Array, Array]:
         """Return E[g z^T], shape (p, k), and E[g h^T], shape (p, p)."""
         setting, h = self.setting, self._fields(M, Q)
-        kind, correlation = KINDS[setting.activation.kernel], setting.loss == "correlation"
+        kind, correlation = kind_of(setting.activation), setting.loss == "correlation"
         g = np.empty_like(h)
         signals(h, self.y, setting.a(), kind, self.coefficients, correlation, g, np.empty(1), 1)
         g *= self.weights
@@ -123,24 +122,37 @@ class Nodes:
 
     def loss(self, M: Array, Q: Array) -> float:
         """Return the loss per sample, label noise included."""
-        setting, h = self.setting, self._fields(M, Q)
+        setting, h, noise = self.setting, self._fields(M, Q), self.setting.target.noise
         f = setting.a() @ np.broadcast_to(self.sigma(h), h.shape)
         if setting.loss == "correlation":
             return float(-(self.weights * self.y) @ f)
-        return float((self.weights @ (self.y - f) ** 2 + setting.noise_std**2) / 2)
+        spread = (
+            0.0 if noise is None else noise.variance + (self.weights @ self.square - self.weights @ self.y**2)
+        )
+        return float((self.weights @ (self.y - f) ** 2 + spread) / 2)
 
     def _fields(self, M: Array, Q: Array) -> Array:
         return np.asarray(M @ self.z + semidefinite_cholesky(Q - M @ M.T) @ self.u)
 
     @cached_property
     def y(self) -> Array:
-        """The labels at the nodes, without noise."""
+        """The mean of the label at the nodes: g, or (1 - 2 q) g where signs are flipped."""
+        noise = self.setting.target.noise
+        return (1.0 if noise is None else noise.shrink) * self._values
+
+    @cached_property
+    def square(self) -> Array:
+        """g^2 at the nodes."""
+        return self._values**2
+
+    @cached_property
+    def _values(self) -> Array:
         return target_at(self.setting.target, self.z.T)
 
     @cached_property
     def sigma(self) -> Callable[..., Array]:
         """The activation as a NumPy function."""
-        return compiled(self.setting.activation.expr, (ACTIVATION_VARIABLE,))
+        return sigma_of(self.setting.activation)
 
     @cached_property
     def coefficients(self) -> Array:
@@ -160,6 +172,8 @@ def _sobol(dimensions: int, bits: int) -> Array:
 def _degree(setting: Setting) -> int | None:
     """Return the highest degree of g_j z, g_j h and the loss; None unless all are polynomials."""
     target, activation = setting.target, setting.activation
+    if isinstance(target.formula, Called):
+        return None
     if not (activation.is_polynomial and is_polynomial(target.expr, target.coordinates)):
         return None
     sigma = len(activation.coefficients()) - 1

@@ -20,13 +20,12 @@ from numpy.typing import ArrayLike
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.shown import Tabulated
-from ..symbolic.language.compiled import compiled
-from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
 from .inputs import draw
 from .labels import labels
 from .machine.blocks import BLOCK, Array, Blocks, thread_count, thread_pool
 from .machine.memory import require
+from .response import sigma_of
 from .setting import semidefinite_cholesky
 from .trajectory import Trajectory
 
@@ -198,7 +197,7 @@ def _features(activation: Activation, h: Array, biases: Array) -> Array:
 
 @lru_cache(maxsize=8)
 def _compiled(activation: Activation) -> Callable[..., Array]:
-    return compiled(activation.expr, (ACTIVATION_VARIABLE,))
+    return sigma_of(activation)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.language.called import Called
 from ..symbolic.language.law import Law
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, Activation
@@ -95,6 +96,9 @@ class Setting:
         Scale every row back to norm sqrt(d) after each step: spherical gradient descent.
     readout_seed : int, optional
         Of the readout "gaussian".
+    noise : str, optional
+        Label noise of another law than `noise_std`: "laplace(0.3)", "student(5, 0.3)", "uniform(0.3)", by its
+        standard deviation, or "flip(0.1)": labels change their sign with this probability.
     inputs : str or Law, optional
         The law of each coordinate of z, by default the target's own: "gaussian", "boolean", ….
     record_every : int
@@ -128,6 +132,7 @@ class Setting:
     batches: Batches | None
     fresh_at: tuple[int, ...]
     readout_seed: int | None
+    noise: str | None
 
     def __init__(
         self,
@@ -155,18 +160,16 @@ class Setting:
         fresh_at: Sequence[int] = (),
         readout_seed: int | None = None,
         inputs: str | Law | None = None,
+        noise: str | None = None,
     ) -> None:
-        target = Target(target, inputs=inputs)
-        noise_std = checks.number("noise_std", noise_std, least=0)
-        if noise_std and target.noise_std not in (0.0, noise_std):
-            raise RebatchError(
-                f"noise_std = {noise_std} here, {target.noise_std} in the target; give it once"
-            )
+        target = _with_noise(
+            Target(target, inputs=inputs), checks.number("noise_std", noise_std, least=0), noise
+        )
         neurons = checks.integer(
             "neurons", neurons, least=1, most=MAX_NEURONS, why=": p is small against d here"
         )
         values = {
-            "target": Target(target, noise_std=noise_std or target.noise_std),
+            "target": target,
             "activation": _with_kernel(Activation(activation)),
             "neurons": neurons,
             "alpha": checks.number("alpha", alpha, above=0),
@@ -174,7 +177,8 @@ class Setting:
             "steps": checks.integer("steps", steps, least=1),
             "weight_decay": checks.number("weight_decay", weight_decay, least=0),
             "loss": checks.one_of("loss", loss, LOSSES),
-            "noise_std": noise_std or target.noise_std,
+            "noise_std": target.noise_std if _is_gaussian(target) else 0.0,
+            "noise": None if _is_gaussian(target) else str(target.noise),
             "readout": _readout(
                 readout, neurons, readout_seed, mirrored=isinstance(start, str) and start == "symmetric"
             ),
@@ -327,6 +331,7 @@ class Setting:
             "fresh_at": list(self.fresh_at),
             "readout_seed": self.readout_seed,
             **({} if self.inputs.is_gaussian else {"inputs": self.inputs.name}),
+            **({} if self.noise is None else {"noise": self.noise}),
         }
 
     @classmethod
@@ -380,7 +385,7 @@ class Setting:
         """Return the call that makes this setting; what has its default value is left out."""
         parameters = inspect.signature(Setting).parameters
         given = {name: getattr(self, name) for name in parameters}
-        given["noise_std"], given["inputs"] = 0.0, None  # the target says it
+        given["noise_std"], given["noise"], given["inputs"] = 0.0, None, None  # the target says it
         if self.schedule == _schedule(None, self.batches, self.batch_size, reuse=self.reuse):
             given["schedule"] = None
         if self.readout_seed is not None:
@@ -411,6 +416,7 @@ class Setting:
         if self.readout_seed is not None:
             batch += f", a_j ~ N(0, 1/p) of seed {self.readout_seed}"
         law = "" if self.inputs.is_gaussian else f", inputs {self.inputs}"
+        law += "" if self.noise is None else f", label noise {self.noise}"
         return (
             f"{self.target.text}{law}; sigma = {self.activation}, p = {self.neurons}, alpha = {self.alpha:g}, "
             f"eta = {self.eta:g}, lam = {self.weight_decay:g}, {self.loss} loss, {self.steps} steps, {batch}"
@@ -418,9 +424,27 @@ class Setting:
 
 
 def _with_kernel(activation: Activation) -> Activation:
-    if activation.kernel is None:
-        raise RebatchError(f"activation {activation} has no kernel; allowed are {', '.join(KERNELS)}")
+    if activation.kernel is None and not isinstance(activation.formula, Called):
+        raise RebatchError(
+            f"activation {activation} has no kernel; allowed are {', '.join(KERNELS)}, and Activation.from_callable"
+        )
     return activation
+
+
+def _is_gaussian(target: Target) -> bool:
+    return target.noise is None or target.noise.is_gaussian
+
+
+def _with_noise(target: Target, noise_std: float, noise: str | None) -> Target:
+    """Return the target with the label noise that is said once, here or with the target."""
+    if noise is not None or noise_std:
+        given = Target(target, noise=noise, noise_std=noise_std).noise
+        if target.noise not in (None, given):
+            raise RebatchError(
+                f"label noise {given} here, {target.noise} in the target; give noise_std or noise once"
+            )
+        return Target(target, noise=noise, noise_std=noise_std)
+    return target
 
 
 def _start(start: str | ArrayLike, neurons: int, k: int) -> Start:

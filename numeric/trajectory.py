@@ -268,6 +268,8 @@ class Trajectory(Tabulated, Drawn):
         RebatchError
             If there are not k axes.
         """
+        if not self.M.sizes["direction"]:
+            raise RebatchError("no direction to draw; allowed are runs with directions, a panel for each")
         return super().plot(ax if axes is None else axes, runs=runs)
 
     def draw(self, canvas: "Canvas", runs: "Sequence[Trajectory]" = ()) -> "np.ndarray[Any, Any]":

@@ -13,6 +13,7 @@ from ..options import (
     AsJson,
     Eta,
     Inputs,
+    LabelNoise,
     Loss,
     Neurons,
     NoiseStd,
@@ -41,6 +42,7 @@ def simulate(
     weight_decay: WeightDecay = 0.0,
     loss: Loss = "squared",
     noise_std: NoiseStd = 0.0,
+    noise: LabelNoise = None,
     inputs: Inputs = None,
     readout: Annotated[
         str | None,
@@ -108,6 +110,7 @@ def simulate(
         weight_decay=weight_decay,
         loss=loss,
         noise_std=noise_std,
+        noise=noise,
         **_second_layer(readout, readout_seed),
         **start_from(start, STARTS),
         reuse=not one_pass,

@@ -14,15 +14,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...kernels.signals import KINDS, signals
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
+from ...symbolic.language.called import LABELS_OF_DATA, Called
 from ..inputs import draw
 from ..labels import labels
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
 from ..machine.mapped import require_whole_file
 from ..machine.memory import aligned, require
+from ..response import kind_of, signals
 from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
@@ -54,8 +55,10 @@ def simulate_dense(
     threads: int | None = None,
     precision: Precision = "float64",
     X: Any = None,
+    y: ArrayLike | None = None,
     directions: ArrayLike | None = None,
     fields: bool = False,
+    weights: bool = False,
 ) -> Trajectory:
     """Run gradient descent on data that is stored.
 
@@ -76,11 +79,16 @@ def simulate_dense(
         that are standardised.
         An array of Dask or Zarr (extra `cluster`) is read by blocks of rows, on the scheduler that Dask has at hand,
         and may be larger than memory: each step sums the blocks' gradients.
+    y : array_like, shape (n,), optional
+        The user's own labels of the rows of `X`, instead of those of the target.
     directions : array_like, shape (k, d), optional
         The rows of W*, orthogonal, of norm sqrt(d); by default uniformly random, or along the first k columns where
         the inputs are not Gaussian.
     fields : bool
         Whether to keep the last batch, see the lazy engine.
+    weights : bool
+        Whether to keep W at the start and after the last step: variables ``first_weights`` and ``weights``, beside W*
+        in ``index_directions``.
 
     Returns
     -------
@@ -89,7 +97,7 @@ def simulate_dense(
     Raises
     ------
     RebatchError
-        If d is too small, X or `directions` is not of the kind described, or memory does not suffice.
+        If d is too small, X, y or `directions` is not of the kind described, or memory does not suffice.
 
     References
     ----------
@@ -97,15 +105,37 @@ def simulate_dense(
     """
     X, d = _checked_data(setting, as_rows(X), d)
     checks.one_of("precision", precision, PRECISIONS)
-    fields = checks.flag("fields", fields)
+    fields, weights = checks.flag("fields", fields), checks.flag("weights", weights)
+    y = _checked_labels(setting, X, y)
     with thread_pool(threads) as pool:
         side = DenseSide(
-            setting, d, np.random.SeedSequence(seed), thread_count(threads), X, precision, directions
+            setting, d, np.random.SeedSequence(seed), thread_count(threads), X, y, precision, directions
         )
         side.pool = pool
-        record, weights = descend(setting, side, side.start, f"dense, d = {d}")
-        kept = side.last_batch(weights) if fields else None
+        record, last = descend(setting, side, side.start, f"dense, d = {d}")
+        kept = side.last_batch(last) if fields else {}
+        if weights:
+            ends = {"first_weights": side.start, "weights": last}
+            kept |= {name: (("neuron", "input"), math.sqrt(d) * W) for name, W in ends.items()}
+            kept["index_directions"] = (("direction", "input"), math.sqrt(d) * side.stars)
     return record.trajectory(engine="dense", d=d, seed=int(seed), precision=str(side.dtype), variables=kept)
+
+
+def _checked_labels(setting: Setting, X: Rows | None, y: ArrayLike | None) -> Array | None:
+    """Return the user's labels of the rows of X that are used, or None where the target gives them."""
+    of_data = isinstance(setting.target.formula, Called) and setting.target.formula.name == LABELS_OF_DATA
+    if y is None and not of_data:
+        return None
+    if y is None or X is None:
+        raise RebatchError(f"{'y' if y is None else 'X'} is missing; allowed are both, a label for each row")
+    if setting.target.noise is not None:
+        raise RebatchError(
+            f"label noise {setting.target.noise} with y; allowed is none: labels have their own"
+        )
+    given = checks.array("y", y, f"at least {len(X)} finite numbers, a label for each row of X")
+    if given.ndim != 1 or len(given) < len(X):
+        raise RebatchError(f"y has shape {given.shape}; allowed are at least {len(X)} labels, shape (n,)")
+    return np.ascontiguousarray(given[: len(X)])
 
 
 def _checked_data(setting: Setting, X: Any, d: int | None) -> tuple[Rows | None, int]:
@@ -198,10 +228,11 @@ class DenseSide:
         seed: np.random.SeedSequence,
         threads: int,
         X: Rows | None,
+        y: Array | None,
         precision: Precision,
         directions: ArrayLike | None,
     ) -> None:
-        self.setting, self.d, self.X = setting, d, X
+        self.setting, self.d, self.X, self.y = setting, d, X, y
         self.dtype = np.dtype(precision) if X is None else X.dtype
         self.batch = setting.batch(d)
         self.n = setting.samples(d) if setting.reuse else self.batch
@@ -263,13 +294,17 @@ class DenseSide:
         return room
 
     def _labelled(self, X: Rows) -> "_Data":
+        """Return rows with their latent coordinates, and the labels given or those of the target."""
         z = np.empty((len(X), self.setting.k))
         # Scaled by sqrt(d): the kernel divides by it, and z = <w*, x>/sqrt(d) for w* of norm sqrt(d).
         stars = (math.sqrt(self.d) * self.stars).astype(self.dtype)
-        compute_fields(X, np.arange(len(X), dtype=np.intp), stars, z, self.threads)
+        if self.setting.k:
+            compute_fields(X, np.arange(len(X), dtype=np.intp), stars, z, self.threads)
         if not np.isfinite(z).all():
             raise RebatchError("X holds entries that are not finite")
         (child,) = self.seed.spawn(1)
+        if self.y is not None:
+            return _Data(X, z, self.y)
         return _Data(X, z, labels(self.setting.target, z, stream(child)))
 
     def _cast(self, weights: Array) -> NDArray[Any]:
@@ -286,7 +321,7 @@ class DenseSide:
             self.data.y,
             self._cast(weights),
             self.setting.a(),
-            KINDS[self.setting.activation.kernel],
+            kind_of(self.setting.activation),
             self.coefficients,
             self.setting.loss == "correlation",
             self.parts,
@@ -299,7 +334,7 @@ class DenseSide:
     def loss(self, weights: Array) -> float:
         """Return the loss per sample of the batch at hand."""
         h = np.ascontiguousarray(self._fields(weights).T)
-        kind = KINDS[self.setting.activation.kernel]
+        kind = kind_of(self.setting.activation)
         correlation = self.setting.loss == "correlation"
         losses = np.empty(len(self.parts))
         return signals(
@@ -340,6 +375,10 @@ def _unit_directions(directions: ArrayLike | None, k: int, d: int) -> Array:
     """Return the rows W*/sqrt(d) that the user gave, or none."""
     if directions is None:
         return np.zeros((0, d))
+    if k == 0:
+        raise RebatchError(
+            "directions of labels without any; allowed where the setting has as many, Target.of_data(k)"
+        )
     stars = checks.array("directions", directions, f"{k} orthogonal rows of norm sqrt(d), d = {d}")
     if stars.shape != (k, d) or not np.allclose(stars @ stars.T, d * np.eye(k), atol=1e-6 * d):
         raise RebatchError(

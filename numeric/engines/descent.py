@@ -180,7 +180,7 @@ def _one_by_one(setting: Setting, side: Side, weights: Array) -> Array:
 
 def diverged(M: Array, Q: Array) -> bool:
     """Return whether an overlap is not finite or beyond 1e6."""
-    return not (np.isfinite(Q).all() and np.abs(M).max() <= DIVERGED)
+    return not (np.isfinite(Q).all() and np.abs(M).max(initial=0.0) <= DIVERGED)
 
 
 def divergence(step: int) -> str:

@@ -121,7 +121,7 @@ def _batch_flow(setting: Setting, d: int, seed: int, threads: int | None, tolera
     """Integrate dW/dt of gradient flow on one batch."""
     with thread_pool(threads) as pool:
         side = DenseSide(
-            setting, d, np.random.SeedSequence(seed), thread_count(threads), None, "float64", None
+            setting, d, np.random.SeedSequence(seed), thread_count(threads), None, None, "float64", None
         )
         side.pool = pool
         weights = side.begin(0, side.start)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 
 from ...kernels.products import combine, inner
-from ...kernels.signals import KINDS, signals
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
 from ...symbolic.language.law import Law
@@ -30,6 +29,7 @@ from ..labels import labels
 from ..machine.blocks import Array, Blocks, Threads, thread_pool
 from ..machine.draws import stream
 from ..machine.memory import require
+from ..response import kind_of, signals
 from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
@@ -442,7 +442,7 @@ class _LazySide:
     def _respond(self, h: Array, y: Array) -> float:
         """Turn fields into signals; return the summed loss."""
         losses = np.empty(len(self.data.X.blocks.slices))
-        a, kind = self.setting.a(), KINDS[self.setting.activation.kernel]
+        a, kind = self.setting.a(), kind_of(self.setting.activation)
         correlation = self.setting.loss == "correlation"
         return signals(h, y, a, kind, self.coefficients, correlation, h, losses, self.data.X.blocks.threads)
 

@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...kernels.online import chain
-from ...kernels.signals import KINDS
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
 from ..inputs import draw
@@ -21,6 +19,7 @@ from ..machine.blocks import Array, thread_pool
 from ..machine.draws import stream
 from ..machine.memory import require
 from ..machine.progress import progress
+from ..response import chain, kind_of
 from ..setting import Setting
 from ..start import start
 from ..trajectory import Trajectory
@@ -211,7 +210,7 @@ class _Online:
             A,
             y,
             setting.a(),
-            KINDS[setting.activation.kernel],
+            kind_of(setting.activation),
             self.coefficients,
             setting.loss == "correlation",
             1 - setting.eta * setting.weight_decay,

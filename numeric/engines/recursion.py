@@ -9,11 +9,11 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ...kernels.limit import expected_loss, innovate, respond
-from ...kernels.signals import KINDS
+from ...kernels.limit import innovate
 from ..integration import Block, Samples
 from ..machine.blocks import Array
 from ..masks import MaskPlan
+from ..response import expected_loss, kind_of, respond
 from ..setting import Setting
 from .descent import diverged, divergence, interruption
 
@@ -112,7 +112,7 @@ class Run:
         self.parts = MaskPlan(setting).parts
         self.network = (
             setting.a(),
-            KINDS[setting.activation.kernel],
+            kind_of(setting.activation),
             np.array(setting.activation.coefficients()),
             setting.loss == "correlation",
         )

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels.gradient import fields as dense_fields
-from ...kernels.gradient import gradient as dense_gradient
 from ...symbolic.errors import RebatchError
 from ..machine.memory import aligned
+from ..response import Kind
+from ..response import gradient as dense_gradient
 
 # The libraries whose arrays are read by blocks.
 BLOCKED = ("dask", "zarr")
@@ -101,7 +102,7 @@ def gradient(
     y: NDArray[np.float64],
     W: NDArray[Any],
     a: NDArray[np.float64],
-    kind: int,
+    kind: Kind,
     coefficients: NDArray[np.float64],
     correlation: bool,
     parts: NDArray[Any],
@@ -137,7 +138,7 @@ def _gradient_of_block(
     y: NDArray[np.float64],
     W: NDArray[Any],
     a: NDArray[np.float64],
-    kind: int,
+    kind: Kind,
     coefficients: NDArray[np.float64],
     correlation: bool,
 ) -> tuple[NDArray[np.float64], float]:

@@ -15,9 +15,13 @@ import sympy as sp
 
 from .. import checks
 from ..errors import RebatchError
+from .called import LABELS_OF_DATA, Called, named, no_formula
 from .law import GAUSSIAN, Law, law
+from .noise import Noise
+from .noise import noise as noise_named
 from .parse import parse, to_text
 from .symbols import as_real, coordinate
+from .syntax import MAX_COORDINATES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +42,9 @@ class Target:
         Standard deviation of the label noise, finite and >= 0.
     inputs : str or Law
         The law of each coordinate, see :mod:`~rebatch.symbolic.language.law`: "gaussian" by default, "boolean", ….
+    noise : str, optional
+        Label noise by name instead of `noise_std`: "laplace(0.3)", "student(5, 0.3)", "uniform(0.3)", or "flip(0.1)",
+        the probability with which a label changes its sign. Engines have it exactly; formulas refuse it.
 
     Raises
     ------
@@ -53,19 +60,20 @@ class Target:
     Target('z1 + He(3, z2)', k=2)
     """
 
-    expr: sp.Expr
+    formula: sp.Expr | Called
     k: int
-    noise_std: float
+    noise: Noise | None
     inputs: Law
     text: str = field(compare=False)
 
     def __init__(
         self,
-        source: str | sp.Expr | Target,
+        source: str | sp.Expr | Called | Target,
         *,
         k: int | None = None,
         noise_std: float | None = None,
         inputs: str | Law | None = None,
+        noise: str | Noise | None = None,
     ) -> None:
         if isinstance(source, Target) and inputs is None:
             inputs = source.inputs
@@ -73,28 +81,87 @@ class Target:
         most = inputs.max_coordinates
         if isinstance(source, Target):
             k = source.k if k is None else k
-            noise_std = source.noise_std if noise_std is None else noise_std
-            expr, text = source.expr, source.text
-        elif isinstance(source, str):
-            expr, text = parse(source, most), source.strip()
-        elif isinstance(source, sp.Expr):
-            expr = as_real(source)
-            text = to_text(expr)
-        else:
-            raise RebatchError(f"a target is text or a SymPy expression, got {type(source).__name__}")
-        known = {coordinate(i): i for i in range(1, most + 1)}
-        if strangers := expr.free_symbols - known.keys():
-            names = ", ".join(sorted(map(str, strangers)))
-            raise RebatchError(
-                f"unknown symbols {names} in the target; allowed are z1, z2, …, real or with nothing assumed of them"
-            )
-        used = max((known[symbol] for symbol in expr.free_symbols), default=1)
+            noise = source.noise if noise is None and noise_std is None else noise
+        formula, text = _read(source, most)
+        used = _coordinates_used(formula, most, k)
         k = used if k is None else k
         k = checks.integer("k", k, least=used, most=most, why=f": the expression uses {used}")
-        noise_std = 0.0 if noise_std is None else checks.number("noise_std", noise_std, least=0)
-        fields = {"expr": expr, "k": k, "noise_std": noise_std, "inputs": inputs, "text": text}
+        given = noise_named(noise)
+        if noise_std is not None and checks.number("noise_std", noise_std, least=0):
+            if given is not None:
+                raise RebatchError(f"noise_std = {noise_std} and noise = {given}; allowed is one of them")
+            given = Noise("gaussian", checks.number("noise_std", noise_std, least=0))
+        fields = {"formula": formula, "k": k, "noise": given, "inputs": inputs, "text": text}
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_callable(
+        cls,
+        g: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        k: int,
+        *,
+        noise_std: float | None = None,
+        inputs: str | Law | None = None,
+        noise: str | Noise | None = None,
+    ) -> Target:
+        """Return the target of a function of one's own, for engines and :func:`~rebatch.numeric_exponents`.
+
+        Nothing exact is known of it. It pickles where `g` does: a function at the top of a module does; a lambda
+        does on Dask only. Files hold its name and a fingerprint of its values.
+
+        Parameters
+        ----------
+        g : callable
+            Of an array of rows z, shape (n, k); it returns n real numbers, each of its own row alone.
+        k : int
+            Number of latent coordinates.
+        noise_std, inputs, noise
+            As for a formula.
+
+        Raises
+        ------
+        RebatchError
+            If `g`, tried at 256 points, is not of that kind.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Target.from_callable(lambda z: np.tanh(z[:, 0]) * z[:, 1], 2).k
+        2
+        """
+        k = checks.integer("k", k, least=1, most=MAX_COORDINATES)
+        return cls(Called.of_target(g, k), k=k, noise_std=noise_std, inputs=inputs, noise=noise)
+
+    @classmethod
+    def of_data(cls, k: int = 0) -> Target:
+        """Return the target of labels that data bring, with k known directions: for the dense engine alone."""
+        return cls(Called(LABELS_OF_DATA), k=checks.integer("k", k, least=0))
+
+    @property
+    def expr(self) -> sp.Expr:
+        """The formula g.
+
+        Raises
+        ------
+        RebatchError
+            If the target is a function of one's own, which has none.
+        """
+        if isinstance(self.formula, Called):
+            raise no_formula("the target", self.formula)
+        return self.formula
+
+    @property
+    def noise_std(self) -> float:
+        """The standard deviation of Gaussian label noise.
+
+        Raises
+        ------
+        RebatchError
+            If the noise has another law: what asks for this number speaks of Gaussian noise.
+        """
+        self.require_gaussian_noise()
+        return 0.0 if self.noise is None else self.noise.size
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
@@ -110,6 +177,16 @@ class Target:
         """
         if not self.inputs.is_gaussian:
             raise RebatchError(f"{what} of {self} with inputs {self.inputs}; allowed are gaussian inputs")
+
+    def require_gaussian_noise(self) -> None:
+        """Refuse label noise of another law, for what is known of none or of Gaussian noise only.
+
+        Raises
+        ------
+        RebatchError
+        """
+        if self.noise is not None and not self.noise.is_gaussian:
+            raise RebatchError(f"label noise {self.noise}; allowed here is Gaussian noise, noise_std")
 
     def __call__(self, z: ArrayLike) -> NDArray[np.float64]:
         """Return g at every row of `z`, without noise.
@@ -132,6 +209,8 @@ class Target:
         z = np.asarray(z, dtype=np.float64)
         if z.ndim != 2 or z.shape[1] != self.k:
             raise RebatchError(f"z has shape {z.shape}; allowed is (n, {self.k}), a row per sample")
+        if isinstance(self.formula, Called):
+            return self.formula(z)
         try:
             return np.array(np.broadcast_to(self._compiled(*z.T), z.shape[:1]), dtype=np.float64)
         except OverflowError:
@@ -151,14 +230,52 @@ class Target:
         return self.text
 
     def __repr__(self) -> str:
-        noise = f", noise_std={self.noise_std:g}" if self.noise_std else ""
+        noise = "" if self.noise is None else f", noise={str(self.noise)!r}"
+        if self.noise is not None and self.noise.is_gaussian:
+            noise = f", noise_std={self.noise_std:g}"
         inputs = "" if self.inputs.is_gaussian else f", inputs={self.inputs.name!r}"
         return f"Target({self.text!r}, k={self.k}{noise}{inputs})"
 
     def latex(self) -> str:
         """Return g in LaTeX, as g(z_1, …) = …."""
         arguments = ", ".join(map(sp.latex, self.coordinates))
+        if isinstance(self.formula, Called):
+            return rf"g({arguments}) = \text{{{self.text}}}"
         return f"g({arguments}) = {sp.latex(self.expr)}"
 
     def _repr_latex_(self) -> str:
         return f"${self.latex()}$"
+
+
+def _read(source: str | sp.Expr | Called | Target, most: int) -> tuple[sp.Expr | Called, str]:
+    """Return what a user wrote as a formula, or functions of the user's own, and its text."""
+    if isinstance(source, Target):
+        return source.formula, source.text
+    called = named(source) if isinstance(source, str) else source
+    if isinstance(called, Called):
+        return called, called.name
+    if isinstance(source, str):
+        return parse(source, most), source.strip()
+    if isinstance(source, sp.Expr):
+        expr = as_real(source)
+        return expr, to_text(expr)
+    raise RebatchError(f"a target is text or a SymPy expression, got {type(source).__name__}")
+
+
+def _coordinates_used(formula: sp.Expr | Called, most: int, k: int | None) -> int:
+    """Return the highest coordinate of a formula; as many as are said of other functions.
+
+    Raises
+    ------
+    RebatchError
+        If other symbols stand in it.
+    """
+    if isinstance(formula, Called):
+        return 1 if k is None else k
+    known = {coordinate(i): i for i in range(1, most + 1)}
+    if strangers := formula.free_symbols - known.keys():
+        names = ", ".join(sorted(map(str, strangers)))
+        raise RebatchError(
+            f"unknown symbols {names} in the target; allowed are z1, z2, …, real or with nothing assumed of them"
+        )
+    return max((known[symbol] for symbol in formula.free_symbols), default=1)

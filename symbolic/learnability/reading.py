@@ -105,6 +105,7 @@ class ProductReading(Reading, Protocol):
 def read(target: Target | str) -> Reading:
     """Return the reading of a target; the last few are kept, with all that they found."""
     target = Target(target)
+    target.require_gaussian_noise()
     if not target.inputs.is_gaussian:
         return read_product(target)
     return _read(target.expr, target.k)
@@ -112,6 +113,7 @@ def read(target: Target | str) -> Reading:
 
 def read_product(target: Target) -> ProductReading:
     """Return the reading of a target whose inputs are not Gaussian."""
+    target.require_gaussian_noise()
     return _read_product(target.expr, target.k, target.inputs)
 
 

@@ -9,8 +9,9 @@ parts against the Gaussian moves every derivative to the polynomial,
 and what remains is an expectation of sigma itself (`gaussian.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import sympy as sp
 
@@ -21,9 +22,14 @@ from ..calculus.hermite import HermiteSeries, hermite_series
 from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial
+from ..language.called import Called, named, no_formula
 from ..language.parse import parse_activation, to_text
 from ..language.symbols import ACTIVATION_VARIABLE as H
 from ..language.symbols import as_real, coordinate
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Kernel = Literal["relu", "erf", "tanh", "polynomial"]
 KERNELS: tuple[Kernel, ...] = ("relu", "erf", "tanh", "polynomial")
@@ -71,13 +77,17 @@ class Activation:
     sqrt(2)/(2*sqrt(pi))
     """
 
-    expr: sp.Expr
+    formula: sp.Expr | Called
     name: str = field(compare=False)
 
-    def __init__(self, source: "str | sp.Expr | Activation") -> None:
-        if isinstance(source, Activation):
-            expr, name = source.expr, source.name
-        elif isinstance(source, str):
+    def __init__(self, source: "str | sp.Expr | Called | Activation") -> None:
+        called = named(source) if isinstance(source, str) else source
+        if isinstance(called, Activation | Called):
+            formula = called.formula if isinstance(called, Activation) else called
+            object.__setattr__(self, "formula", formula)
+            object.__setattr__(self, "name", called.name)
+            return
+        if isinstance(source, str):
             name = source.strip()
             expr = NAMED[name] if name in NAMED else _parsed(name)
         elif isinstance(source, sp.Expr):
@@ -91,8 +101,50 @@ class Activation:
                 f"unknown symbols {names} in the activation {name!r}; allowed is h, real or with nothing assumed"
             )
         require_defined(expr)
-        object.__setattr__(self, "expr", expr)
+        object.__setattr__(self, "formula", expr)
         object.__setattr__(self, "name", name)
+
+    @classmethod
+    def from_callable(
+        cls,
+        sigma: Callable[["NDArray[np.float64]"], "NDArray[np.float64]"],
+        derivative: Callable[["NDArray[np.float64]"], "NDArray[np.float64]"],
+    ) -> "Activation":
+        """Return the activation of a function of one's own, for the engines; nothing exact is known of it.
+
+        It pickles where the two functions do: those at the top of a module do; lambdas do on Dask only. Files hold
+        its name and a fingerprint of its values.
+
+        Parameters
+        ----------
+        sigma, derivative : callable
+            Of an array h, shape (n,); they return sigma(h) and sigma'(h), each of its own h alone.
+
+        Raises
+        ------
+        RebatchError
+            If one, tried at 256 points, is not of that kind, or the second is not the slope of the first.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Activation.from_callable(np.sin, np.cos).kernel is None
+        True
+        """
+        return cls(Called.of_activation(sigma, derivative))
+
+    @property
+    def expr(self) -> sp.Expr:
+        """The formula sigma(h).
+
+        Raises
+        ------
+        RebatchError
+            If the activation is a function of one's own, which has none.
+        """
+        if isinstance(self.formula, Called):
+            raise no_formula("the activation", self.formula)
+        return self.formula
 
     @property
     def derivative(self) -> sp.Expr:
@@ -131,6 +183,8 @@ class Activation:
     @property
     def kernel(self) -> Kernel | None:
         """The kernel that computes sigma and sigma' in the inner loops; None where there is none."""
+        if isinstance(self.formula, Called):
+            return None
         if is_polynomial(self.expr, (H,)):
             return "polynomial"
         return next((name for name in KERNELS[:-1] if self.expr == NAMED[name]), None)
@@ -154,6 +208,8 @@ class Activation:
 
     def latex(self) -> str:
         """Return sigma in LaTeX, as sigma(h) = …."""
+        if isinstance(self.formula, Called):
+            return rf"\sigma = \text{{{self.name}}}"
         return rf"\sigma(h) = {sp.latex(self.expr)}"
 
     def _repr_latex_(self) -> str:
