@@ -98,8 +98,7 @@ def simulate(
     from ..simulation import perform
 
     _require_places(out, figure, runs, compare=compare)
-    if compare and (runs < 3 or engine not in ("lazy", "dense")):
-        raise RebatchError("--compare needs the lazy or dense engine and at least 3 runs; give --runs")
+    _require_comparable(runs, engine, compare=compare)
     setting = Setting(
         target=target_from(target, inputs),
         activation=activation,
@@ -170,6 +169,11 @@ def _require_places(out: Path | None, figure: Path | None, runs: int, *, compare
         if not compare:
             raise RebatchError("--figure draws limit and runs; give --compare too")
         require_format(figure)
+
+
+def _require_comparable(runs: int, engine: str, *, compare: bool) -> None:
+    if compare and (runs < 3 or engine not in ("lazy", "dense")):
+        raise RebatchError("--compare needs the lazy or dense engine and at least 3 runs; give --runs")
 
 
 def repeat(
