@@ -441,7 +441,7 @@ def _with_noise(target: Target, noise_std: float, noise: str | None) -> Target:
         given = Target(target, noise=noise, noise_std=noise_std).noise
         if target.noise not in (None, given):
             raise RebatchError(
-                f"label noise {given} here, {target.noise} in the target; give noise_std or noise once"
+                f"label noise {given} here, {target.noise} in the target; give it once"
             )
         return Target(target, noise=noise, noise_std=noise_std)
     return target
