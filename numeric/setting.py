@@ -440,9 +440,7 @@ def _with_noise(target: Target, noise_std: float, noise: str | None) -> Target:
     if noise is not None or noise_std:
         given = Target(target, noise=noise, noise_std=noise_std).noise
         if target.noise not in (None, given):
-            raise RebatchError(
-                f"label noise {given} here, {target.noise} in the target; give it once"
-            )
+            raise RebatchError(f"label noise {given} here, {target.noise} in the target; give it once")
         return Target(target, noise=noise, noise_std=noise_std)
     return target
 

@@ -33,8 +33,12 @@ RUNS = [
     ("online", ONLINE | {"rho": 0.01, "normalize": True, "loss": "correlation"}, {"d": 300, "replicas": 2}),
     ("online", ONLINE | {"start": [[0.3, 0], [0, 0.2]]}, {"d": 300, "replicas": 4, "stop": 0.3}),
     ("flow", FINITE, {"d": 100}),
-    ("limit", FINITE | {"noise": "flip(0.1)", "steps": 2, "neurons": 1}, {}),
-    ("limit", FINITE | {"noise": "student(5, 0.2)", "steps": 2, "rho": 0.01, "neurons": 1}, {}),
+    ("limit", FINITE | {"noise": "flip(0.1)", "steps": 2, "neurons": 1}, {"accuracy": 1e-2}),
+    (
+        "limit",
+        FINITE | {"noise": "student(5, 0.2)", "steps": 2, "rho": 0.01, "neurons": 1},
+        {"accuracy": 1e-2},
+    ),
 ]
 
 
