@@ -6,6 +6,7 @@ false alarm of 1e-6 for all together. What does not count may be zero, or smalle
 is at most what stands there, and nothing is said to be hidden (theory, 2 and 3).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import factorial, prod
@@ -31,7 +32,7 @@ _FALSE_ALARM = 1e-6
 _ROUNDING = 1e-11
 _MOST_ORDER = 8
 # What is asked of the label besides its powers: bounded, so that no tail decides.
-_TRANSFORMS = {
+_TRANSFORMS: dict[str, Callable[[Array], Array]] = {
     "y": lambda y: y,
     "y^2": lambda y: y**2,
     "y^3": lambda y: y**3,
