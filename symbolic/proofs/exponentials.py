@@ -12,6 +12,7 @@ import sympy as sp
 
 from ..exact.subspace import Subspace, as_floats
 from ..language.target import Target
+from .cells import is_zero_on_cells
 from .frames import as_fractions
 from .symmetry import moved
 
@@ -25,7 +26,7 @@ _HYPERBOLIC = (sp.tanh, sp.coth, sp.sinh, sp.cosh, sp.sech, sp.csch)
 
 
 def without_unneeded(target: Target, relevant: Subspace) -> Target:
-    """Return a target in fewer directions that is the same function, where an identity of exponentials proves it.
+    """Return a target in fewer directions that is the same function, where an identity proves it.
 
     Gradients in floating point say which directions may do; the target is projected on them, and that the difference
     is 0 is proved, or the target is returned as it is.
@@ -41,7 +42,11 @@ def without_unneeded(target: Target, relevant: Subspace) -> Target:
     z = np.random.default_rng(2).standard_normal((_POINTS, target.k))
     with np.errstate(all="ignore"):
         near = np.allclose(target(z), smaller(z), rtol=_SMALL, atol=_SMALL)
-    return smaller if near and is_identity_of_exponentials(target.expr - smaller.expr) else target
+    if not near:
+        return target
+    difference = target.expr - smaller.expr
+    same = is_identity_of_exponentials(difference) or is_zero_on_cells(difference)
+    return smaller if same else target
 
 
 def _seen(target: Target, relevant: Subspace) -> Subspace | None:

@@ -15,6 +15,7 @@ from ..exact.frame import framed
 from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace, Vector, as_floats, axis, is_exact, is_rational
 from .averages import Averages
+from .cells import is_zero_on_cells
 from .frames import FrameSearch, guessed
 from .permutations import (
     signed_permutation,
@@ -59,7 +60,8 @@ class ExpressionFixer:
             return False
         difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
         # Arguments of functions are compared as they are written: a second time written out.
-        return self.averages.is_identity(difference) or self.averages.is_identity(sp.expand(difference))
+        written = (difference, sp.expand(difference))
+        return any(map(self.averages.is_identity, written)) or is_zero_on_cells(difference)
 
     @cached_property
     def _written(self) -> sp.Expr:
