@@ -1,4 +1,4 @@
-"""Whether a piecewise polynomial is 0: on every cell that its kinks cut out of R^k, or a proof that the cell is empty.
+"""Whether a piecewise polynomial is 0: on every cell that its kinks cut out of R^k, or the cell is proved empty.
 
     |z1 + z2| + |z1 - z2| = 2 max(|z1|, |z2|)
 
