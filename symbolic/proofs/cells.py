@@ -97,7 +97,7 @@ def _is_empty(sides: Sequence[Side]) -> bool:
     weights = _relation([sides[i][0] for i in support])
     if weights is None:
         return False
-    return sum((w * sides[i][1] for w, i in zip(weights, support, strict=True)), fmpq(0)) >= 0
+    return bool(sum((w * sides[i][1] for w, i in zip(weights, support, strict=True)), fmpq(0)) >= 0)
 
 
 def _relation(vectors: Sequence[tuple[fmpq, ...]]) -> list[fmpq] | None:
