@@ -44,6 +44,9 @@ _MAX_MOMENT_TERMS = 300_000
 _MAX_FORM_TERMS = 50_000
 # Powers that cost less than a search for symmetries.
 _LOW_POWERS = 3
+# No polynomial has a larger generative leap.
+_MOST = 2
+_AT_MOST_TWO = "a polynomial, so at most 2 [DLB25]"
 
 
 class Powers:
@@ -171,11 +174,15 @@ class PolynomialReading:
             return Exponent(1, How.THEOREM, witness="a polynomial of one direction that is not even")
         nothing = Subspace.zero(self.k)
         order, added = self._stage(nothing, MAX_POWER)
+        if order > _MOST and self._hidden(nothing) == self.relevant:
+            return Exponent(
+                _MOST, How.THEOREM, witness=f"{_AT_MOST_TWO}; symmetry hides all of it from order 1"
+            )
         witness = _stages_in_words([(order, added.orthogonal_basis())])
         # A symmetry that fixes no direction of V leaves nothing for order 1.
         if order == 1 or (order == 2 and self._hidden(nothing) == self.relevant):
             return Exponent(order, How.EXACT, witness=witness)
-        return Exponent(None, How.UNDECIDED, witness=f"at most {order}: {witness}")
+        return Exponent(None, How.UNDECIDED, witness=f"at most {min(order, _MOST)}: {witness}")
 
     @property
     def is_even(self) -> bool:
@@ -196,10 +203,28 @@ class PolynomialReading:
         upper, lower = max(order for order, _ in stages), 1
         if upper > 1:
             reached = Subspace.span((v for order, added in stages if order == 1 for v in added), self.k)
-            lower = 2 if self._hidden(reached).dimension else 1
+            hidden = self._hidden(reached)
+            lower = 2 if hidden.dimension else 1
+            if upper > _MOST:
+                return self._at_most_two(reached, hidden)
         value, how = (upper, How.EXACT) if lower == upper else (None, How.UNDECIDED)
         words = _stages_in_words(stages)
         return GenerativeLeap(value, how, False, words, lower, upper, stages, upper_how=How.EXACT)
+
+    def _at_most_two(self, reached: Subspace, hidden: Subspace) -> GenerativeLeap:
+        """Return the leap by the theorem on polynomials, where the powers of the label that were tried show no 2."""
+        first = ((1, reached.orthogonal_basis()),) if reached.dimension else ()
+        left = reached.within(self.relevant)
+        if not hidden.dimension:
+            sequence = (*first, (_MOST, left.orthogonal_basis()))
+            return GenerativeLeap(
+                None, How.UNDECIDED, False, _AT_MOST_TWO, 1, _MOST, sequence, upper_how=How.THEOREM
+            )
+        names = ", ".join(map(in_words, hidden.orthogonal_basis()))
+        # What is neither reached nor hidden may be of order 1 or 2: it stands in no stage.
+        sequence = (*first, (_MOST, (left if left <= hidden else hidden).orthogonal_basis()))
+        witness = f"{_AT_MOST_TWO}; symmetry hides {names} from order 1"
+        return GenerativeLeap(_MOST, How.THEOREM, False, witness, _MOST, _MOST, sequence)
 
     def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces that the parts of degree 1 of the Hermite forms of y^m reach, round by round."""

@@ -15,11 +15,14 @@ from ..language.symbols import coordinate
 from ..language.target import Target
 from ..proofs.exponentials import without_unneeded
 from ..proofs.level_sets import first_order_on_level_sets
+from ..proofs.piecewise_linear import is_piecewise_linear
 from ..proofs.symmetry import Symmetry, hidden_directions
 from .direction_verdict import DirectionVerdict, undecided
 from .growth import Stage, direction_of
 from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .search import CAP, Search, UndecidedError
+
+_PIECEWISE = "continuous and piecewise linear, so at most 2 [DLB25]"
 
 
 class SearchedReading:
@@ -77,6 +80,8 @@ class SearchedReading:
             return Exponent(known.value, known.how, known.infinite, known.witness)
         if self.two_values is not None:
             return self.information_exponent()
+        if self.search.hidden == self.relevant and is_piecewise_linear(self.target.expr):
+            return Exponent(2, How.THEOREM, witness=f"{_PIECEWISE}; symmetry hides all of it from order 1")
         try:
             first = self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1))
         except UndecidedError as error:
@@ -95,6 +100,8 @@ class SearchedReading:
             return GenerativeLeap(known.value, known.how, False, reason, lower, known.value, known.sequence)
         if self.search.relevant.dimension == 1:
             return self._along_one_direction(max_order)
+        if (certified := self._piecewise_linear(max_order)) is not None:
+            return certified
         stages, reason = self.search.leap(range(1, max_order + 1))
         _, upper, how = _bounds(stages, reason)
         lower = max([1, *(stage.bound for stage in stages)])
@@ -105,6 +112,19 @@ class SearchedReading:
             return GenerativeLeap(upper, how, False, _steps(stages), lower, upper, _sequence(stages))
         witness = _interval(lower, upper, reason, stages)
         return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages), how)
+
+    def _piecewise_linear(self, max_order: int) -> GenerativeLeap | None:
+        """Return 2 by theorem for what is continuous and piecewise linear, where symmetry hides what steps leave."""
+        if not self.search.hidden.dimension or not is_piecewise_linear(self.target.expr):
+            return None
+        spaces = self.reuse_staircase(max_order).spaces
+        reached = spaces[-1] if spaces else Subspace.zero(self.k)
+        if (reached + self.search.hidden) != self.relevant:
+            return None
+        hidden = reached.within(self.relevant).orthogonal_basis()
+        sequence = (*(((1, reached.orthogonal_basis()),) if spaces else ()), (2, hidden))
+        witness = f"{_PIECEWISE}; symmetry hides {', '.join(map(in_words, hidden))} from order 1"
+        return GenerativeLeap(2, How.THEOREM, False, witness, 2, 2, sequence)
 
     def _along_one_direction(self, max_order: int) -> GenerativeLeap:
         """Return the generative exponent: by a witness if it meets the bound by symmetry, else by level sets."""
