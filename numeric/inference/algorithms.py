@@ -62,8 +62,8 @@ def compare_algorithms(
 
     Examples
     --------
-    >>> print(compare_algorithms("z1 + z2^2").thresholds[1].words)
-    0.500000 ± 5e-12
+    >>> [(t.words, t.price) for t in compare_algorithms("z1^2").thresholds]
+    [('1/2', '0.25 D')]
     """
     target = Target(target, noise_std=noise_std)
     target.require_gaussian("sharp thresholds")
