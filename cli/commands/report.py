@@ -27,14 +27,24 @@ def report(
     """
     from ...symbolic.language.target import Target
     from ..report import sections as parts
+    from ..report import studies
     from ..report.page import page, write
 
     given = Target(text_of(target))
-    wanted = [lambda: parts.what_theory_says(given), lambda: parts.formula_section(given)]
+    wanted = [
+        lambda: parts.what_theory_says(given),
+        lambda: parts.formula_section(given),
+        lambda: studies.activation_section(given),
+        lambda: studies.phase_section(given),
+        lambda: studies.threshold_section(given),
+    ]
     if not theory_only:
         wanted += [
+            lambda: studies.two_step_section(given, runs, d),
             lambda: parts.experiment_section(given, runs, seed),
             lambda: parts.trajectory_section(given, steps, runs, d, seed),
+            lambda: studies.ceiling_section(given, seed),
+            lambda: studies.learn_section(given, seed),
         ]
     sections = [part() for part in progress_bar(wanted, "writing", show=not as_json)]
     written = write(page(given, sections), out)

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ...numeric.trajectory import installed_version
 from ...symbolic.exact.typeset import mathml
 from ...symbolic.language.target import Target
-from .sections import Section
+from .parts import Section
 
 # Cells that begin so are set in colour.
 _MARKED = ("learned", "hidden", "agrees", "disagrees")

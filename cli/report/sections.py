@@ -1,11 +1,6 @@
 """The sections of a report: what each says, what it rests on, and the command that repeats it."""
 
-import base64
-import io
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ...numeric.canvas import NEW
 from ...numeric.inference.algorithms import sharp_thresholds
@@ -24,64 +19,10 @@ from ...symbolic.thresholds.algorithms import AlgorithmComparison
 from ...verify.drawing import draw_learnability
 from ...verify.learnability import COLUMNS, learnability
 from ..figures import figure_of
+from .parts import Section, Table, picture
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# Dots per inch of a figure: sharp on a dense screen, and a whole report stays far below 3 MB.
-_DPI = 150
 # The network of the trajectory: the one of theory, 7.
 _ACTIVATION, _NEURONS, _ALPHA, _ETA = "relu", 2, 3.0, 0.2
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as it stands in the page, with what it shows in words."""
-
-    png: str
-    width: int
-    alternative: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the report.
-
-    Attributes
-    ----------
-    title : str
-    rests : str
-        How what it says is known.
-    command : str
-        What repeats it in a terminal.
-    text, tables, formulas, figures
-        Paragraphs, tables, MathML and pictures.
-    """
-
-    title: str
-    rests: str
-    command: str
-    text: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    formulas: Sequence[str] = ()
-    figures: Sequence[Picture] = field(default=())
-
-
-def picture(figure: "Figure", alternative: str, caption: str) -> Picture:
-    """Return a Matplotlib figure as PNG inside the page."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=_DPI)
-    width = round(96 * figure.get_figwidth())  # CSS pixels
-    return Picture(base64.b64encode(file.getvalue()).decode(), width, alternative, caption)
 
 
 def what_theory_says(target: Target) -> Section:
