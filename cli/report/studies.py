@@ -21,7 +21,7 @@ from ...symbolic.overlap.suitability import which_activation
 from ...symbolic.phases.diagram import phase_diagram
 from .. import comparison
 from ..figures import figure_of
-from .parts import Section, Table, picture
+from .parts import Picture, Section, Table, picture
 
 # The network of the two steps, a kink that no series but only the integrals know; that of the chain has a formula.
 _ACTIVATION, _ALPHA, _ETA = "relu", 2.0, 0.1
@@ -111,7 +111,7 @@ def threshold_section(target: Target) -> Section:
 
     def section() -> Section:
         found = weak_recovery_threshold(target)
-        figures = ()
+        figures: tuple[Picture, ...] = ()
         if found.certificates:
             words = "Proved upper bounds on the threshold alpha_c against the degree of the certificate."
             caption = "Each bound is exact; the line is the threshold itself where it is known."
