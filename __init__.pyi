@@ -45,7 +45,7 @@ from .numeric.readout import Readout as Readout, ridge_readout as ridge_readout
 from .numeric.repeat import repeat as repeat
 from .numeric.setting import Setting as Setting
 from .numeric.simulate import simulate as simulate
-from .numeric.sweep import sweep as sweep
+from .numeric.sweep import kept_runs as kept_runs, sweep as sweep
 from .numeric.trajectory import Trajectory as Trajectory
 from .verify.agreement import agreement as agreement
 from .verify.learnability import learnability as learnability

@@ -8,7 +8,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -20,6 +22,9 @@ from .terminal import be_quiet, is_quiet, write_in_any_encoding
 
 _LONGEST = 300
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Neither progress nor warnings.")]
+_Keep = Annotated[
+    Path | None, typer.Option("--keep", help="Folder of the runs: the same study continues from it.")
+]
 app = typer.Typer(
     help="What gradient descent learns of a target in high dimension, and what reusing a batch changes.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,20 +48,45 @@ def _options(
     pass
 
 
+def _with_option(
+    command: Callable[..., None], name: str, option: Any, default: Any, before: Callable[[Any], Any]
+) -> Callable[..., None]:
+    """Return a command with one option more, which is run within what `before` makes of its value."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        with before(options.pop(name)):
+            command(*args, **options)
+
+    signature = inspect.signature(command)
+    added = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), added])  # type: ignore[attr-defined]
+    run.__annotations__ = {**command.__annotations__, name: option}
+    return run
+
+
 def _with_quiet(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command with --quiet among its options."""
 
-    @wraps(command)
-    def run(*args: Any, quiet: bool, **options: Any) -> None:
+    def before(quiet: bool) -> AbstractContextManager[None]:
         if quiet:
             be_quiet()
-        command(*args, **options)
+        return nullcontext()
 
-    signature = inspect.signature(command)
-    added = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Quiet)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), added])  # type: ignore[attr-defined]
-    run.__annotations__ = {**command.__annotations__, "quiet": _Quiet}
-    return run
+    return _with_option(command, "quiet", _Quiet, False, before)
+
+
+def _with_keep(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a study with --keep among its options: it continues from the runs in a folder."""
+
+    def before(folder: Path | None) -> AbstractContextManager[None]:
+        if folder is None:
+            return nullcontext()
+        from ..numeric.sweep import kept_runs  # noqa: PLC0415 - takes longer than all of --help
+
+        return kept_runs(folder)
+
+    return _with_option(command, "keep", _Keep, None, before)
 
 
 for command in (
@@ -72,9 +102,9 @@ for command in (
     runs.demo,
     sweeps.sweep,
     report.report,
-    checks.converge,
-    checks.verify,
-    checks.scaling,
+    _with_keep(checks.converge),
+    _with_keep(checks.verify),
+    _with_keep(checks.scaling),
     paper.paper,
 ):
     app.command()(_with_quiet(command))

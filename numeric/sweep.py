@@ -11,7 +11,9 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +23,9 @@ import xarray as xr
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.shown import Drawn, Tabulated
+from ..symbolic.language.called import Called
 from .engine_names import Engine
-from .engines.descent import StoppedEarly, silent_stops
+from .engines.descent import StoppedEarly, silent_stops, warn_of_stop
 from .gathered import gathered, labels_of, last_sizes
 from .machine.files import clear, require_folder, set_aside
 from .machine.memory import require
@@ -34,6 +37,8 @@ from .trajectory import INTERRUPTED, Trajectory, installed_version
 _DIGITS = 32
 # What a run that is still to come takes in memory, with its place in the answer.
 _BYTES_PER_RUN = 2000.0
+# Where the runs of studies are kept in this context; None: nowhere.
+_kept_in: ContextVar[Path | None] = ContextVar("kept_in", default=None)
 
 
 class Future(Protocol):
@@ -94,23 +99,40 @@ class _Run:
     seed: int
     options: dict[str, Any]
     rebatch: str = field(default_factory=lambda: installed_version())  # noqa: PLW0108 - looked up when called
+    # What the setting names and a file cannot hold: functions of the user's own, which travel along.
+    brought: tuple[Called, ...] = ()
+
+    @classmethod
+    def of(
+        cls, setting: Setting, engine: Engine, d: int | None, seed: int, options: dict[str, Any]
+    ) -> "_Run":
+        formulas = setting.target.formula, setting.activation.formula
+        brought = tuple(formula for formula in formulas if isinstance(formula, Called))
+        return cls(setting.to_dict(), engine, d, seed, options, brought=brought)
 
     @property
     def name(self) -> str:
-        text = json.dumps(asdict(self), sort_keys=True)
+        plain = {key: value for key, value in vars(self).items() if key != "brought"}
+        text = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS] + ".nc"
 
     def write(self, folder: str, threads: int | None) -> str:
         """Run, save unless interrupted, and return why it stopped early; empty if it did not."""
+        return self.run(Path(folder), threads).stopped
+
+    def run(self, folder: Path, threads: int | None) -> Trajectory:
+        """Run, save unless interrupted, and return the run."""
         if (here := installed_version()) != self.rebatch:
             raise RebatchError(f"a worker has rebatch {here}; allowed is that of the sweep, {self.rebatch}")
+        for called in self.brought:
+            called.keep()
         setting = Setting.from_dict(self.setting)
         with silent_stops():  # the sweep says it, wherever this runs
             run = simulate(setting, self.engine, d=self.d, seed=self.seed, threads=threads, **self.options)
         if not run.interrupted:
             named = run.data.assign_attrs(options=json.dumps(self.options, sort_keys=True))
-            Trajectory(named).save(Path(folder) / self.name)
-        return run.stopped
+            Trajectory(named).save(folder / self.name)
+        return run
 
     def find(self, folder: Path) -> Trajectory | None:
         """Return the run if its file is there; a file that is not this run is set aside, with a warning."""
@@ -223,6 +245,68 @@ def sweep(
     return Runs(found[run.name] or Trajectory.load(place / run.name) for run in runs)
 
 
+@contextmanager
+def kept_runs(folder: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Keep every run of the studies within, so that the same study continues where it was cut off.
+
+    The store is that of :func:`sweep`: a run whose file is there is not repeated.
+
+    Parameters
+    ----------
+    folder : path or None
+        Made if missing; None keeps nothing.
+
+    Raises
+    ------
+    RebatchError
+        If the folder cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rebatch import learnability
+    >>> with tempfile.TemporaryDirectory() as folder, kept_runs(folder):
+    ...     first = learnability("z1", dimensions=[50, 100, 200], runs=6)
+    ...     again = learnability("z1", dimensions=[50, 100, 200], runs=6)  # read from the folder
+    >>> str(first) == str(again)
+    True
+    """
+    place = None if folder is None else require_folder(folder)
+    if place is not None:
+        clear(place)
+    token = _kept_in.set(place)
+    try:
+        yield
+    finally:
+        _kept_in.reset(token)
+
+
+def simulate_kept(
+    setting: Setting,
+    engine: Engine = "lazy",
+    *,
+    d: int | None = None,
+    seed: int,
+    threads: int | None = None,
+    **options: Any,
+) -> Trajectory:
+    """Return the run of :func:`simulate`; within :func:`kept_runs` from its file, or into it.
+
+    Warns
+    -----
+    StoppedEarly
+        As a run does that is not kept.
+    """
+    folder = _kept_in.get()
+    if folder is None:
+        return simulate(setting, engine, d=d, seed=seed, threads=threads, **options)
+    one = _Run.of(setting, engine, d, seed, options)
+    found = one.find(folder) or one.run(folder, threads)
+    if found.stopped:
+        warn_of_stop(found.stopped, stacklevel=2)
+    return found
+
+
 def finished(
     settings: Setting | Sequence[Setting],
     engine: Engine,
@@ -282,7 +366,7 @@ def _runs(
         else [checks.integer("seed", seed, least=0, most=None) for seed in several]
     )
     runs = [
-        _Run(setting.to_dict(), engine, size, seed, options)
+        _Run.of(setting, engine, size, seed, options)
         for setting, size, seed in itertools.product(listed, dimensions, numbers)
     ]
     if len({run.name for run in runs}) < len(runs):

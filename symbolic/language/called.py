@@ -90,8 +90,13 @@ class Called:
         # To nine digits: libraries differ in the last ones.
         shown = hashlib.sha256(",".join(f"{x:.9g}" for x in values).encode()).hexdigest()[:12]
         made = cls(f"{CALLED}{inside}.{name} #{shown}" if inside else f"{CALLED}{name} #{shown}", functions)
-        _MADE[made.name] = functions
+        made.keep()
         return made
+
+    def keep(self) -> None:
+        """Let settings that are read in this process find the functions."""
+        if self.functions:
+            _MADE[self.name] = self.functions
 
     def __call__(self, x: NDArray[np.float64], which: int = 0) -> NDArray[np.float64]:
         """Return a function at x, shape (n, k) or (n,), as an array of shape (n,).

@@ -5,11 +5,12 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from rebatch import RebatchError, Setting, simulate, sweep
+from rebatch import RebatchError, Setting, Target, kept_runs, scaling, simulate, sweep
 from rebatch.numeric import sweep as module
 from rebatch.numeric.engines import lazy
 from rebatch.numeric.engines.descent import StoppedEarly
 from rebatch.numeric.sweep import SetAside, _Run
+from rebatch.verify.convergence import convergence
 
 SETTINGS = [
     Setting(target=target, activation="erf", alpha=2, eta=0.5, steps=3) for target in ("z1", "z1 + He(2, z2)")
@@ -134,9 +135,22 @@ def test_options_that_change_the_numbers_change_the_file(tmp_path):
     assert not double.M.equals(single.M)
 
 
-def test_a_client_runs_elsewhere_with_the_same_numbers(tmp_path):
+def squared(z):
+    return z[:, 0] ** 2 + z[:, 0]
+
+
+def test_a_client_runs_elsewhere_with_the_same_numbers_and_with_functions_of_ones_own(tmp_path):
+    own, text = (
+        Setting(target=target, activation="erf", alpha=2, eta=0.5, steps=2)
+        for target in (Target.from_callable(squared, 1), "z1^2 + z1")
+    )
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as client:
         assert_is_the_grid(run(tmp_path, client=client, threads=1))
+        there = sweep(own, d=60, seeds=2, folder=tmp_path, client=client, threads=1)
+    for seed in range(2):
+        np.testing.assert_array_equal(there[seed].M, simulate(own, d=60, seed=seed).M)
+        # Another order of operations.
+        np.testing.assert_allclose(there[seed].M, simulate(text, d=60, seed=seed).M, atol=1e-12)
 
 
 def test_an_error_on_a_client_ends_the_sweep_with_its_message(tmp_path):
@@ -188,3 +202,34 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RebatchError, match="folder"):
         run(tmp_path / "file")
+
+
+def test_studies_continue_from_the_runs_that_are_kept(tmp_path, monkeypatch):
+    ran = []
+
+    def counted(setting, engine="lazy", **options):
+        ran.append((engine, options["d"], options["seed"]))
+        return simulate(setting, engine, **options)
+
+    monkeypatch.setattr(module, "simulate", counted)
+    linear = Setting(target="z1", activation="h", alpha=2, eta=0.5, steps=2)
+    studies = [
+        lambda: convergence(linear, [30, 60, 120], [3, 3, 3], seed=0).to_json(),
+        lambda: scaling("z1", dimensions=[50, 100, 200], replicas=16, seed=1).to_json(),
+    ]
+    for study in studies:
+        ran.clear()
+        alone, count = study(), len(ran)
+        with kept_runs(tmp_path):
+            first, kept = study(), len(ran) - count
+            again = study()
+        assert kept == count > 0
+        assert len(ran) == count + kept  # nothing was run the third time
+        assert alone == first == again
+        # One run was lost: it alone is run again.
+        next(tmp_path.glob("*.nc")).unlink()
+        with kept_runs(tmp_path):
+            assert study() == first
+        assert len(ran) == count + kept + 1
+        for file in tmp_path.glob("*.nc"):
+            file.unlink()
