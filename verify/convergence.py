@@ -26,7 +26,7 @@ from scipy.optimize import curve_fit
 from ..numeric.engines.descent import silent_stops
 from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
-from ..numeric.sweep import simulate_kept
+from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.shown import Drawn, Tabulated
@@ -148,9 +148,9 @@ def convergence(
             f"d = {list(dimensions)} with {list(runs or [])} runs; allowed are at least 3 dimensions, 3 runs at each"
         )
     with silent_stops():
-        limit = simulate_kept(setting, "limit", seed=seed)
+        limit = simulate(setting, "limit", seed=seed)
         if limit.data.attrs["rule"] == "sobol" and not limit.stopped:
-            limit = simulate_kept(setting, "limit", seed=seed, points=2**17)
+            limit = simulate(setting, "limit", seed=seed, points=2**17)
     limit.require_all_steps()
     M = limit.M.values[-1]
     size = float(np.linalg.norm(M))
@@ -163,7 +163,7 @@ def convergence(
     controlled, expected = _controlled(setting), {d: _expected_first_step(limit, d) for d in dimensions}
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
     for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
-        run = simulate_kept(setting, d=d, seed=own, draws=True)
+        run = simulate(setting, d=d, seed=own, draws=True)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
         first[d].append(_first_step(run) - expected[d] if controlled else np.zeros(0))
@@ -193,7 +193,7 @@ def convergence(
 def _enough_runs(setting: Setting, dimensions: Sequence[int], seed: int) -> list[int]:
     """Return how many runs the control variates need at each dimension, or more where runs are short."""
     with silent_stops():
-        run = simulate_kept(setting, d=min(dimensions), seed=seed, draws=True)
+        run = simulate(setting, d=min(dimensions), seed=seed, draws=True)
     run.require_all_steps()
     count = len(_averages(run.data["normals"].values, run.data["numbers"].values))
     if _controlled(setting):

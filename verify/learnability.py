@@ -29,7 +29,7 @@ from scipy import special, stats
 
 from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
-from ..numeric.sweep import simulate_kept
+from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
@@ -344,7 +344,7 @@ def learnability(
     used = list(dict.fromkeys(_as_run(choice(claim).setting, claim.reuse, steps) for claim in claims))
     values = _measured(used, units, sizes, runs, seed, threads, progress)
     limits = {
-        s: simulate_kept(s, "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads) for s in used
+        s: simulate(s, "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads) for s in used
     }
     if any(run.interrupted for run in limits.values()):
         raise KeyboardInterrupt
@@ -415,7 +415,7 @@ def _measured(
     values = {s: np.empty((len(sizes), runs, s.steps + 1, len(units))) for s in used}
     jobs = [(e, s.reuse, int(d), run) for e, s in enumerate(used) for d in sizes for run in range(runs)]
     for (e, _, d, run), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
-        trajectory = simulate_kept(used[e], d=d, seed=own, threads=threads)
+        trajectory = simulate(used[e], d=d, seed=own, threads=threads)
         if trajectory.interrupted:
             raise KeyboardInterrupt
         if trajectory.stopped:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..numeric.machine.draws import seeds
 from ..numeric.machine.progress import progress
 from ..numeric.setting import Setting
-from ..numeric.sweep import simulate_kept
+from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.calculus.gaussian import expectation
@@ -151,7 +151,7 @@ def reuse_scaling(
 def _visible_overlap(setting: Setting, basis: Array, seed: int, threads: int | None) -> float:
     """Return the limit's overlap after the last step, refused where runs could not show it."""
     found = _finished_overlap(
-        simulate_kept(setting, "limit", seed=seed, points=2**14, threads=threads), basis
+        simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis
     )
     if found < _LEAST_OVERLAP:
         raise RebatchError(
@@ -370,7 +370,7 @@ class _Study:
     def overlaps(self, alpha: float, d: int, seed: int, *, reuse: bool) -> Array:
         """Return the cosine of every run, shape (runs,)."""
         setting = replace(self.setting, alpha=alpha, reuse=reuse)
-        runs = (simulate_kept(setting, d=d, seed=own, threads=self.threads) for own in seeds(seed, self.runs))
+        runs = (simulate(setting, d=d, seed=own, threads=self.threads) for own in seeds(seed, self.runs))
         return np.array([_finished_overlap(run, self.basis) for run in runs])
 
     def _crossing(self, below: Array, above: Array) -> float:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from ..numeric.machine.draws import seeds
-from ..numeric.sweep import simulate_kept
+from ..numeric.sweep import simulate_kept as simulate
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError, TooLargeError
 from ..symbolic.exact.shown import Drawn, Tabulated
@@ -110,7 +110,7 @@ def scaling(
     interrupted = False
     for d, own in zip(sizes, seeds(seed, len(sizes)), strict=True):
         try:
-            run = simulate_kept(
+            run = simulate(
                 plan.setting(d),
                 "online",
                 d=d,
