@@ -343,9 +343,7 @@ def learnability(
 
     used = list(dict.fromkeys(_as_run(choice(claim).setting, claim.reuse, steps) for claim in claims))
     values = _measured(used, units, sizes, runs, seed, threads, progress)
-    limits = {
-        s: simulate(s, "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads) for s in used
-    }
+    limits = {s: simulate(s, "limit", seed=seed, points=_PREDICTION_POINTS, threads=threads) for s in used}
     if any(run.interrupted for run in limits.values()):
         raise KeyboardInterrupt
     blind = [claim.claim == "learned" and choice(claim).score < needed for claim in claims]

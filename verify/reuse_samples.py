@@ -150,9 +150,7 @@ def reuse_scaling(
 
 def _visible_overlap(setting: Setting, basis: Array, seed: int, threads: int | None) -> float:
     """Return the limit's overlap after the last step, refused where runs could not show it."""
-    found = _finished_overlap(
-        simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis
-    )
+    found = _finished_overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
     if found < _LEAST_OVERLAP:
         raise RebatchError(
             f"in the limit the overlap at alpha = {setting.alpha:g}, eta = {setting.eta:.3g} is {found:.2g}, too "
