@@ -20,6 +20,13 @@ LARGE = {
     "a committee of 4": "relu(z1) + relu(z2) + relu(z3) + relu(z4)",
     "a plane in 4 coordinates": "He(1, 3*z1-2*z2-2*z4)*He(2, z1-3*z2-3*z3+3*z4) + 3*z1-2*z2-2*z4",
     "symmetric in 4 coordinates": "(z1+z2+z3+z4)^3 - 12*(z1+z2+z3+z4) - 4*(z1^2+z2^2+z3^2+z4^2)",
+    "two irrational forms in 4": "relu(z1+sqrt(2)*z2) + relu(z3-sqrt(3)*z4)",
+    "two that overlap": "relu(z1+sqrt(2)*z2+z3) + relu(z2-sqrt(3)*z3+z4)",
+    "three irrational forms in 4": "relu(z1+sqrt(2)*z2) + relu(z3-sqrt(3)*z4) + relu(z1+z4)",
+    "three oblique forms": "relu(z1+2*z2) + relu(z1-z2) + relu(z1+3*z2)",
+    "tanh of three forms": "tanh(z1+z2) + tanh(z2+2*z3) + tanh(z1-z3)",
+    "tanh in three directions": "tanh(z1+z2*z3+z3^3)",
+    "a difference of gelus": "gelu(z1) - gelu(z2)",
     "an oblique plane in 4": "He(2, 2*z1-2*z2)*He(2, 2*z1-3*z2+3*z3+z4) + 2*(2*z1-2*z2)^2",
 }
 RIDGES = 10

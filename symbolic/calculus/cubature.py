@@ -13,6 +13,7 @@ not, or where the two rules disagree, nothing is known: the error is infinite.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, reduce
 from itertools import product
 from math import inf, isfinite, pi, sqrt, ulp
 
@@ -117,7 +118,13 @@ def cubature(
 def _moved(g: Function, law: Gaussian) -> Function:
     """Return g in standard normal coordinates."""
     root = np.linalg.cholesky(law.covariance)
-    return lambda *z: g(*(law.mean[:, None] + root @ np.stack(np.broadcast_arrays(*map(np.atleast_1d, z)))))
+
+    def moved(*z: Array) -> Array:
+        z = tuple(np.broadcast_arrays(*map(np.atleast_1d, z)))
+        flat = law.mean[:, None] + root @ np.stack([x.ravel() for x in z])
+        return g(*(x.reshape(z[0].shape) for x in flat))
+
+    return moved
 
 
 def _agreed(
@@ -181,15 +188,14 @@ def _largest_on_faces(g: Function, r: int, reach: float) -> float:
     largest = 0.0
     for axis, end in product(range(r), (-reach, reach)):
         axes = [np.array([end]) if i == axis else side for i in range(r)]
-        z = np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")])
-        largest = max(largest, float(np.max(np.abs(_weighted(g, z)))))
+        largest = max(largest, float(np.max(np.abs(_weighted(g, np.ix_(*axes))))))
     return largest
 
 
-def _weighted(g: Function, z: Array) -> Array:
-    """Return g phi at the columns of z, shape (r, n)."""
-    density = np.exp(-0.5 * np.sum(z * z, axis=0)) / (2 * pi) ** (len(z) / 2)
-    return np.asarray(np.broadcast_to(g(*z), density.shape) * density)
+def _weighted(g: Function, z: Sequence[Array]) -> Array:
+    """Return g phi at points whose coordinates broadcast: a part of fewer coordinates is computed on fewer."""
+    density = np.exp(-0.5 * reduce(np.add, (x * x for x in z))) / (2 * pi) ** (len(z) / 2)
+    return np.asarray(g(*z) * density)
 
 
 def _grid_sum(g: Function, r: int, points: int, reach: float) -> tuple[float, float, float]:
@@ -198,15 +204,16 @@ def _grid_sum(g: Function, r: int, points: int, reach: float) -> tuple[float, fl
     h = 2 * reach / points
     axis = -reach + h * (np.arange(points) + (_SHIFT * points) % 1)
     total = size = unresolved = 0.0
-    for z, shape in _grid(axis, r):
+    for z in _grid(axis, r):
         values = _weighted(g, z)
+        sizes = np.abs(values)
         total += float(np.sum(values))
-        size += float(np.sum(np.abs(values)))
-        unresolved += _unresolved(values.reshape(shape))
+        size += float(np.sum(sizes))
+        unresolved += _unresolved(values, sizes)
     return total * h**r, size * h**r, unresolved * h**r
 
 
-def _unresolved(values: Array) -> float:
+def _unresolved(values: Array, sizes: Array) -> float:
     """Return twice the sum of |values| over points that stand out from both neighbours along an axis.
 
     There |a - 2 b + c| is nearly |a| + 2 |b| + |c|, as for values of alternating signs; at a jump it is half of that,
@@ -216,41 +223,30 @@ def _unresolved(values: Array) -> float:
     for axis in range(values.ndim):
         if values.shape[axis] < 3:
             continue
-        v = np.moveaxis(values, axis, 0)
-        bend = np.abs(v[:-2] - 2 * v[1:-1] + v[2:])
-        np.moveaxis(rough, axis, 0)[1:-1] |= bend > 0.75 * (
-            np.abs(v[:-2]) + 2 * np.abs(v[1:-1]) + np.abs(v[2:])
-        )
-    return 2 * float(np.sum(np.abs(values[rough])))
+        v, size = np.moveaxis(values, axis, 0), np.moveaxis(sizes, axis, 0)
+        bend = v[:-2] - 2 * v[1:-1]
+        bend += v[2:]
+        np.abs(bend, out=bend)
+        most = size[:-2] + 2 * size[1:-1]
+        most += size[2:]
+        most *= 0.75
+        np.moveaxis(rough, axis, 0)[1:-1] |= bend > most
+    return 2 * float(np.sum(sizes[rough]))
 
 
-def _grid(axis: NDArray[np.floating], r: int) -> Iterator[tuple[Array, tuple[int, ...]]]:
-    """Yield the points of the grid in chunks, shape (r, n), with the shape of the chunk as a grid."""
-    n = len(axis)
-    rest = (
-        np.stack([m.ravel() for m in np.meshgrid(*[axis] * (r - 1), indexing="ij")])
-        if r > 1
-        else np.empty((0, 1))
-    )
-    rows = max(1, _CHUNK // rest.shape[1])
-    for start in range(0, n, rows):
-        first = axis[start : start + rows]
-        z = np.vstack([np.repeat(first, rest.shape[1])[None], np.tile(rest, (1, len(first)))])
-        yield z, (len(first), *[n] * (r - 1))
+def _grid(axis: Array, r: int) -> Iterator[tuple[Array, ...]]:
+    """Yield the points of the grid in chunks, as arrays of one coordinate each that broadcast."""
+    rows = max(1, _CHUNK // len(axis) ** (r - 1))
+    for start in range(0, len(axis), rows):
+        yield np.ix_(axis[start : start + rows], *[axis] * (r - 1))
 
 
 def _sobol(g: Function, r: int) -> tuple[float, float]:
     """Return the mean over independent scrambles, and its error by their spread; infinite with too heavy a tail."""
-    # Loading scipy.stats takes longer than most answers: only this rule waits for it.
-    from scipy.special import ndtri  # noqa: PLC0415
-    from scipy.stats import qmc  # noqa: PLC0415
-
     means, largest = [], []
-    for seed in np.random.SeedSequence(_SEED).spawn(_SCRAMBLES):
+    for scramble in range(_SCRAMBLES):
         spend(_SOBOL_POINTS)
-        u = qmc.Sobol(r, scramble=True, rng=np.random.default_rng(seed)).random(_SOBOL_POINTS)
-        u = np.clip(u, 2.0**-40, 1 - 2.0**-40)
-        values = np.broadcast_to(g(*ndtri(u.T)), _SOBOL_POINTS)
+        values = np.broadcast_to(g(*_normals(r, scramble)), _SOBOL_POINTS)
         means.append(float(np.mean(values)))
         largest.append(np.partition(np.abs(values), -_TAIL)[-_TAIL:])
     if not all(map(isfinite, means)):
@@ -258,6 +254,18 @@ def _sobol(g: Function, r: int) -> tuple[float, float]:
     if _tail_index(np.sort(np.concatenate(largest))[-_TAIL:]) < _LIGHT:
         return float(np.mean(means)), inf
     return float(np.mean(means)), _STANDARD_ERRORS * float(np.std(means, ddof=1)) / sqrt(_SCRAMBLES)
+
+
+@lru_cache(maxsize=_SCRAMBLES)
+def _normals(r: int, scramble: int) -> Array:
+    """Return the points of a scramble, shape (r, points); those of one r are kept for the next moment."""
+    # Loading scipy.stats takes longer than most answers: only this rule waits for it.
+    from scipy.special import ndtri  # noqa: PLC0415
+    from scipy.stats import qmc  # noqa: PLC0415
+
+    seed = np.random.SeedSequence(_SEED).spawn(_SCRAMBLES)[scramble]
+    u = qmc.Sobol(r, scramble=True, rng=np.random.default_rng(seed)).random(_SOBOL_POINTS)
+    return np.asarray(ndtri(np.clip(u, 2.0**-40, 1 - 2.0**-40).T))
 
 
 def _tail_index(largest: Array) -> float:

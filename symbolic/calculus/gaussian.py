@@ -12,7 +12,7 @@ Theory, 2 (Hermite calculus).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import permutations, product
 from operator import add
 from typing import TypeVar
@@ -22,7 +22,7 @@ from flint import fmpq, fmpq_mpoly
 
 from .. import checks
 from ..errors import DivergentError, RebatchError
-from ..exact.effort import DEFAULT_EFFORT, effort
+from ..exact.effort import DEFAULT_EFFORT, Memory, effort
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..language.target import Target
@@ -125,6 +125,7 @@ class Average:
     def __init__(self, reader: Reader, g: Element) -> None:
         self.reader, self.g = reader, g
         self._laws: dict[str, Tilt] = {}
+        self._images = Memory[Element]()
 
     def of(self, g: Element, digits: int = DIGITS) -> Expectation:
         """Return E[g(z)] of an element of this algebra."""
@@ -135,7 +136,7 @@ class Average:
             rest = with_falling_tails(self.reader, rest)
             integrable = is_integrable(self.reader, rest)
         if integrable:
-            rest, symmetry = _symmetrised(self.reader, rest)
+            rest, symmetry = _symmetrised(self.reader, rest, self._images)
             fewer = eliminated(self.reader, rest)
             if fewer.parts.keys() != rest.parts.keys():
                 known, rest = self._closed_part(fewer)
@@ -194,7 +195,7 @@ def _groups(reader: Reader, P: fmpq_mpoly) -> Iterator[fmpq_mpoly]:
         yield algebra.ring.from_dict(terms)
 
 
-def _symmetrised(reader: Reader, g: Element) -> tuple[Element, str]:
+def _symmetrised(reader: Reader, g: Element, images: Memory[Element]) -> tuple[Element, str]:
     """Return an element with the same expectation and fewer terms: 0 if g is odd under a signed permutation.
 
     Where a sign flip takes every generator to plus or minus itself, the odd terms are dropped one by one.
@@ -203,7 +204,7 @@ def _symmetrised(reader: Reader, g: Element) -> tuple[Element, str]:
     if not g.parts:
         return g, ""
     for signs in _flips(algebra.k):
-        image = _reflected(reader, g, range(algebra.k), signs)
+        image = _reflected(reader, g, range(algebra.k), signs, images)
         mean = (g + image).scaled(algebra.one * fmpq(1, 2))
         if not mean.parts:
             return mean, f"odd under {_as_substitution(algebra.coordinates, range(algebra.k), signs)}"
@@ -212,7 +213,7 @@ def _symmetrised(reader: Reader, g: Element) -> tuple[Element, str]:
     if algebra.k <= _MAX_PERMUTED:
         for order in permutations(range(algebra.k)):
             for signs in product((1, -1), repeat=algebra.k):
-                if order != tuple(range(algebra.k)) and not (g + _reflected(reader, g, order, signs)).parts:
+                if order != tuple(range(algebra.k)) and not (g + _reflected(reader, g, order, signs, images)).parts:
                     return algebra.constant(
                         0
                     ), f"odd under {_as_substitution(algebra.coordinates, order, signs)}"
@@ -230,8 +231,10 @@ def _terms(g: Element) -> int:
     return sum(len(P) for _, P in g.parts.values())
 
 
-def _reflected(reader: Reader, g: Element, order: Sequence[int], signs: Sequence[int]) -> Element:
-    """Return g(Rz), (Rz)_i = signs_i z_order(i)."""
+def _reflected(
+    reader: Reader, g: Element, order: Sequence[int], signs: Sequence[int], known: Memory[Element]
+) -> Element:
+    """Return g(Rz), (Rz)_i = signs_i z_order(i); the images of functions of z are kept for other integrands."""
     algebra = reader.algebra
     z = algebra.coordinates
     moved = {z[i]: signs[i] * z[order[i]] for i in range(algebra.k)}
@@ -240,7 +243,9 @@ def _reflected(reader: Reader, g: Element, order: Sequence[int], signs: Sequence
         images[i] = algebra.of(algebra.z[order[i]] * signs[i])
     for j in algebra.used(g):
         if algebra.slots[j].kind != "constant":
-            images[j] = reader.element(algebra.slots[j].expr.xreplace(moved))
+            function = algebra.slots[j].expr
+            key = (function, tuple(order), tuple(signs))
+            images[j] = known.get(key, partial(reader.element, function.xreplace(moved)))
     polynomials = [image.polynomial() for image in images]
     if any(P is None for P in polynomials):
         # An image outside the ring: take g itself, from which nothing follows.

@@ -7,9 +7,11 @@ enclosures. What cannot be told from 0 counts as 0: a subspace may then come out
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import inf, lcm
-from typing import TypeAlias
+from operator import add, mul, truediv
+from typing import Any, TypeAlias
 
 import sympy as sp
 from flint import fmpq
@@ -18,12 +20,15 @@ from .ball import constant_ball
 from .expectation import Expectation
 from .known import How
 from .polynomial import rational
+from .surds import rationalised
 
 # An exact number of more operations goes on as a ball of that precision: elimination makes them longer and longer.
 _LONGEST = 20
 _BITS = 512
 _FEW_ROOTS = 2
 _LOW_DEGREE = 12
+# Results that are kept: a target of four irrational forms asks for some thousand different ones.
+_REMEMBERED = 1 << 14
 # A float counts as nonzero beyond this many times its estimated error, and as evidence only.
 SIGNIFICANT = 8
 
@@ -51,12 +56,12 @@ class Real:
         return float(self.known)
 
     def __add__(self, other: Scalar | int) -> Scalar:
-        return scalar(self.known + as_expectation(other))
+        return _combined(add, self, other)
 
     __radd__ = __add__
 
     def __mul__(self, other: Scalar | int) -> Scalar:
-        return scalar(self.known * as_expectation(other))
+        return _combined(mul, self, other)
 
     __rmul__ = __mul__
 
@@ -70,10 +75,10 @@ class Real:
         return -self + other
 
     def __truediv__(self, other: Scalar | int) -> Scalar:
-        return scalar(self.known / as_expectation(other))
+        return _combined(truediv, self, other)
 
     def __rtruediv__(self, other: Scalar | int) -> Scalar:
-        return scalar(as_expectation(other) / self.known)
+        return _combined(truediv, other, self)
 
     def __lt__(self, other: Scalar | int) -> bool:
         return _sign(self - other) < 0
@@ -89,7 +94,7 @@ class Real:
         return hash(self.known)
 
     def __str__(self) -> str:
-        return str(self.known.value) if self.how is How.EXACT else self.known.in_decimals()
+        return _text(self.known.value) if self.how is How.EXACT else self.known.in_decimals()
 
     __repr__ = __str__
 
@@ -102,6 +107,28 @@ def _sign(x: Scalar) -> int:
         middle = x.known.value if x.how is How.NUMERIC else x.known.sharp().mid()
         return 1 if middle > 0 else -1
     return int(x > 0) - int(x < 0)
+
+
+Operation = Callable[[Any, Any], Any]
+
+
+def _combined(operation: Operation, a: Scalar | int, b: Scalar | int) -> Scalar:
+    """Return the sum, product or quotient."""
+    x, y = as_expectation(a), as_expectation(b)
+    if x.how is y.how is How.EXACT:
+        return _combined_exactly(operation, x.value, y.value)
+    return scalar(operation(x, y))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _combined_exactly(operation: Operation, a: sp.Expr, b: sp.Expr) -> Scalar:
+    """Return the sum, product or quotient of exact numbers: elimination meets the same ones over and over."""
+    return scalar(operation(Expectation.exact(a), Expectation.exact(b)))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _text(x: sp.Expr) -> str:
+    return str(x)
 
 
 def scalar(value: Expectation) -> Scalar:
@@ -125,7 +152,10 @@ def _shortened(x: sp.Expr) -> sp.Expr:
     if bottom.is_Rational:
         return x
     if x.is_algebraic:
-        return sp.radsimp(x) if len(bottom.atoms(sp.Pow)) <= _FEW_ROOTS else x
+        if len(bottom.atoms(sp.Pow)) > _FEW_ROOTS:
+            return x
+        shorter = rationalised(x)
+        return sp.radsimp(x) if shorter is None else shorter
     # exp(1/32) and exp(1/50) are powers of exp(1/800): a polynomial of high degree.
     degree = lcm(*(int(power.exp.q) for power in fraction.atoms(sp.exp) if power.exp.is_Rational))
     return sp.cancel(fraction) if degree <= _LOW_DEGREE else x
