@@ -140,6 +140,8 @@ MUTANTS = (
            "bits = ((degree - 1) * log_u + log_l) / log(2) + 64", "bits = 64", "symbolic/**/test_expectation"),
     Mutant("minus an irrational number is the number", "symbolic/exact/irrational.py",
            "return Real(-self.known)", "return Real(self.known)", "symbolic/**/test_searched"),
+    Mutant("a root under a common factor", "symbolic/exact/surds.py",
+           "+ c * e * common", "+ c * e", "symbolic/**/test_surds"),
     Mutant("powers of a sum without 1 / j!", "symbolic/proofs/structure.py",
            "part.moment(j, S) * sp.Rational(1, factorial(j))", "part.moment(j, S)", "symbolic/**/test_structure"),
     Mutant("a product raised to a power keeps its factor", "symbolic/proofs/structure.py",

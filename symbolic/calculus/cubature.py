@@ -192,7 +192,7 @@ def _largest_on_faces(g: Function, r: int, reach: float) -> float:
     return largest
 
 
-def _weighted(g: Function, z: Sequence[Array]) -> Array:
+def _weighted(g: Function, z: Sequence[NDArray[np.floating]]) -> Array:
     """Return g phi at points whose coordinates broadcast: a part of fewer coordinates is computed on fewer."""
     density = np.exp(-0.5 * reduce(np.add, (x * x for x in z))) / (2 * pi) ** (len(z) / 2)
     return np.asarray(g(*z) * density)
@@ -234,7 +234,7 @@ def _unresolved(values: Array, sizes: Array) -> float:
     return 2 * float(np.sum(sizes[rough]))
 
 
-def _grid(axis: Array, r: int) -> Iterator[tuple[Array, ...]]:
+def _grid(axis: NDArray[np.floating], r: int) -> Iterator[tuple[NDArray[np.floating], ...]]:
     """Yield the points of the grid in chunks, as arrays of one coordinate each that broadcast."""
     rows = max(1, _CHUNK // len(axis) ** (r - 1))
     for start in range(0, len(axis), rows):

@@ -213,7 +213,10 @@ def _symmetrised(reader: Reader, g: Element, images: Memory[Element]) -> tuple[E
     if algebra.k <= _MAX_PERMUTED:
         for order in permutations(range(algebra.k)):
             for signs in product((1, -1), repeat=algebra.k):
-                if order != tuple(range(algebra.k)) and not (g + _reflected(reader, g, order, signs, images)).parts:
+                if (
+                    order != tuple(range(algebra.k))
+                    and not (g + _reflected(reader, g, order, signs, images)).parts
+                ):
                     return algebra.constant(
                         0
                     ), f"odd under {_as_substitution(algebra.coordinates, order, signs)}"
