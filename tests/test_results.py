@@ -109,6 +109,8 @@ RESULTS = {
     "alpha_curve": (lambda: rb.alpha_curve("He(2, z)", np.array([1.0])), 1, {}),
     "state_evolution": (lambda: rb.state_evolution("He(3, z)", alpha=1.5), 1, {}),
     "amp": (lambda: rb.amp("He(3, z)", alpha=1.5, d=60, steps=2, seed=0), 1, {}),
+    "spectral_limit": (lambda: rb.spectral_limit("z1^2", 1.5), None, {}),
+    "spectral": (lambda: rb.spectral("z1^2", 1.5, d=60, steps=10, seed=0), None, {}),
     "ceiling": (lambda: rb.ceiling("He(3, z)", steps=2, etas=[0.1]), 1, {}),
     "phase_diagram": (lambda: rb.phase_diagram("z1 + He(3, z2)"), 6, {}),
     "compare_algorithms": (lambda: rb.compare_algorithms("z1 + z2^2", integrate=False), None, {}),

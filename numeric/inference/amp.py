@@ -184,7 +184,7 @@ def _iterate(
     found, g, V = [cosine(c)], np.zeros(len(y)), 1 - float(c @ c)
     for _ in range(steps):
         omega = forward(c) - V * g
-        g, slope = _outputs(channel, known, y, omega, V)
+        g, slope = outputs(channel, known, y, omega, V)
         # At finite d an estimate of E[g^2] = -E[dg/domega] can come out below 0; V stays a variance.
         A = max(-float(slope.sum()) / d, 0.0)
         new = adjoint(g) / d
@@ -194,7 +194,7 @@ def _iterate(
     return np.array(found), c
 
 
-def _outputs(
+def outputs(
     channel: LineChannel, known: Candidates | None, y: Array, omega: Array, V: float
 ) -> tuple[Array, Array]:
     """Return g_out and its derivative at every sample, block by block."""

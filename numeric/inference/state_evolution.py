@@ -61,12 +61,12 @@ class StateEvolution(Tabulated, Drawn):
 
 
 class Averager:
-    """E[g_out^2] of one channel at any overlap; the level sets are found once."""
+    """E[g_out^2] of one channel at any overlap; the level sets are found once, on so many nodes a piece."""
 
-    def __init__(self, channel: LineChannel) -> None:
+    def __init__(self, channel: LineChannel, nodes: int | None = None) -> None:
         noisy = bool(channel.target.noise_std)
         self.rule = _gauss_hermite(_HERMITE_NOISY if noisy else _HERMITE)
-        z, weight = _nodes(channel, _PIECE_NODES_NOISY if noisy else _PIECE_NODES)
+        z, weight = _nodes(channel, nodes or (_PIECE_NODES_NOISY if noisy else _PIECE_NODES))
         noise, of_noise = (np.zeros(1), np.ones(1))
         if noisy:
             noise, of_noise = _gauss_hermite(_NOISE_NODES)
