@@ -1,4 +1,4 @@
-"""About how long a plan takes: a small run of some of its settings, carried over to their dimensions.
+"""About how long a plan takes, in how much memory: a small run of some of its settings, carried over to their sizes.
 
 Lazy runs cost as many operations per sample whatever d, so time grows like n = alpha d; dense ones read n d entries a
 step; the online chain, population flow and the limit do not know d.
@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from .engines.descent import silent_stops
+from .machine.memory import asked_for
 from .plan import Plan
 from .setting import Setting
 from .simulate import simulate
@@ -27,6 +28,20 @@ def seconds_of(plan: Plan) -> float:
     return each * len(plan.settings) * len(plan.seeds)
 
 
+def bytes_of(plan: Plan) -> float:
+    """Return about how many bytes the largest run of a plan takes, by what its engine asks for where d is small."""
+    d = None if plan.d is None else max(plan.d)
+    return max(_bytes(plan, setting, d) for setting in _spread(plan.settings))
+
+
+def _bytes(plan: Plan, setting: Setting, d: int | None) -> float:
+    """Return the bytes of one run: arrays grow with d as the time does."""
+    small = _small(plan, setting, d)
+    with asked_for() as asked, silent_stops():
+        simulate(setting, plan.engine, d=small, seed=plan.seeds[0], **plan.options)
+    return max(asked, default=0.0) * _growth(plan, d, small)
+
+
 def _spread(settings: Sequence[Setting]) -> list[Setting]:
     """Return the first, the last and what lies between at equal distances, few of them."""
     count = min(len(settings), _TRIED)
@@ -35,12 +50,19 @@ def _spread(settings: Sequence[Setting]) -> list[Setting]:
 
 def _seconds(plan: Plan, setting: Setting, d: int | None) -> float:
     """Return the seconds of one run, from the faster of two at a small dimension."""
-    small = d if d is None else min(d, max(_PILOT.get(plan.engine, d), setting.k + setting.neurons))
+    small = _small(plan, setting, d)
     took = []
     for _ in range(2):
         began = time.perf_counter()
         with silent_stops():
             simulate(setting, plan.engine, d=small, seed=plan.seeds[0], **plan.options)
         took.append(time.perf_counter() - began)
-    growth = 1.0 if d is None or small is None else (d / small) ** _GROWTH.get(plan.engine, 0)
-    return min(took) * growth
+    return min(took) * _growth(plan, d, small)
+
+
+def _small(plan: Plan, setting: Setting, d: int | None) -> int | None:
+    return d if d is None else min(d, max(_PILOT.get(plan.engine, d), setting.k + setting.neurons))
+
+
+def _growth(plan: Plan, d: int | None, small: int | None) -> float:
+    return 1.0 if d is None or small is None else (d / small) ** _GROWTH.get(plan.engine, 0)

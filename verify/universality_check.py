@@ -188,7 +188,7 @@ class Universality(Tabulated, Drawn):
         ]
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the overlaps, predicted and measured, as :meth:`Agreement.records`."""
+        """Return the overlaps, predicted and measured, as those of an agreement."""
         return self.agreement.records()
 
     def sheets(self) -> tuple[Sheet, ...]:

@@ -24,7 +24,7 @@ def sweep(
         typer.Argument(help="Where the runs are; by default beside the plan, named like it with .runs."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run, and about how long.")
+        bool, typer.Option("--dry-run", help="Say what would be run, about how long, and in how much memory.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes of a Dask cluster on this machine.")] = 0,
     cluster: Annotated[
@@ -111,19 +111,30 @@ def _run(plan: "Plan", place: Path, workers: int, cluster: str | None) -> int:
 
 def _say_plan(plan: "Plan", place: Path, workers: int, *, as_json: bool) -> None:
     """Say what a plan would run, how much of it is there, and about how long the rest takes."""
-    from ...numeric.cost import seconds_of
+    from ...numeric.cost import bytes_of, seconds_of
     from ...numeric.sweep import finished
 
     there = finished(
         plan.settings, plan.engine, d=plan.d, seeds=plan.seeds, folder=place, options=plan.options
     )
     left = len(plan) - there
+    memory = bytes_of(plan) * max(workers, 1)
     seconds = seconds_of(plan) / max(workers, 1) * left / len(plan)
     if as_json:
-        print_json({"folder": str(place), "runs": len(plan), "finished": there, "seconds": seconds})
+        print_json(
+            {
+                "folder": str(place),
+                "runs": len(plan),
+                "finished": there,
+                "seconds": seconds,
+                "bytes": memory,
+            }
+        )
         return
     console.print(f"{len(plan)} runs of {len(plan.settings)} settings in {place}, {there} of them finished")
     console.print(f"about {_as_duration(seconds)} for the other {left}, from one small run of each setting")
+    at_once = f", {workers} at once" if workers > 1 else ""
+    console.print(f"about {max(memory / 1e6, 1):.0f} MB for the arrays of the largest run{at_once}")
 
 
 def _show(data: "xr.Dataset", place: Path, missing: int, unreadable: dict[str, str]) -> None:

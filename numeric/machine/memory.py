@@ -1,6 +1,9 @@
 """Memory is estimated before it is taken, and laid out where the caches read it well."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,18 @@ SHARE = 0.8
 # So little is not asked about: to ask takes longer than to use it.
 _SMALL = 1e7
 _CACHE_LINE = 64
+_asked: ContextVar[list[float] | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def asked_for() -> Iterator[list[float]]:
+    """Yield a list of the bytes that are asked for within: what an engine says that it needs before it begins."""
+    asked: list[float] = []
+    token = _asked.set(asked)
+    try:
+        yield asked
+    finally:
+        _asked.reset(token)
 
 
 def require(needed: float, what: str) -> None:
@@ -23,6 +38,9 @@ def require(needed: float, what: str) -> None:
     TooLargeError
         If they are not; the message names both figures.
     """
+    asked = _asked.get()
+    if asked is not None:
+        asked.append(needed)
     if needed <= _SMALL:
         return
     free = memory()

@@ -69,6 +69,7 @@ def test_a_sweep_continues_and_says_what_is_left(capsys, monkeypatch, plan):
     assert code == 0
     assert json.loads(out)["finished"] == len(files) - 1
     assert json.loads(out)["seconds"] > 0
+    assert json.loads(out)["bytes"] > 0
     rebatch(capsys, monkeypatch, "sweep", plan)
     assert files[0].exists()
     assert {path: path.stat().st_mtime_ns for path in files[1:]} == kept
