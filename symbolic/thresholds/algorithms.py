@@ -92,7 +92,7 @@ class AlgorithmComparison(Tabulated):
     thresholds: tuple[SharpThreshold, ...]
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Return a row of texts for each direction, in the order of :data:``HEAD``."""
+        """Return a row of texts for each direction, in the order of ``HEAD``."""
         return [
             (*fate, sharp.words, sharp.price)
             for fate, sharp in zip(self.analysis.fates(), self.thresholds, strict=True)
