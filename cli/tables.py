@@ -61,11 +61,12 @@ def algorithms_table(compared: AlgorithmComparison) -> Table:
     return table
 
 
-def thresholds_table(compared: AlgorithmComparison) -> Table:
-    """Return the sharp threshold of each direction, how it is known and by what."""
-    table = _table("direction", "alpha_c", "how known", "proof")
-    for name, number, how, proof in compared.proofs():
-        table.add_row(name, f"[bold]{escape(number)}[/]", how, escape(proof))
+def thresholds_table(compared: AlgorithmComparison, *, price: bool) -> Table:
+    """Return the sharp threshold of each direction, how it is known and by what, with the price of noise if asked."""
+    table = _table("direction", "alpha_c", *(["price of noise"] if price else []), "how known", "proof")
+    for (name, number, how, proof), sharp in zip(compared.proofs(), compared.thresholds, strict=True):
+        paid = [sharp.price] if price else []
+        table.add_row(name, f"[bold]{escape(number)}[/]", *paid, how, escape(proof))
     return table
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # what only one command of these needs
     from ...symbolic.thresholds.algorithms import AlgorithmComparison
     from ..overlap import Answer
 
+_SEVEN_COLUMNS = 90
+
 
 def analyze(
     target: TargetText,
@@ -104,7 +106,9 @@ def _show_analysis(analysis: "Analysis", compared: "AlgorithmComparison | None")
         f"[bold]g(z) = {escape(learned.text)}[/]{law}{noise}, {analysis.directions.in_words()}",
         highlight=False,
     )
-    if compared is not None:
+    # Seven columns break words on a narrow screen: there thresholds stand in their own table.
+    wide = console.width >= _SEVEN_COLUMNS
+    if compared is not None and wide:
         console.print(tables.algorithms_table(compared))
     elif analysis.two_step:
         console.print(tables.directions_table(analysis))
@@ -112,7 +116,7 @@ def _show_analysis(analysis: "Analysis", compared: "AlgorithmComparison | None")
     if analysis.two_step:
         console.print(tables.proofs_table(analysis))
     if compared is not None:
-        console.print(tables.thresholds_table(compared))
+        console.print(tables.thresholds_table(compared, price=not wide))
     if analysis.two_step:
         console.print(tables.samples_table(analysis))
     if compared is not None:
