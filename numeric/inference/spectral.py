@@ -185,11 +185,16 @@ def spectral_on_data(
     Raises
     ------
     RebatchError
-        If shapes do not fit, or the target has not one direction.
+        If shapes do not fit, an entry is not finite, or the target has not one direction.
     """
     X, y = np.asarray(X, float), np.asarray(y, float)
     if X.ndim != 2 or y.shape != X.shape[:1] or X.shape[1] < 3:
         raise RebatchError(f"X {X.shape}, y {y.shape}; allowed are (n, d) and (n,) with d >= 3")
+    w = None if truth is None else np.asarray(truth, float)
+    if w is not None and w.shape != X.shape[1:]:
+        raise RebatchError(f"truth of shape {w.shape}; allowed is ({X.shape[1]},), as many as columns of X")
+    if not (np.isfinite(X).all() and np.isfinite(y).all()):
+        raise RebatchError("X or y with entries that are not finite; allowed are finite numbers")
     n, d = X.shape
     T = _transformed(LineChannel(Target(target)), y)
     count = 0
@@ -203,7 +208,6 @@ def spectral_on_data(
     values, vectors = eigsh(operator, k=1, which="LA", v0=np.random.default_rng(0).standard_normal(d))
     v = vectors[:, 0]
     residual = float(np.linalg.norm(product(v) - values[0] * v))
-    w = None if truth is None else np.asarray(truth, float)
     cosine = float("nan") if w is None else float(abs(v @ w) / np.linalg.norm(w))
     return SpectralEstimate(float(values[0]), cosine, v, residual, count, d, n)
 
@@ -233,11 +237,11 @@ def spectral(
         If an argument is out of range, or memory does not suffice.
     """
     _require_positive(alpha)
-    steps, n = checks.integer("steps", steps, least=2), round(alpha * d)
-    if n < 1 or d < steps + 3:
-        raise RebatchError(
-            f"alpha = {alpha}, d = {d}; allowed are alpha d >= 1 and d >= {steps + 3} (steps + 3)"
-        )
+    steps = checks.integer("steps", steps, least=2)
+    d = checks.integer("d", d, least=steps + 3)
+    n = round(alpha * d)
+    if n < 1:
+        raise RebatchError(f"alpha = {alpha}, d = {d}; allowed are alpha d >= 1")
     channel = LineChannel(Target(target))
     require(16.0 * n * (steps + 3 + len(channel.pieces)), f"a spectral estimate with n = {n}, {steps} steps")
     matrix_seed, noise_seed, start_seed = np.random.SeedSequence(seed).spawn(3)

@@ -94,8 +94,10 @@ def test_an_invertible_function_of_the_label_changes_nothing():
     [
         (lambda: spectral_limit("z1^2", -1.0), "alpha = -1"),
         (lambda: spectral_limit("z1*z2", 1.0), "2 directions"),
-        (lambda: spectral("z1^2", 1.0, d=20, seed=0), "d >= 203"),
+        (lambda: spectral("z1^2", 1.0, d=20, seed=0), "d = 20; .*203"),
         (lambda: spectral_on_data("z1^2", np.ones((4, 5)), np.ones(3)), r"X \(4, 5\), y \(3,\)"),
+        (lambda: spectral_on_data("z1^2", np.full((4, 5), np.nan), np.ones(4)), "not finite"),
+        (lambda: spectral_on_data("z1^2", np.ones((4, 5)), np.ones(4), truth=[1]), r"truth of shape \(1,\)"),
     ],
 )
 def test_bad_input_is_refused_in_a_line(call, words):
