@@ -1,6 +1,6 @@
 """How fast is one full-batch gradient step on a stored X, against NumPy, PyTorch and JAX on the same data?
 
-float32, relu, squared loss, two threads each, at p = 2 (memory decides) and p = 16 (arithmetic decides). Beside
+relu, squared loss, two threads each, from p = 1 and 2 (memory decides) to p = 16 and 64 (arithmetic decides). Beside
 them the time of one read of X, for the share of the machine's read bandwidth. The peers are measured in turn
 with ours, and the ratio is taken in each round: other load on the machine meets both. PyTorch and JAX are used
 where they are installed; rebatch does not depend on them.
@@ -19,12 +19,17 @@ from rebatch.numeric.machine.memory import aligned
 
 THREADS = 2
 ROUNDS = 11
-SHAPES = ((30_000, 10_000, 2), (30_000, 5_000, 16))
+FLOAT32, FLOAT64 = np.float32, np.float64
+SHAPES = (
+    *((30_000, 10_000, p, FLOAT32) for p in (1, 2)),
+    *((30_000, 5_000, p, FLOAT32) for p in (4, 16, 64)),
+    *((15_000, 5_000, p, FLOAT64) for p in (1, 4, 16, 64)),
+)
 
 
 def peers(X, W, y, a) -> dict[str, Callable[[], object]]:
     """Return one step of each library that is installed."""
-    scale = np.float32(1 / np.sqrt(X.shape[1]))
+    scale = X.dtype.type(1 / np.sqrt(X.shape[1]))
 
     def step_numpy():
         h = X @ W.T * scale
@@ -57,6 +62,7 @@ def peers(X, W, y, a) -> dict[str, Callable[[], object]]:
         import jax
         import jax.numpy as jnp
 
+        jax.config.update("jax_enable_x64", True)
         Xj, Wj, yj, aj = (jnp.asarray(v) for v in (X, W, y, a))
 
         @jax.jit
@@ -71,13 +77,13 @@ def peers(X, W, y, a) -> dict[str, Callable[[], object]]:
     return result
 
 
-def measure(n: int, d: int, p: int, pool: ThreadPoolExecutor) -> None:
+def measure(n: int, d: int, p: int, dtype: type[np.floating], pool: ThreadPoolExecutor) -> None:
     """Print medians and ratios for one shape."""
     rng = np.random.default_rng(0)
-    X, W = rng.standard_normal((n, d), dtype=np.float32), rng.standard_normal((p, d), dtype=np.float32)
-    y, a = rng.standard_normal(n, dtype=np.float32), np.full(p, 1 / np.sqrt(p), dtype=np.float32)
-    parts, out = aligned((min(64, n // (64 * p)), p, d), np.float32), np.empty((p, d))
-    ours = aligned(W.shape, np.float32)
+    X, W = rng.standard_normal((n, d), dtype), rng.standard_normal((p, d), dtype)
+    y, a = rng.standard_normal(n, dtype), np.full(p, 1 / np.sqrt(p), dtype)
+    parts, out = aligned((min(64, max(1, n // (64 * p))), p, d), dtype), np.empty((p, d))
+    ours = aligned(W.shape, dtype)
     ours[...] = W
     order, y64, a64, none = np.arange(n), y.astype(float), a.astype(float), np.empty(0)
     flat = X.reshape(-1)
@@ -95,7 +101,7 @@ def measure(n: int, d: int, p: int, pool: ThreadPoolExecutor) -> None:
             step()
             if round_:  # the first compiles and warms up
                 times[name].append(time.perf_counter() - start)
-    print(f"n = {n}, d = {d}, p = {p}, float32, {X.nbytes / 1e9:.2f} GB, {ROUNDS} rounds")
+    print(f"n = {n}, d = {d}, p = {p}, {X.dtype}, {X.nbytes / 1e9:.2f} GB, {ROUNDS} rounds")
     for name, values in times.items():
         ratio = statistics.median(t / own for t, own in zip(values, times["rebatch"], strict=True))
         seconds = statistics.median(values)

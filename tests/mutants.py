@@ -239,6 +239,8 @@ MUTANTS = (
            "else y[i] - output", "else y[i] + output", "kernels/**/test_limit"),
     Mutant("v = zeta + gamma for zeta + gamma / sqrt(alpha)", "kernels/limit.pyx",
            "+= inverse_sqrt_alpha * new", "+= new", "kernels/**/test_limit"),
+    Mutant("a part of a vector's lanes is not summed", "kernels/rowblock.h",
+           "((const part *)&v)[l / QUARTER]", "((const part *)&v)[0]", "kernels/**/test_gradient"),
     Mutant("gradient without 1 / sqrt(d)", "kernels/gradient.pyx",
            "<floating> (h[j] * scale)", "<floating> h[j]", "kernels/**/test_gradient"),
     Mutant("limit: normalised rows divided by Q, not by its root", "numeric/engines/recursion.py",
