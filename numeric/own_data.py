@@ -81,12 +81,14 @@ def descend_on_data(
     if refused := setting.keys() & {"target", "alpha", "reuse", "inputs", "noise", "noise_std"}:
         raise RebatchError(f"{', '.join(sorted(refused))} with data; allowed is what the data do not say")
     n, d = rows.shape
-    k = 0 if directions is None else len(checks.array("directions", directions, f"orthogonal rows, d = {d}"))
+    if directions is not None:
+        directions = np.atleast_2d(checks.array("directions", directions, f"orthogonal rows, d = {d}"))
+    k = 0 if directions is None else len(directions)
     experiment = Setting(
         target=Target.of_data(k), activation=activation, alpha=n / d, eta=eta, steps=steps, **setting
     )
     return simulate_dense(
-        experiment, seed=seed, threads=threads, X=rows, y=y, directions=directions, weights=True
+        experiment, seed=checks.seed(seed), threads=threads, X=rows, y=y, directions=directions, weights=True
     )
 
 
@@ -172,11 +174,13 @@ def learned_directions(
     >>> bool(abs(learned_directions(run).directions[0, 0]) > 0.9)
     True
     """
+    if not isinstance(run, Trajectory):
+        raise RebatchError(f"run = {checks.shown(run)}; allowed are trajectories")
     sizes, directions = _movement(run)
-    count = checks.integer("permutations", permutations, least=0)
+    count, seed = checks.integer("permutations", permutations, least=0), checks.seed(seed)
     if count and (X is None or y is None):
         raise RebatchError("X or y is missing; allowed with permutations are both")
-    chance = _shuffled(run, X, y, count, checks.integer("seed", seed, least=0)) if count else ()
+    chance = _shuffled(run, X, y, count, seed) if count else ()
     return LearnedDirections(sizes, directions, np.array(chance, dtype=np.float64))
 
 

@@ -6,7 +6,7 @@ Truth values are refused where numbers are meant: ``steps=True`` is an error of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -185,6 +185,47 @@ def matrix(name: str, value: Any, shape: tuple[int, int]) -> tuple[tuple[float, 
     if given.shape != shape:
         raise RebatchError(f"{name} has shape {given.shape}; allowed are finite numbers of shape {shape}")
     return tuple(tuple(float(x) for x in row) for row in given)
+
+
+def seed(value: Any, name: str = "seed") -> int:
+    """Return a seed: an integer that is not negative, of any size.
+
+    Raises
+    ------
+    RebatchError
+        If it is not.
+    """
+    return integer(name, value, least=0, most=None)
+
+
+def sequence(name: str, value: Any, allowed: str) -> list[Any]:
+    """Return the members of a sequence, which a text is not; `allowed` says of what.
+
+    Raises
+    ------
+    RebatchError
+        If it is none, or empty.
+    """
+    if (
+        isinstance(value, str | bytes | dict)
+        or not isinstance(value, Iterable)
+        or not (members := list(value))
+    ):
+        raise RebatchError(f"{name} = {shown(value)}; allowed are {allowed}")
+    return members
+
+
+def called(name: str, value: Callable[..., T]) -> Callable[..., T]:
+    """Return a function that is to be called.
+
+    Raises
+    ------
+    RebatchError
+        If it is none.
+    """
+    if not callable(value):
+        raise RebatchError(f"{name} = {shown(value)}; allowed are functions")
+    return value
 
 
 def shown(value: Any) -> str:

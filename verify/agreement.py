@@ -229,7 +229,14 @@ def agreement(
     True
     """
     bias = checks.number("bias", bias, least=0)
-    given = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    allowed = "a trajectory, or a sequence of them"
+    given = (
+        [trajectories]
+        if isinstance(trajectories, Trajectory)
+        else checks.sequence("trajectories", trajectories, allowed)
+    )
+    if not all(isinstance(run, Trajectory) for run in given):
+        raise RebatchError(f"trajectories = {checks.shown(trajectories)}; allowed is {allowed}")
     runs, step = _runs(given)
     if len(runs) < 3:
         raise RebatchError(f"{len(runs)} run(s); at least 3 are needed for a standard error")

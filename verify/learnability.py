@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from ..numeric.machine.blocks import thread_count
 from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
@@ -325,7 +326,9 @@ def learnability(
     """
     target = Target(target)
     target.require_gaussian("experiments")
-    sizes = _checked(dimensions, runs, false_alarm)
+    sizes, seed = _checked(dimensions, runs, false_alarm), checks.seed(seed)
+    progress = checks.called("progress", progress)
+    thread_count(threads)
     claims = claims_of(target, max_order)
     if not claims:
         return LearnabilityCheck(target, (), runs, false_alarm, 0)
@@ -394,7 +397,8 @@ def needed_score(level: float, runs: int) -> float:
 def _checked(dimensions: Sequence[int], runs: int, false_alarm: float) -> NDArray[np.int64]:
     checks.integer("runs", runs, least=6)
     checks.number("false_alarm", false_alarm, above=0, below=0.1)
-    sizes = [checks.integer("d", d, least=50) for d in dimensions]
+    given = checks.sequence("dimensions", dimensions, "at least 3 increasing dimensions")
+    sizes = [checks.integer("d", d, least=50) for d in given]
     if len(sizes) < 3 or sizes != sorted(set(sizes)):
         raise RebatchError(f"d = {sizes}; allowed are at least 3 increasing dimensions")
     return np.array(sizes, dtype=np.int64)

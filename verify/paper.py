@@ -247,6 +247,10 @@ def paper(
     ----------
     [D24], theory 7 and 8.
     """
+    quick, simulated = checks.flag("quick", quick), checks.flag("simulated", simulated)
+    seed, progress = checks.seed(seed), checks.called("progress", progress)
+    if d is not None:
+        d = checks.integer("d", d, least=1)
     if not simulated and (d is not None or runs is not None):
         raise RebatchError("d and runs are of simulations; allowed with simulated=True")
     if runs is not None:

@@ -161,7 +161,8 @@ def distinct_sizes(dimensions: Sequence[int]) -> list[int]:
     RebatchError
         If they are fewer than 3, or not integers.
     """
-    sizes = sorted({checks.integer("a dimension", d, least=1) for d in dimensions})
+    given = checks.sequence("dimensions", dimensions, "at least 3 different integers")
+    sizes = sorted({checks.integer("a dimension", d, least=1) for d in given})
     if len(sizes) < 3:
         raise RebatchError(f"dimensions = {list(dimensions)}; allowed are at least 3 different integers")
     return sizes

@@ -98,7 +98,7 @@ def scaling(
     """
     plan = protocol(target, activation, threshold=threshold, share=share)
     sizes = sizes_of(plan, dimensions)
-    replicas = checks.integer("replicas", replicas, least=_FEWEST)
+    replicas, seed = checks.integer("replicas", replicas, least=_FEWEST), checks.seed(seed)
     false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     work = replicas * sum(plan.drift_time(d) for d in sizes)
     if work > MOST_STEPS:

@@ -283,6 +283,9 @@ def universality(
     ----------
     theory, 5.3 and 13. Runs on one matrix share its rows: they vary by W*, the start, the rows chosen and the noise.
     """
+    if not isinstance(setting, Setting):
+        raise RebatchError(f"setting = {checks.shown(setting)}; allowed are objects of rebatch.Setting")
+    progress = checks.called("progress", progress)
     setting.target.require_gaussian("the limit")
     if not setting.reuse or setting.fresh_at:
         raise RebatchError(

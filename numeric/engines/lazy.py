@@ -309,9 +309,10 @@ def simulate_lazy(
     fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
     if draws and not setting.inputs.is_gaussian:
         raise RebatchError(f"draws=True with inputs {setting.inputs}; allowed with gaussian inputs")
+    size = checks.integer("d", d, least=1)
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None
-        side = _LazySide(setting, int(d), np.random.SeedSequence(seed), pool, storage, drawn)
+        side = _LazySide(setting, size, np.random.SeedSequence(seed), pool, storage, drawn)
         record, weights = descend(setting, side, side.start, f"lazy, d = {d}")
         kept = side.last_batch(weights) if fields else {}
         if drawn is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError
 from ...symbolic.exact import effort as work
 from ...symbolic.exact.known import How
@@ -67,6 +68,7 @@ def compare_algorithms(
     """
     target = Target(target, noise_std=noise_std)
     target.require_gaussian("sharp thresholds")
+    integrate = checks.flag("integrate", integrate)
     analysis = analyze(target, max_order=max_order, effort=effort)
     return AlgorithmComparison(analysis, sharp_thresholds(analysis, effort=effort, integrate=integrate))
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...symbolic import checks
 from ...symbolic.errors import RebatchError
 from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
@@ -26,6 +27,8 @@ from ..machine.memory import require
 from .channel import Candidates, LineChannel, output
 
 Array = NDArray[np.float64]
+# A product with X each: nobody waits for more.
+_MOST_STEPS = 1_000_000
 _BLOCK = 1 << 15
 
 
@@ -88,10 +91,15 @@ def amp_on_data(
     RebatchError
         If shapes do not fit, or the target has not one direction.
     """
-    X, y, c = np.asarray(X, float), np.asarray(y, float), np.asarray(start, float)
+    steps = checks.integer("steps", steps, least=1, most=_MOST_STEPS)
+    X, y = checks.array("X", X, "rows of samples"), checks.array("y", y, "a label for each row of X")
+    c = checks.array("start", start, "as many numbers as X has columns")
     if X.ndim != 2 or y.shape != X.shape[:1] or c.shape != X.shape[1:]:
         raise RebatchError(f"X {X.shape}, y {y.shape}, start {c.shape}; allowed are (n, d), (n,), (d,)")
-    channel, w = LineChannel(Target(target)), None if truth is None else np.asarray(truth, float)
+    w = None if truth is None else checks.array("truth", truth, "as many numbers as X has columns")
+    if w is not None and w.shape != c.shape:
+        raise RebatchError(f"truth of shape {w.shape}; allowed is that of start, {c.shape}")
+    channel = LineChannel(Target(target))
 
     def cosine(c: Array) -> float:
         size = 0.0 if w is None else float(np.linalg.norm(c) * np.linalg.norm(w))
@@ -131,11 +139,12 @@ def amp(
     RebatchError
         If an argument is out of range, or memory does not suffice.
     """
-    n = round(alpha * d) if np.isfinite(alpha) and alpha > 0 else 0
-    if n < 1 or d < 3:
-        raise RebatchError(f"alpha = {alpha}, d = {d}; allowed are alpha > 0 and d >= 3 with alpha d >= 1")
-    if not 0 <= start < 1:
-        raise RebatchError(f"start = {start}; allowed are overlaps q with 0 <= q < 1")
+    alpha, d = checks.number("alpha", alpha, above=0), checks.integer("d", d, least=3)
+    seed, steps = checks.seed(seed), checks.integer("steps", steps, least=1)
+    start = checks.number("start", start, least=0, below=1)
+    n = round(alpha * d)
+    if n < 1:
+        raise RebatchError(f"alpha = {alpha}, d = {d}; allowed are alpha and d with alpha d >= 1")
     channel = LineChannel(Target(target))
     require(16.0 * n * (steps + 3 + len(channel.pieces)), f"message passing with n = {n} and {steps} steps")
     matrix_seed, noise_seed = np.random.SeedSequence(seed).spawn(2)
@@ -177,8 +186,6 @@ def _iterate(
     cosine: Callable[[Array], float],
 ) -> tuple[Array, Array]:
     """Return the cosines at every step and the last c."""
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise RebatchError(f"steps = {steps!r}; allowed are integers >= 1")
     noisy = bool(channel.target.noise_std)
     known = None if noisy else channel.candidates(y)
     found, g, V = [cosine(c)], np.zeros(len(y)), 1 - float(c @ c)

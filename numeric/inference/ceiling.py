@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...symbolic.errors import RebatchError
+from ...symbolic import checks
 from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
 from ..engines.descent import silent_stops
@@ -23,6 +23,8 @@ from .state_evolution import state_evolution
 
 Array = NDArray[np.float64]
 ETAS = tuple(float(x) for x in np.geomspace(0.02, 5.0, 9))
+# Limit runs of so many steps for each step size: nobody waits for more.
+_MOST_STEPS = 1000
 _SAMPLES = 1 << 13
 _SCRAMBLES = 4
 
@@ -145,10 +147,9 @@ def ceiling(
         If an argument is out of range, or the target has not one direction.
     """
     target = Target(target)
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise RebatchError(f"steps = {steps!r}; allowed are integers >= 2")
-    if not len(etas):
-        raise RebatchError("no step size; allowed is one or more")
+    steps = checks.integer("steps", steps, least=2, most=_MOST_STEPS)
+    alpha, seed = checks.number("alpha", alpha, above=0), checks.seed(seed)
+    etas = [checks.number("a step size", x) for x in checks.sequence("etas", etas, "one or more step sizes")]
     best = state_evolution(target, alpha, steps=steps).cosine
     reused, fresh = (
         _tuned(target, alpha, steps, activation, etas, seed, reuse=reuse) for reuse in (True, False)

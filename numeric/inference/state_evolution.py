@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...symbolic.errors import RebatchError
+from ...symbolic import checks
 from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
 from .channel import Candidates, LineChannel, output
 from .line import clustered
 
 Array = NDArray[np.float64]
+_MOST_STEPS_ASKED = 1_000_000
 _PIECE_NODES, _HERMITE = 64, 40
 # Noise makes all that is integrated smooth.
 _PIECE_NODES_NOISY, _HERMITE_NOISY, _NOISE_NODES = 16, 16, 8
@@ -136,14 +137,11 @@ def state_evolution(
 
 
 def _check(alpha: float, start: float, damping: float, steps: int | None) -> None:
-    if not (np.isfinite(alpha) and alpha > 0):
-        raise RebatchError(f"alpha = {alpha}; allowed are finite numbers > 0")
-    if not 0 <= start < 1:
-        raise RebatchError(f"start = {start}; allowed are overlaps q with 0 <= q < 1")
-    if not 0 <= damping < 1:
-        raise RebatchError(f"damping = {damping}; allowed is 0 <= damping < 1")
-    if steps is not None and steps < 1:
-        raise RebatchError(f"steps = {steps}; allowed are integers >= 1")
+    checks.number("alpha", alpha, above=0)
+    checks.number("start", start, least=0, below=1)
+    checks.number("damping", damping, least=0, below=1)
+    if steps is not None:
+        checks.integer("steps", steps, least=1, most=_MOST_STEPS_ASKED)
 
 
 def _nodes(channel: LineChannel, count: int) -> tuple[Array, Array]:

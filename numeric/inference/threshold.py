@@ -77,8 +77,10 @@ def weak_recovery_threshold(
     4/3
     """
     target = Target(target, noise_std=noise_std)
-    if isinstance(max_degree, bool) or not isinstance(max_degree, int) or max_degree < 1:
-        raise RebatchError(f"max_degree = {max_degree!r}; allowed are integers >= 1")
+    max_degree, integrate = (
+        checks.integer("max_degree", max_degree, least=1),
+        checks.flag("integrate", integrate),
+    )
     target.require_gaussian("sharp thresholds")
     require_second_moment(target)
     reading = read(target)

@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 DIGITS = 30
-_MAX_DIGITS = 1000
+MAX_DIGITS = 1000
 # Signed permutations are tried up to this many coordinates (48 of them), sign flips alone up to _MAX_FLIPPED.
 _MAX_PERMUTED = 3
 _MAX_FLIPPED = 6
@@ -101,7 +101,7 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
     >>> expectation("tanh(z1) * z1").how
     <How.ENCLOSURE: 'enclosure'>
     """
-    digits = checks.integer("digits", digits, least=1, most=_MAX_DIGITS)
+    digits = checks.integer("digits", digits, least=1, most=MAX_DIGITS)
     target = Target(g, k=k)
     if not target.inputs.is_gaussian:
         return product_expectation(target)

@@ -28,7 +28,7 @@ from ..exact.shown import Tabulated
 from ..exact.typeset import aligned, display, equation, mathml
 from ..language.symbols import hermite
 from ..language.target import Target
-from .gaussian import DIGITS, Average, expectation, with_average
+from .gaussian import DIGITS, MAX_DIGITS, Average, expectation, with_average
 from .hermite_form import MultiIndex, hermite_coefficients, hermite_form, hermite_polynomial
 
 MAX_COEFFICIENTS = 20_000
@@ -172,6 +172,7 @@ def hermite_series(target: Target | str, order: int | None = None, *, digits: in
     """
     target = Target(target)
     target.require_gaussian("the Hermite series")
+    digits = checks.integer("digits", digits, least=1, most=MAX_DIGITS)
     if order is not None:
         order = checks.integer("order", order, least=0)
     if is_polynomial(target.expr, target.coordinates):

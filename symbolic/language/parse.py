@@ -12,6 +12,7 @@ from functools import partial
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
+from .. import checks
 from ..errors import ParseError
 from . import syntax
 from .symbols import ACTIVATION_VARIABLE, coordinate, hermite
@@ -23,6 +24,7 @@ MAX_HERMITE_ORDER = 64
 _MAX_ARGUMENT_BITS = 2_048
 _MAX_DECIMAL_EXPONENT = 300
 _MAX_DIGITS = 4_000
+_MOST_COORDINATES = 4096
 _MAX_TOWER = 3
 _MAX_NODES = 100_000
 _FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
@@ -80,6 +82,7 @@ def parse(text: str, coordinates: int = MAX_COORDINATES) -> sp.Expr:
     >>> parse("z1 + He(3, z2)")
     z1 + z2**3 - 3*z2
     """
+    coordinates = checks.integer("coordinates", coordinates, least=1, most=_MOST_COORDINATES)
     return _Reader(syntax.latent(text, coordinates), lambda name: coordinate(syntax.number_of(name))).read()
 
 

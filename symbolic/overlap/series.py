@@ -297,7 +297,7 @@ def overlap_series(
     >>> series.leading(0, 0)
     (3, 1215*alpha/2)
     """
-    target = Target(target)
+    target, reuse = Target(target), checks.flag("reuse", reuse)
     if order is not None:
         order = checks.integer("order", order, least=1, most=MAX_ORDER)
     checks.one_of("loss", loss, LOSSES)

@@ -337,7 +337,11 @@ def which_activation(
         raise RebatchError(
             f"activations = {activations!r}; allowed are sequences of names or expressions in h"
         )
-    names = list(NAMED) if activations is None else list(activations)
+    names = (
+        list(NAMED)
+        if activations is None
+        else checks.sequence("activations", activations, "sequences of names or expressions in h")
+    )
     return ActivationChoice(
         Target(target), tuple(activation_check(target, name, max_order) for name in names)
     )

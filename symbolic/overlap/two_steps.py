@@ -402,6 +402,7 @@ def two_step_overlap(
     [D24]; theory, 5 and 5.1; for a general start 4.
     """
     target, activation = Target(target), Activation(activation)
+    reuse, normalize = checks.flag("reuse", reuse), checks.flag("normalize", normalize)
     checks.one_of("loss", loss, LOSSES)
     if not activation.is_polynomial:
         raise NotPolynomialError(
