@@ -126,7 +126,7 @@ def spectral_limit(target: Target | str, alpha: float) -> SpectralLimit:
     >>> spectral_limit("z1^2", 0.4).cosine
     0.0
     """
-    _require_positive(alpha)
+    alpha = checks.number("alpha", alpha, above=0)
     channel = LineChannel(Target(target))
     averager = Averager(channel, None if channel.target.noise_std else _PIECE_NODES)
     g, slope = output(averager.candidates, np.zeros_like(averager.z), 1.0)
@@ -187,14 +187,12 @@ def spectral_on_data(
     RebatchError
         If shapes do not fit, an entry is not finite, or the target has not one direction.
     """
-    X, y = np.asarray(X, float), np.asarray(y, float)
+    X, y = checks.array("X", X, "rows of samples"), checks.array("y", y, "a label for each row of X")
     if X.ndim != 2 or y.shape != X.shape[:1] or X.shape[1] < 3:
         raise RebatchError(f"X {X.shape}, y {y.shape}; allowed are (n, d) and (n,) with d >= 3")
-    w = None if truth is None else np.asarray(truth, float)
+    w = None if truth is None else checks.array("truth", truth, "as many numbers as columns of X")
     if w is not None and w.shape != X.shape[1:]:
         raise RebatchError(f"truth of shape {w.shape}; allowed is ({X.shape[1]},), as many as columns of X")
-    if not (np.isfinite(X).all() and np.isfinite(y).all()):
-        raise RebatchError("X or y with entries that are not finite; allowed are finite numbers")
     n, d = X.shape
     T = _transformed(LineChannel(Target(target)), y)
     count = 0
@@ -236,7 +234,7 @@ def spectral(
     RebatchError
         If an argument is out of range, or memory does not suffice.
     """
-    _require_positive(alpha)
+    alpha, seed = checks.number("alpha", alpha, above=0), checks.seed(seed)
     steps = checks.integer("steps", steps, least=2)
     d = checks.integer("d", d, least=steps + 3)
     n = round(alpha * d)
@@ -287,8 +285,3 @@ def _transformed(channel: LineChannel, y: Array) -> Array:
     """Return T(y) at every sample."""
     known = None if channel.target.noise_std else channel.candidates(y)
     return transform(*outputs(channel, known, y, np.zeros_like(y), 1.0))
-
-
-def _require_positive(alpha: float) -> None:
-    if not (np.isfinite(alpha) and alpha > 0):
-        raise RebatchError(f"alpha = {alpha}; allowed are finite numbers > 0")
