@@ -41,6 +41,7 @@ def rationalised(x: sp.Expr) -> sp.Expr | None:
 
 
 def _read(x: sp.Expr) -> Surd | None:
+    """Return an expression as a sum of roots of squarefree numbers; None of one with anything else in it."""
     if x.is_Rational:
         return {1: fmpq(int(x.p), int(x.q))} if x else {}
     if x.is_Pow and x.exp.is_Rational:
