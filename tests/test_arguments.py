@@ -38,6 +38,7 @@ BAD = {
     "share": [0, -1, 1.5, NAN, INF, "1", None, True, [1]],
     "flag": [0, 1, "no", None, [], NAN, b"", "true"],
     "name": ["", "none", 3, None, [], True, b"lazy", NAN],
+    "experiment": ["", "none", 3, 1.5, [], True, b"lazy", NAN],
     "sizes": [[], [0], [-1, 2, 3], "abc", 1.5, [[1]], [NAN, 2, 3], [1.5, 2, 3], {}, [True, 2, 3]],
     "numbers": ["abc", [[1, 2], [3]], [NAN], [INF], [[]], {"a": 1}, [1j], [None]],
     "matrix": ["abc", [[1, 2], [3]], [[NAN]], [[INF]], 3, {"a": 1}, [[1j]], [None], []],
@@ -117,7 +118,7 @@ KINDS = {
     "fresh_at": "numbers", "etas": "numbers", "penalties": "numbers", "variances": "numbers", "readout": "numbers",
     "X": "matrix", "y": "numbers", "directions": "matrix", "activations": "name",
     "reuse": "flag", "normalize": "flag", "whiten": "flag", "quick": "flag", "simulated": "flag", "integrate": "flag",
-    "engine": "name", "loss": "name", "schedule": "name", "data": "name", "paper.name": "name", "noise": "name",
+    "engine": "name", "loss": "name", "schedule": "name", "data": "name", "paper.name": "experiment", "noise": "name",
     "inputs": "law", "progress": "progress",
 }  # fmt: skip
 
