@@ -60,6 +60,12 @@ def reprinted():
     return Paper((Rerun("fig0", "Figure 0", "M, He_3", LINEAR, (curve,), ""),))
 
 
+def on_data():
+    """Two steps on labels of one's own."""
+    X = np.random.default_rng(0).standard_normal((60, 9))
+    return rb.descend_on_data(X, np.tanh(X[:, 0]), activation="erf", eta=0.1, steps=2, seed=0)
+
+
 def convergence_of():
     return convergence(LINEAR, [30, 60, 120], [4] * 3)
 
@@ -126,6 +132,8 @@ RESULTS = {
     "Expectation": (lambda: rb.expectation("tanh(z1)^2"), None, {}),
     "activation_check": (lambda: rb.activation_check("z1 + He(3, z2)", "relu"), None, {}),
     "which_activation": (lambda: rb.which_activation("He(3, z)", ["erf", "cos"]), None, {}),
+    "learned_directions": (lambda: rb.learned_directions(on_data()), None, {}),
+    "numeric_exponents": (lambda: rb.numeric_exponents("z1 + z2^2"), None, {}),
     "generalization": (lambda: rb.generalization("z", "erf", eta=0.2, d=(40, 60), runs=2, samples=200), 2, {}),
     "Readout": (
         lambda: rb.ridge_readout(

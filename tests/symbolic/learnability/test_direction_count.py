@@ -11,8 +11,14 @@ from rebatch.verify.strategies import polynomial_targets
 @pytest.mark.parametrize(
     ("text", "bounds", "how"),
     [
-        ("abs(z1+z2) + abs(z1-z2) - 2*Max(abs(z1), abs(z2))", (0, 2), How.UNDECIDED),
-        ("abs(z1+z2) + abs(z1-z2) - 2*Max(abs(z1), abs(z2)) + z3", (1, 3), How.UNDECIDED),
+        # Kinks along irrational hyperplanes: their identities are not proved.
+        ("abs(sqrt(2)*z1+z2) + abs(sqrt(2)*z1-z2) - 2*Max(abs(sqrt(2)*z1), abs(z2))", (0, 2), How.UNDECIDED),
+        ("abs(z1+z2) + abs(z1-z2) - 2*Max(abs(z1), abs(z2))", (0, 0), How.EXACT),
+        (
+            "abs(sqrt(2)*z1+z2) + abs(sqrt(2)*z1-z2) - 2*Max(abs(sqrt(2)*z1), abs(z2)) + z3",
+            (1, 3),
+            How.UNDECIDED,
+        ),
         ("tanh(z1)^2 + 1/cosh(z1)^2 + z2", (1, 1), How.EXACT),
         ("relu(z1) + relu(z2) - abs(z2)", (2, 2), How.EXACT),
         ("cos(z1*z2)", (2, 2), How.EXACT),
@@ -63,6 +69,7 @@ def test_bounds_hold_the_number_where_an_identity_may_hide_it(text, true):
 
 
 def test_where_no_direction_is_shown_the_bound_is_said_to_be_one():
-    analysis = analyze("abs(z1+z2)+abs(z1-z2)-2*Max(abs(z1),abs(z2))", max_order=2, effort=100_000)
+    zero = "abs(sqrt(2)*z1+z2) + abs(sqrt(2)*z1-z2) - 2*Max(abs(sqrt(2)*z1), abs(z2))"
+    analysis = analyze(zero, max_order=2, effort=100_000)
     assert "0 to 2 directions, upper bound only" in str(analysis)
     assert analysis.samples["reuse"].learns == "0 of up to 2"
