@@ -162,7 +162,12 @@ def code_cells():
     found = {
         path: re.findall(r"```\{code-cell\} python\n(.*?)```", source(path), re.DOTALL) for path in PAGES
     }
-    return [pytest.param(cells, id=str(path)) for path, cells in found.items() if cells]
+    heavy = {"gallery.md", "activation.md"}
+    return [
+        pytest.param(cells, id=str(path), marks=[pytest.mark.deep] if path.name in heavy else [])
+        for path, cells in found.items()
+        if cells
+    ]
 
 
 @pytest.mark.parametrize("cells", code_cells())

@@ -87,6 +87,7 @@ def test_all_pairs_of_engines_run_in_parent_and_child(first, method):
     assert told == ["True"] * len(JOBS)
 
 
+@pytest.mark.deep
 def test_every_engine_has_the_same_bits_under_one_and_two_blas_threads():
     one, two = (
         in_a_parent("print(*map(digest, JOBS))", OPENBLAS_NUM_THREADS=n, OMP_NUM_THREADS=n)

@@ -111,6 +111,7 @@ def test_the_first_step_has_the_mean_of_the_limit_at_every_dimension():
         assert np.all(np.abs(runs.mean(axis=0) - _first_step(limit)) < 6 * error + 1e-4)
 
 
+@pytest.mark.deep
 def test_controls_leave_the_deviation_and_narrow_its_error(monkeypatch):
     setting = Setting(target="z1", activation="erf", alpha=1, eta=1, steps=3)
     sizes = [8, 12, 16], [150, 150, 150]

@@ -333,7 +333,7 @@ def test_the_draws_are_what_the_first_step_is_made_of():
     np.testing.assert_array_equal(run.M, simulate(setting, d=50, seed=0).M)
 
 
-@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.parametrize("reuse", [True, pytest.param(False, marks=pytest.mark.deep)])
 def test_the_draws_are_independent_of_mean_0_and_variance_1(reuse):
     setting = Setting(target="z1 + z2", activation="relu", neurons=2, alpha=2, eta=0.5, steps=2, reuse=reuse)
     runs = [simulate(setting, d=12, seed=seed, threads=1, draws=True).data for seed in range(2000)]

@@ -65,7 +65,7 @@ def test_reference_verdicts(other_reference):
 
 
 @given(polynomial_targets(max_coordinates=3, max_degree=3, max_terms=3))
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_the_search_never_contradicts_the_exact_answers_of_polynomials(target):
     read, search = PolynomialReading(target), SearchedReading(target)
     for name in ("information_exponent", "leap", "isotropic_leap"):
@@ -274,7 +274,13 @@ def test_an_irrational_factor_leaves_the_sequence_of_a_polynomial(text):
     ]
 
 
-@pytest.mark.parametrize("text", ["tanh(z1) + tanh(2*z2) + tanh(3*z3)", "tanh(z1 + 2*z2 + z1*z2*z3)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tanh(z1) + tanh(2*z2) + tanh(3*z3)",
+        pytest.param("tanh(z1 + 2*z2 + z1*z2*z3)", marks=pytest.mark.deep),
+    ],
+)
 def test_directions_that_are_known_as_numbers_only_end_in_an_answer(text):
     # Elimination in numbers with errors: what can no longer be told from 0 is dropped.
     assert isotropic_leap(text).value == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from flint import fmpq
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.polynomial.hermite_e import hermegauss
 
@@ -149,6 +149,7 @@ def is_fixed_by(target, matrix):
 
 
 @given(polynomial_targets(max_coordinates=3, max_degree=3))
+@settings(max_examples=20)
 def test_a_learned_direction_is_never_certified_hidden(target):
     # Both searches run on the whole of V here, whatever the other found.
     g = framed(target.expr, target.coordinates)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import eval_hermitenorm
 
@@ -14,6 +14,7 @@ positive = st.builds(sp.Rational, st.integers(1, 6), st.integers(1, 3))
 
 
 @given(a=positive, b=positive, order=st.sampled_from([2, 4, 6]))
+@settings(max_examples=8)
 def test_what_is_said_to_vanish_in_all_powers_does_so_by_quadrature(a, b, order):
     t, step = np.linspace(-12, 12, 200_001, retstep=True)
     density = np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)

@@ -37,7 +37,7 @@ def built(draw):
 
 
 @given(built(), st.integers(1, 3), st.data())
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_what_falls_apart_has_the_averages_of_the_whole(target, power, data):
     S = tuple(data.draw(st.integers(0, 2)) for _ in range(target.k))
     value = Averages(target).moment(power, S)
