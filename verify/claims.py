@@ -63,9 +63,9 @@ def claims_of(target: Target, max_order: int) -> tuple[Claimed, ...]:
     verdicts = two_step_verdict(target, max_order)
     spaces = reuse_staircase(target, max_order).spaces[:_MOST_ROUNDS] if verdicts else ()
     later = list(_of_later_rounds(spaces))
-    hides = any(v.verdict == "hidden" for v in verdicts)
     nothing_shows = all(v.verdict == "hidden" for v in verdicts)
-    last = max([TWO + hides, *(claim.step for claim in later)])
+    # A third step is taken where a round needs one: it would rule out experiments that two steps survive.
+    last = max([TWO, *(claim.step for claim in later)])
     claims: list[Claimed] = []
     for verdict in verdicts:
         fresh = _on_fresh_batches(target, verdict)

@@ -87,7 +87,7 @@ def test_committees_of_irrational_weights_are_decided_or_said_not_to_be():
     assert outcomes == ["agrees", "agrees", "no experiment"]
     assert "1 without an experiment that could decide" in answer.statement
     assert answer.agrees is None
-    assert answer.tests == 4
+    assert answer.tests == 8
 
 
 def test_a_later_step_is_held_against_the_noise_of_all_steps_before_it():
