@@ -125,6 +125,8 @@ def main() -> None:
         signals.settled()
         sys.stdout.flush()
     except RebatchError as error:
+        if signals.received():
+            _fail("interrupted", signals.exit_code())
         _fail(str(error), 2)
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)

@@ -2,17 +2,21 @@
 
 An engine that is interrupted returns the steps it has. So the signal is remembered: a command asks before it goes on
 to the next piece of work, and the exit code says it whatever was printed. Until the command begins to report, the
-interrupt is repeated every second: a callback of a library may have swallowed it, which is nothing to report.
+interrupt is repeated every second: a callback of a library may have swallowed it, which is nothing to report. Work
+that can say what it knows so far is asked for that first.
 """
 
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _AGAIN = 1.0
+_SOON = 0.4
 _received: list[int] = []
+_asked_first: list[Callable[[], None]] = []
 
 
 def install() -> None:
@@ -27,8 +31,22 @@ def install() -> None:
 def _interrupt(number: int, _: Any) -> None:
     if number != signal.SIGALRM:
         _received.append(number)
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN)
-    raise KeyboardInterrupt
+    signal.setitimer(signal.ITIMER_REAL, _SOON if _asked_first else _AGAIN)
+    if _asked_first:
+        _asked_first.pop()()
+    else:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def asking_first(end: Callable[[], None]) -> Iterator[None]:
+    """Within the block a signal calls `end`, and again soon after; what goes on in spite of it is interrupted."""
+    _asked_first[:] = [end, end]
+    try:
+        yield
+        settled()
+    finally:
+        _asked_first.clear()
 
 
 def _swallowed(told: "sys.UnraisableHookArgs") -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from ...symbolic.errors import RebatchError
+from .. import signals
 from ..options import (
     AsJson,
     AsLatex,
@@ -63,12 +64,14 @@ def analyze(
 
     Example: rebatch analyze "z1 + He(3, z2)" --activation relu
     """
+    from ...symbolic.exact.effort import effort as within
     from ...symbolic.learnability.analyze import analyze as analyze_target
 
     learned = target_from(target, inputs, noise_std)
     checks = _activation_checks(learned, activation, which=which, max_order=max_order)
-    analysis = analyze_target(learned, max_order=max_order, effort=effort)
-    compared = _compared(analysis, effort, integrate=thresholds)
+    with within(None) as whole, signals.asking_first(whole.interrupt):
+        analysis = analyze_target(learned, max_order=max_order, effort=effort)
+        compared = _compared(analysis, effort, integrate=thresholds)
     if as_json:
         side = {} if compared is None else {"algorithms": compared.to_json()}
         answers = {name: answer.to_json() for name, answer in checks.items()}

@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # they load NumPy, which a target whose directions are all tr
     from ...symbolic.thresholds.threshold import Stage, Threshold
 
 _NOT_COMPUTED = "not computed"
-_SPENT = "effort spent before it was found"
 
 
 def compare_algorithms(
@@ -81,8 +80,6 @@ def sharp_thresholds(
     try:
         with work.effort(effort):
             return _found(analysis.target, directions, integrate=integrate)
-    except work.EffortSpentError:
-        return tuple(_unknown(v, _SPENT) for v in directions)
     except RebatchError as error:
         return tuple(_unknown(v, str(error)) for v in directions)
 

@@ -26,6 +26,7 @@ from ..errors import RebatchError
 
 # About 20 s of an ordinary machine.
 DEFAULT_EFFORT = 20_000_000
+_INTERRUPTED = "interrupted before there was an answer"
 
 T = TypeVar("T")
 
@@ -43,12 +44,28 @@ class Work:
     limit : int or None
         None: it only counts.
     spent : int
+    interrupted : bool
+        Whether it was told to end before its limit.
     """
 
     limit: int | None
     spent: int = 0
     around: Work | None = None
     paid: set[Any] = field(default_factory=set)
+    interrupted: bool = False
+
+    def interrupt(self) -> None:
+        """Let nothing more be computed within this limit: what is not decided yet stays undecided.
+
+        Raises
+        ------
+        EffortSpentError
+            When it is said again: what is computed has not asked in the meantime.
+        """
+        if self.interrupted:
+            raise EffortSpentError(_INTERRUPTED)
+        self.interrupted = True
+        self.limit = -1
 
     @property
     def exhausted(self) -> bool:
@@ -117,8 +134,12 @@ def _charge(limits: list[Work], units: int) -> None:
     for work in limits:
         work.spent += units
     for work in limits:
+        if work.interrupted:
+            raise EffortSpentError(_INTERRUPTED)
         if work.limit is not None and work.spent > work.limit:
-            raise EffortSpentError(f"effort spent: an answer would take over {work.limit:,} units of work")
+            raise EffortSpentError(
+                f"effort spent: an answer would take over {work.limit:,} units of work, allow more"
+            )
 
 
 class Memory(Generic[T]):

@@ -100,11 +100,14 @@ class Analysis(Tabulated):
         """Return what each algorithm does with one direction, in words."""
         v = verdict.direction
         isotropic, generative = self.rotated()
-        steps = [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]
+        # Round 1 is the two steps: what they learn is in it, also where the search for all of it ended early.
+        first = [1] if verdict.verdict == "learned" else []
+        steps = first + [t for t, space in enumerate(self.reuse_staircase.spaces, start=1) if v in space]
         # What a symmetry hides from two steps it hides from any number: it fixes all that they reach. Where nothing
         # is reached the next step is as the first.
         nothing = all(other.verdict == "hidden" for other in self.two_step)
-        never = "hidden" if verdict.certificate or nothing else "not found"
+        unseen = "undecided" if self.reuse_staircase.ended else "not found"
+        never = "hidden" if verdict.certificate or nothing else unseen
         later = f"round {steps[0]}" if steps else never
         return (
             in_words(v),

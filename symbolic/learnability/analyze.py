@@ -10,7 +10,7 @@ from ..exact.subspace import Vector
 from ..language.target import Target
 from .analysis import Analysis
 from .direction_count import count_directions
-from .direction_verdict import DirectionVerdict
+from .direction_verdict import undecided
 from .exponents import (
     generative_exponent,
     generative_leap,
@@ -21,11 +21,10 @@ from .exponents import (
     reuse_staircase,
 )
 from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .reading import forget
 from .verdict import MAX_WITNESS_ORDER, two_step_verdict
 
 T = TypeVar("T")
-
-_SPENT = "effort spent before an answer was found: more effort, or a lower max_order, goes on"
 
 
 def analyze(
@@ -57,27 +56,26 @@ def analyze(
 
         return analyze_product(target, max_order)
     relevant = relevant_subspace(target)
-    undecided = Exponent(None, How.UNDECIDED, witness=_SPENT)
-    no_verdict = tuple(
-        DirectionVerdict(v, "undecided", How.UNDECIDED, order=0) for v in relevant.orthogonal_basis()
-    )
-    with work.effort(effort):
+    with work.effort(effort) as limit:
         answers: dict[str, Any] = {
-            "information_exponent": _answer(lambda: information_exponent(target), undecided),
-            "two_step": _answer(lambda: two_step_verdict(target, max_order), no_verdict),
-            "reuse_staircase": _answer(
-                lambda: reuse_staircase(target, max_order), ReuseStaircase((), 0, How.UNDECIDED)
+            "information_exponent": _answer(lambda: information_exponent(target), _no_exponent),
+            "two_step": _answer(
+                lambda: two_step_verdict(target, max_order), lambda why: undecided(relevant, 0, why)
             ),
-            "leap": _answer(lambda: leap(target), undecided),
+            "reuse_staircase": _answer(lambda: reuse_staircase(target, max_order), _no_staircase),
+            "leap": _answer(lambda: leap(target), _no_exponent),
             "isotropic_leap": _answer(
-                lambda: isotropic_leap(target), IsotropicLeap(None, How.UNDECIDED, witness=_SPENT)
+                lambda: isotropic_leap(target), lambda why: IsotropicLeap(None, How.UNDECIDED, witness=why)
             ),
-            "generative_exponent": _answer(lambda: generative_exponent(target), undecided),
+            "generative_exponent": _answer(lambda: generative_exponent(target), _no_exponent),
             "generative_leap": _answer(
                 lambda: generative_leap(target, max_order),
-                GenerativeLeap(None, How.UNDECIDED, witness=_SPENT, lower=1),
+                lambda why: GenerativeLeap(None, How.UNDECIDED, witness=why, lower=1),
             ),
         }
+    if limit.exhausted:
+        # What was found on the way would let the same question go further when it is asked again.
+        forget()
     isotropic: IsotropicLeap = answers["isotropic_leap"]
     known: list[tuple[tuple[Vector, ...], How]]
     known = [((v.direction,), v.how) for v in answers["two_step"] if v.verdict == "learned"]
@@ -86,9 +84,17 @@ def analyze(
     return Analysis(target, count_directions(target, relevant, known, exact=exact), **answers)
 
 
-def _answer(question: Callable[[], T], otherwise: T) -> T:
+def _answer(question: Callable[[], T], otherwise: Callable[[str], T]) -> T:
     """Return the answer, or what is said where the effort was spent before there was one."""
     try:
         return question()
-    except work.EffortSpentError:
-        return otherwise
+    except work.EffortSpentError as spent:
+        return otherwise(str(spent))
+
+
+def _no_exponent(why: str) -> Exponent:
+    return Exponent(None, How.UNDECIDED, witness=why)
+
+
+def _no_staircase(why: str) -> ReuseStaircase:
+    return ReuseStaircase((), 0, How.UNDECIDED, ended=why)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..exact.effort import EffortSpentError
 from ..exact.known import How, worst
 from ..exact.subspace import Subspace, Vector
 from ..language.target import Target
@@ -67,7 +68,10 @@ def count_directions(
     witnessed = Subspace.span((v for v, _ in proved), target.k).dimension
     if witnessed == upper:
         return DirectionCount(upper, upper, worst(how for _, how in proved), "each has a witness")
-    lower = independent_directions(target.expr, target.coordinates, upper, [v for v, _ in proved])
+    try:
+        lower = independent_directions(target.expr, target.coordinates, upper, [v for v, _ in proved])
+    except EffortSpentError:
+        lower = witnessed
     if lower == upper:
         proof = "gradients at points are independent" + (", with what has a witness" if witnessed else "")
         return DirectionCount(upper, upper, How.ENCLOSURE, proof)

@@ -37,6 +37,8 @@ class DirectionVerdict:
         Hidden: the label takes so many values n, and E[y^m z] is orthogonal to the direction for all m < n.
     at_most : bool
         Whether a lower m is not excluded: a moment of it cannot be told from 0.
+    ended : str
+        Undecided: why the search ended early, if it did.
     certificate : tuple of Symmetry or None
         Hidden, from any number of steps: symmetries R of the target whose images of I - R together contain the
         direction.
@@ -50,6 +52,7 @@ class DirectionVerdict:
     certificate: tuple[Symmetry, ...] | None = None
     at_most: bool = False
     values: int | None = None
+    ended: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields, numbers as exact text."""
@@ -62,7 +65,8 @@ class DirectionVerdict:
             "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
             "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
-        return known if self.values is None else {**known, "values": self.values}
+        more = {"values": self.values, "ended": self.ended or None}
+        return {**known, **{name: value for name, value in more.items() if value is not None}}
 
     @property
     def summary(self) -> str:
@@ -84,8 +88,9 @@ class DirectionVerdict:
             return f"the label takes {self.values} values, and E[y^m z] = 0 along it for m < {self.values}"
         if self.verdict == "learned":
             return f"a polynomial of one direction that is not even; E[y^m z] = 0 for m <= {self.order}"
-        if not self.order:
-            return "effort spent before a witness or a symmetry was found"
+        if self.ended:
+            searched = f"no witness E[y^m z] for m <= {self.order}; " if self.order else ""
+            return searched + self.ended
         return f"no witness E[y^m z] for m <= {self.order}, no symmetry among those tried"
 
 
@@ -102,7 +107,7 @@ def _in_short(x: fmpq | Expectation) -> str:
     return _in_full(x)
 
 
-def undecided(left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
+def undecided(left: Subspace, searched: int, ended: str = "") -> tuple[DirectionVerdict, ...]:
     """Return that nothing is decided of these directions, with powers of the label up to the one searched."""
     basis = left.orthogonal_basis()
-    return tuple(DirectionVerdict(v, "undecided", How.UNDECIDED, order=searched) for v in basis)
+    return tuple(DirectionVerdict(v, "undecided", How.UNDECIDED, order=searched, ended=ended) for v in basis)

@@ -135,6 +135,8 @@ class ReuseStaircase(Tabulated):
         For each U_t the moments E[y^m p(z_U) v.z] that show what it adds, U = U_{t-1}.
     capped : bool
         Whether higher powers, which are too large to write out, might reach more.
+    ended : str
+        Why the search for the next subspace ended early, if it did.
     """
 
     spaces: tuple[Subspace, ...]
@@ -142,6 +144,7 @@ class ReuseStaircase(Tabulated):
     how: How = How.EXACT
     witnesses: tuple[str, ...] = ()
     capped: bool = False
+    ended: str = ""
 
     @property
     def dimensions(self) -> tuple[int, ...]:
@@ -164,14 +167,15 @@ class ReuseStaircase(Tabulated):
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the dimensions, how they are known, the highest power used and the witnesses; "capped" where so."""
+        """Return the dimensions, how they are known, the highest power and the witnesses; "capped", "ended" where so."""
         known: dict[str, Any] = {
             "dimensions": list(self.dimensions),
             "how": str(self.how),
             "max_power": self.max_power,
             "witnesses": list(self.witnesses),
         }
-        return {**known, "capped": True} if self.capped else known
+        marks = {"capped": self.capped, "ended": self.ended}
+        return {**known, **{name: mark for name, mark in marks.items() if mark}}
 
 
 def order_reached(sequence: Sequence[tuple[int, tuple[Vector, ...]]], direction: Vector) -> int | None:

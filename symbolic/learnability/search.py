@@ -28,6 +28,7 @@ import sympy as sp
 from flint import fmpq
 
 from ..calculus.hermite_form import MultiIndex
+from ..exact.effort import EffortSpentError
 from ..exact.irrational import Scalar, as_expr
 from ..exact.known import How, worst
 from ..exact.subspace import (
@@ -59,6 +60,10 @@ _MAX_FLIPPED = 6
 
 class UndecidedError(Exception):
     """The search ended without an answer; the message says what was searched."""
+
+
+class EndedEarlyError(UndecidedError):
+    """The effort was spent before the search had gone as far as it goes."""
 
 
 @dataclass(frozen=True)
@@ -265,8 +270,16 @@ class Search:
         Raises
         ------
         UndecidedError
-            If no nonzero contraction was found up to the cap.
+            If no nonzero contraction was found up to the cap; EndedEarlyError if not within the effort.
         """
+        try:
+            return self._grown(learned, powers, isotropic=isotropic, highest=highest)
+        except EffortSpentError as spent:
+            raise EndedEarlyError(str(spent)) from spent
+
+    def _grown(
+        self, learned: Subspace, powers: Sequence[int] | None, *, isotropic: bool, highest: int
+    ) -> Stage:
         question = self._question(learned, powers, isotropic=isotropic)
         account = Account(question.most)
         for order in range(question.bound, min(highest, question.most) + 1):

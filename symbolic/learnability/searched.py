@@ -8,6 +8,7 @@ from functools import cached_property
 
 import sympy as sp
 
+from ..exact.effort import EffortSpentError
 from ..exact.irrational import as_expr, how_known
 from ..exact.known import How, worst
 from ..exact.subspace import Subspace, Vector, axis, in_words, orthogonalised, primitive, squared_length
@@ -20,7 +21,7 @@ from ..proofs.symmetry import Symmetry, hidden_directions
 from .direction_verdict import DirectionVerdict, undecided
 from .growth import Stage, direction_of
 from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
-from .search import CAP, Search, UndecidedError
+from .search import CAP, EndedEarlyError, Search, UndecidedError
 
 _PIECEWISE = "continuous and piecewise linear, so at most 2 [DLB25]"
 
@@ -160,11 +161,14 @@ class SearchedReading:
             return ReuseStaircase((), 0)
         powers = range(1, max_order + 1)
         spaces: list[Subspace] = []
-        hows, witnesses = [], []
+        hows, witnesses, ended = [], [], ""
         learned = Subspace.zero(self.k)
         while learned != self.search.fixed:
             try:
                 stage = self.search.grow(learned, powers, highest=1)
+            except EndedEarlyError as error:
+                ended = str(error)
+                break
             except UndecidedError:
                 break
             if (learned + stage.added).dimension == learned.dimension:
@@ -173,7 +177,8 @@ class SearchedReading:
             spaces.append(learned)
             hows.append(stage.how)
             witnesses.append("; ".join(stage.witnesses))
-        return ReuseStaircase(tuple(spaces), len(powers), worst(hows), tuple(witnesses))
+        how = worst(hows) if spaces or not ended else How.UNDECIDED
+        return ReuseStaircase(tuple(spaces), len(powers), how, tuple(witnesses), ended=ended)
 
     def witnesses(self, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
         """Return the directions that moments E[y^m z] reach, at their least m, and the last m searched."""
@@ -188,7 +193,10 @@ class SearchedReading:
             return (), max_order
         m = 0
         for m in range(1, max_order + 1):
-            entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+            try:
+                entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
+            except EffortSpentError:
+                return tuple(found), m - 1
             before = worst(lower)
             at_most, coarse = coarse, coarse or not all(c.tells for c in entries)
             lower += [c.how for c in entries if c.zero]

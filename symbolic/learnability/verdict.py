@@ -6,11 +6,12 @@ the verdict is "undecided", never "hidden".
 """
 
 from .. import checks
+from ..exact.effort import EffortSpentError, spend
 from ..exact.known import How
 from ..exact.subspace import Subspace, orthogonalised, primitive, projected
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
-from .direction_verdict import DirectionVerdict
+from .direction_verdict import DirectionVerdict, undecided
 from .reading import Reading, read
 
 MAX_WITNESS_ORDER = 8
@@ -52,9 +53,22 @@ def verdict_of(reading: Reading, max_order: int) -> tuple[DirectionVerdict, ...]
         return ()
     learned, searched = reading.witnesses(max_order)
     reached = Subspace.span((v.direction for v in learned), k)
-    hidden = _certified(reading.symmetries(reached), relevant)
+    hidden = _hidden(reading, reached)
     left = (reached + Subspace.span((v.direction for v in hidden), k)).within(relevant)
-    return (*learned, *hidden, *reading.verdict_on(left, searched))
+    try:
+        spend(0)
+        rest = reading.verdict_on(left, searched)
+    except EffortSpentError as spent:
+        rest = undecided(left, searched, str(spent))
+    return (*learned, *hidden, *rest)
+
+
+def _hidden(reading: Reading, reached: Subspace) -> tuple[DirectionVerdict, ...]:
+    """Return the directions that symmetries prove hidden; none if the effort is spent before."""
+    try:
+        return _certified(reading.symmetries(reached), reading.relevant)
+    except EffortSpentError:
+        return ()
 
 
 def _certified(symmetries: tuple[Symmetry, ...], relevant: Subspace) -> tuple[DirectionVerdict, ...]:

@@ -153,6 +153,34 @@ def test_ctrl_c_keeps_the_finished_runs_and_says_so():
     assert "together" not in done.stdout
 
 
+# The signal comes when the two steps are decided and the leaps are not.
+INTERRUPTED_AT_THE_LEAP = """
+import os, signal
+from rebatch.cli.entry import main
+from rebatch.symbolic.learnability.search import Search
+leap = Search.leap
+def interrupted(*arguments, **options):
+    Search.leap = leap
+    os.kill(os.getpid(), signal.SIGINT)
+    return leap(*arguments, **options)
+Search.leap = interrupted
+main()
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_ctrl_c_in_an_analysis_shows_what_is_decided_and_leaves_the_rest_undecided(more):
+    command = [sys.executable, "-c", INTERRUPTED_AT_THE_LEAP, "analyze", "tanh(z1)*z2 + He(3, z1)", *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 130
+    assert done.stderr == "error: interrupted: what is above was finished before\n"
+    assert "interrupted before there was an answer" in done.stdout
+    if more:
+        known = json.loads(done.stdout)
+        assert [v["verdict"] for v in known["two_step"]] == ["learned", "learned"]
+        assert known["leap"]["value"] is None
+
+
 # A finaliser swallows what is raised in it, as compiled code of libraries does.
 INTERRUPTED_WHERE_NOTHING_CAN_PASS = """
 import os, signal, time

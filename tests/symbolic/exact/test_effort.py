@@ -73,3 +73,15 @@ def test_what_fails_is_not_remembered():
 def test_a_limit_is_a_number_of_units(limit):
     with pytest.raises(RebatchError, match="effort = "), effort(limit):
         pass
+
+
+def test_interrupted_work_ends_where_it_asks_next_or_at_once_when_told_again():
+    with effort(None) as outer, effort(100):
+        spend(1)
+        outer.interrupt()
+        with pytest.raises(EffortSpentError, match="interrupted"):
+            spend(0)
+        with pytest.raises(EffortSpentError, match="interrupted"):
+            outer.interrupt()
+    with effort(100):
+        spend(1)

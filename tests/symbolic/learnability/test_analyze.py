@@ -38,12 +38,25 @@ def test_more_effort_decides_more_and_never_otherwise():
                 assert name not in seen
 
 
-def test_the_same_effort_gives_the_same_answer_again():
+@pytest.mark.parametrize("start_anew", [True, False])
+def test_the_same_effort_gives_the_same_answer_again(start_anew):
     first = []
     for _ in range(2):
-        forget()
+        if start_anew:
+            forget()
         first.append(analyze(HARD, effort=200_000).to_json())
     assert first[0] == first[1]
+
+
+def test_what_was_decided_before_the_effort_was_spent_stands():
+    forget()
+    target = "tanh(z1+z2)*tanh(z2+z3)*tanh(z1-z3) + z1"
+    analysis = analyze(target, effort=1_000_000)
+    assert [v.verdict for v in analysis.two_step] == ["learned", "undecided", "undecided"]
+    assert "m <= 2; effort spent" in analysis.two_step[1].reason()
+    assert analysis.information_exponent.value == 1
+    assert analysis.leap.value is None
+    assert {fate[3] for fate in analysis.fates()} == {"round 1", "undecided"}
 
 
 @pytest.mark.parametrize("effort", [-1, 1.5, "much", True])
