@@ -131,6 +131,7 @@ def _limits() -> list[Work]:
 
 
 def _charge(limits: list[Work], units: int) -> None:
+    """Count work against each limit; raise for the first that allows no more."""
     for work in limits:
         work.spent += units
     for work in limits:

@@ -167,7 +167,7 @@ class ReuseStaircase(Tabulated):
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the dimensions, how they are known, the highest power and the witnesses; "capped", "ended" where so."""
+        """Return the dimensions, how they are known, the highest power, the witnesses; "capped", "ended" where so."""
         known: dict[str, Any] = {
             "dimensions": list(self.dimensions),
             "how": str(self.how),
