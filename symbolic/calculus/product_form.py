@@ -99,6 +99,31 @@ def orthogonal_form(polynomial: fmpq_mpoly, law: Law) -> Form:
     )
 
 
+def first_moments(polynomial: fmpq_mpoly, law: Law) -> tuple[fmpq, ...]:
+    """Return E[g (z_i - mean)] for every coordinate, the coefficients on phi_1(z_i) times its norm.
+
+    A term z^S counts where at most one factor z_j^S_j has no coefficient on phi_0, which vanishes for odd powers of a
+    symmetric law.
+
+    Raises
+    ------
+    DivergentError
+        If a moment that is needed is infinite.
+    """
+    degrees = np.array(polynomial.monoms(), dtype=np.int64).reshape(len(polynomial), -1)
+    rows = [dict(_expansion(law, n)) for n in range(int(degrees.max(initial=0)) + 1)]
+    flat = np.array([0 not in row for row in rows])
+    totals = [fmpq(0)] * degrees.shape[1]
+    terms = polynomial.coeffs()
+    for place in np.flatnonzero(flat[degrees].sum(axis=1) <= 1):
+        S = [(i, int(n)) for i, n in enumerate(degrees[place]) if n]
+        for i, n in S:
+            if 1 in rows[n]:
+                others = (rows[m].get(0, fmpq(0)) for j, m in S if j != i)
+                totals[i] += prod(others, start=terms[place] * rows[n][1])
+    return tuple(total * norm(law, 1) for total in totals)
+
+
 def reduced(polynomial: fmpq_mpoly, law: Law) -> fmpq_mpoly:
     """Return a polynomial of lower degree in every variable that is the same at all values of a finite law."""
     if not law.atoms or max(map(int, polynomial.degrees()), default=0) < len(law.atoms):

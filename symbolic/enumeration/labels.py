@@ -9,6 +9,7 @@ balls, or found equal by the zero test for exact constants.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from math import lcm
 
 import numpy as np
@@ -23,6 +24,8 @@ from .grid import WORD, Grid, Integers
 
 # Combinations of arguments for which a number that is not rational is worked out one by one.
 _MAX_COMPUTED = 2**13
+# Bits of balls that tell numbers apart together, tanh(134) and tanh(136) among them; what they leave goes by pairs.
+_BITS = (128, 512, 2048)
 _ASSOCIATIVE = (sp.Add, sp.Mul, sp.Max, sp.Min)
 
 
@@ -227,8 +230,11 @@ def _in_integers(expr: sp.Expr, arguments: Sequence[_Rational]) -> _Rational | N
 
 def distinct(values: Sequence[sp.Expr]) -> tuple[tuple[sp.Expr, ...], NDArray[np.int64], How]:
     """Return numbers that are all different, in rising order, and the place of each given one among them."""
-    balls = [constant_ball(x) for x in values]
-    order = sorted(range(len(values)), key=lambda i: float(balls[i].mid()))
+    for bits in _BITS:
+        balls = [constant_ball(x, bits) for x in values]
+        order = sorted(range(len(values)), key=lambda i: balls[i].mid())
+        if not any(balls[i].overlaps(balls[j]) for i, j in pairwise(order)):
+            break
     kept: list[int] = []
     renamed = np.zeros(len(values), dtype=np.int64)
     how = How.EXACT

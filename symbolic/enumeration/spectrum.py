@@ -11,15 +11,16 @@ r of them are independent fair signs, the target is a function of these, and eve
 label by the sign flips that fix all of the group.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import sympy as sp
-from flint import fmpq_mpoly
+from flint import arb, ctx, fmpq_mpoly
 from numpy.typing import NDArray
 
 from ..errors import TooLargeError
-from ..exact.ball import is_zero_constant
+from ..exact.ball import constant_ball, is_zero_constant
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, to_polynomial
 from ..language.target import Target
@@ -36,6 +37,8 @@ _PAIRS = 2**21
 _MAX_WORK = 2**33
 # A coefficient in floating point is not 0 beyond this many roundings of each of its terms.
 _ROUNDINGS = 64
+# Bits of the balls that tell such a coefficient from 0.
+_BITS = 256
 
 
 class Spectrum:
@@ -106,11 +109,22 @@ class Spectrum:
         transformed = [self.grid.transform(row[self.labels.codes]).ravel() for row in table]
         return terms, np.array(transformed), denominator
 
+    @property
+    def terms(self) -> int:
+        """The number of different numbers, rational factors apart, of which coefficients are sums."""
+        return len(self._parts[0])
+
     def coefficient(self, place: int) -> sp.Expr:
         """Return E[g phi_S] for a flat place, phi_S scaled to integers."""
         terms, parts, denominator = self._parts
         total = sp.Add(*(term * int(q) for term, q in zip(terms, parts[:, place], strict=True)))
         return total / (denominator * self.scale)
+
+    @property
+    def first_moments(self) -> list[sp.Expr]:
+        """E[g (z_i - mean)] for every coordinate, where they are gone through themselves."""
+        places = (int(np.ravel_multi_index(row, self.grid.shape)) for row in np.eye(self.k, dtype=np.int64))
+        return [self.coefficient(place) / self.centring for place in places]
 
     def norm(self, place: int) -> sp.Rational:
         """Return E[phi_S^2] for a flat place."""
@@ -169,10 +183,22 @@ class Spectrum:
         for place in np.flatnonzero(close):
             key = tuple(map(int, parts[:, place]))
             if key not in known:
-                known[key] = is_zero_constant(sp.Add(*(term * q for term, q in zip(terms, key, strict=True))))
+                known[key] = self._is_zero(key)
             zero[place] = known[key] is not False
             proved &= known[key] is not None
         return zero, proved
+
+    def _is_zero(self, whole: Sequence[int]) -> bool | None:
+        """Whether sum_t q_t tau_t is 0, by balls of the tau_t where they exclude it; None where it is not known."""
+        with ctx.workprec(_BITS):
+            total = sum((q * ball for q, ball in zip(whole, self._balls, strict=True) if q), arb(0))
+        if not total.contains(0):
+            return False
+        return is_zero_constant(sp.Add(*(term * q for term, q in zip(self._parts[0], whole, strict=True))))
+
+    @cached_property
+    def _balls(self) -> list[arb]:
+        return [constant_ball(term, _BITS) for term in self._parts[0]]
 
     @property
     def nonzero(self) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd, hypot, lcm
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,10 @@ class Subspace:
 
     def orthogonal_basis(self) -> tuple[Vector, ...]:
         """Return an orthogonal basis of primitive vectors (Gram-Schmidt without normalisation)."""
+        return self._orthogonal_basis
+
+    @cached_property
+    def _orthogonal_basis(self) -> tuple[Vector, ...]:
         basis: list[Vector] = []
         for row in self.rows:
             rest = orthogonalised(row, basis)
@@ -123,13 +128,18 @@ def orthogonalised(vector: Sequence[Scalar], basis: Iterable[Vector]) -> Vector:
     """Return the part of `vector` that is orthogonal to every vector of an orthogonal basis."""
     rest = tuple(vector)
     for b in basis:
-        scale = dot(rest, b) / dot(b, b)
+        along = dot(rest, b)
+        if isinstance(along, fmpq) and along == 0:
+            continue
+        scale = along / dot(b, b)
         rest = tuple(x - scale * y for x, y in zip(rest, b, strict=True))
     return rest
 
 
 def projected(vector: Sequence[Scalar], space: Subspace) -> Vector:
     """Return the orthogonal projection of `vector` onto a subspace."""
+    if space.dimension == space.ambient:
+        return tuple(vector)
     rest = orthogonalised(vector, space.orthogonal_basis())
     return tuple(x - y for x, y in zip(vector, rest, strict=True))
 

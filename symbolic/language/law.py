@@ -201,9 +201,9 @@ def _number(text: str, source: str) -> sp.Rational:
     """Return a rational number that stands inside a law."""
     try:
         value = parse(text)
-    except ParseError as error:
-        raise RebatchError(f"{text.strip()!r} in {source!r}: {error.message}") from None
-    if not value.is_Rational:
+    except ParseError:
+        value = None
+    if value is None or not value.is_Rational:
         raise RebatchError(f"{text.strip()!r} in {source!r}; allowed are rational numbers, 1/4 or 0.25")
     return value
 

@@ -9,6 +9,9 @@ from ..exact.subspace import Subspace, Vector
 from ..language.target import Target
 from ..proofs.gradients import independent_directions
 
+# Of inputs that no rotation keeps.
+_COORDINATES = "one for each coordinate that the target depends on"
+
 
 @dataclass(frozen=True)
 class DirectionCount:
@@ -63,7 +66,9 @@ def count_directions(
     """
     upper = relevant.dimension
     if exact or not upper:
-        return DirectionCount(upper, upper, How.EXACT, "the span of the supports of the Hermite tensors")
+        gaussian = target.inputs.is_gaussian
+        proof = "the span of the supports of the Hermite tensors" if gaussian else _COORDINATES
+        return DirectionCount(upper, upper, How.EXACT, proof)
     proved = [(v, how) for vectors, how in known if how.is_proof for v in vectors]
     witnessed = Subspace.span((v for v, _ in proved), target.k).dimension
     if witnessed == upper:

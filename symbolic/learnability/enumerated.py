@@ -27,6 +27,7 @@ from ..enumeration.grid import WORD, Integers
 from ..enumeration.labels import distinct
 from ..enumeration.spectrum import Spectrum
 from ..errors import RebatchError
+from ..exact.ball import constant_ball
 from ..exact.expectation import Expectation
 from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
@@ -50,6 +51,13 @@ from .product_exponents import (
 
 # Coefficients that agree to so many digits count as equal in size.
 _DIGITS = 12
+# Terms of sums of irrational labels that moments E[y^m z] may take: about half a second. Beyond, single labels are
+# the witnesses: theirs are rational.
+_MOST_SUMMED = 2**11
+# Coefficients that are written out at least, and the irrational numbers that all of them may hold.
+_FEW, _MOST_TERMS = 8, 2**10
+# Characters of an exact number that a person reads; a longer one is given in decimals.
+_READABLE = 60
 NOTHING = Exponent(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
 
 
@@ -110,7 +118,7 @@ class EnumeratedReading:
     def _logistic(self) -> NDArray[np.bool_]:
         """What y and functions of |y| show."""
         labels = self.spectrum.labels
-        sizes = distinct([abs(y) for y in labels.values])[1]
+        sizes = distinct([-y if constant_ball(y) < 0 else y for y in labels.values])[1]
         return self.spectrum.nonzero | self.spectrum.seen(labels.merged(list(map(int, sizes))))
 
     def coordinate_leap(self) -> dict[str, Exponent]:
@@ -228,15 +236,15 @@ class EnumeratedReading:
                 scaled = [sp.Integer(int(x)) * factor / denominator**m for x in weighted.sum(axis=0)]
                 yield tuple(to_fmpq(x) for x in scaled), True
             return
-        for m in range(1, max_order + 1):
+        yield _decided(self.spectrum.first_moments)
+        for m in range(2, min(max_order, _MOST_SUMMED // sums.size) + 1):
             powers = [sp.expand(y**m) for y in labels.values]
-            exact = [
-                Expectation.exact(
+            yield _decided(
+                [
                     sp.Add(*(int(x) * y for x, y in zip(column, powers, strict=True) if x)) * factor
-                )
-                for column in sums.T
-            ]
-            yield tuple(map(scalar, exact)), all(x.is_zero() is not None for x in exact)
+                    for column in sums.T
+                ]
+            )
 
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
         """Return that what is left is hidden: all labels have been gone through."""
@@ -334,7 +342,8 @@ class EnumeratedReading:
         # Equal ones up to rounding in the order of degree and coordinates.
         heights = np.round(np.abs(spectrum.floats[nonzero]), _DIGITS)
         order = np.lexsort((-nonzero, sizes[nonzero], -heights))
-        written = [int(place) for place in nonzero[order[:MOST_WRITTEN]]]
+        most = min(MOST_WRITTEN, max(_FEW, _MOST_TERMS // spectrum.terms))
+        written = [int(place) for place in nonzero[order[:most]]]
         weights = tuple(spectrum.weight(sizes == n) for n in range(int(sizes[nonzero].max(initial=0)) + 1))
         influences = tuple(spectrum.weight(spectrum.degrees[:, i] > 0) for i in range(self.k))
         coefficients = tuple((self._name(place) or "1", spectrum.normalised(place)) for place in written)
@@ -345,11 +354,21 @@ class EnumeratedReading:
         return character_name(self.spectrum.degrees[place], self.target.inputs)
 
     def _coefficient_in_words(self, place: int) -> str:
-        return f"E[g {self._name(place)}] = {self.spectrum.normalised(place)}"
+        c = self.spectrum.normalised(place)
+        text = str(c)
+        if len(text) > _READABLE:
+            text = f"{float(constant_ball(c).mid()):.8g}"
+        return f"E[g {self._name(place)}] = {text}"
 
 
 def _as_witness(x: Scalar) -> fmpq | Expectation:
     return x if isinstance(x, fmpq) else x.known
+
+
+def _decided(moment: Sequence[sp.Expr]) -> tuple[tuple[Scalar, ...], bool]:
+    """Return the entries of a moment, and whether it is known exactly which of them vanish."""
+    exact = [Expectation.exact(x) for x in moment]
+    return tuple(map(scalar, exact)), all(x.is_zero() is not None for x in exact)
 
 
 def _joint(columns: Sequence[Integers]) -> NDArray[np.int64]:

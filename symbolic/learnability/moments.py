@@ -22,7 +22,7 @@ from flint import fmpq, fmpq_mpoly
 from numpy.typing import NDArray
 
 from ..calculus.hermite_form import MultiIndex
-from ..calculus.product_form import Form, norm, orthogonal_form, powers_of, reduced
+from ..calculus.product_form import Form, first_moments, norm, orthogonal_form, powers_of
 from ..enumeration.signs import generators, perpendicular
 from ..errors import DivergentError, NotPolynomialError, RebatchError
 from ..exact.known import How
@@ -216,14 +216,9 @@ class MomentReading:
         """Yield E[y^m (z - mean)] for m = 1, 2, …, as far as they are finite and not too large."""
         try:
             for power in powers_of(self._polynomial, self.law, max_order, _MOST_PRODUCTS):
-                yield self._first_moments(power)
+                yield first_moments(power, self.law)
         except DivergentError:
             return
-
-    def _first_moments(self, power: fmpq_mpoly) -> Vector:
-        form = orthogonal_form(power, self.law)
-        units = (tuple(int(i == j) for j in range(self.k)) for i in range(self.k))
-        return tuple(form.get(unit, fmpq(0)) * norm(self.law, 1) for unit in units)
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
         """Return sign flips and exchanges of two coordinates that fix the target and the law."""
@@ -250,7 +245,7 @@ class MomentReading:
         while True:
             reached, shown = learned, []
             for words, moment in self._conditional(learned, max_order):
-                if moment not in reached:
+                if any(moment) and moment not in reached:
                     reached = reached + Subspace.span([moment], self.k)
                     shown.append(f"E[{words} {self._centre}] = ({', '.join(as_text(moment))})")
                 if reached == self.relevant:
@@ -285,7 +280,7 @@ class MomentReading:
                     work += len(power) * len(factor)
                     if work > _MOST_PRODUCTS:
                         return
-                    moment = self._first_moments(reduced(power * factor, self.law))
+                    moment = first_moments(power * factor, self.law)
                     yield f"{'y' if m == 1 else f'y^{m}'} {name}".strip(), moment
         except DivergentError:
             return

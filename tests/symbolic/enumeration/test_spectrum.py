@@ -118,6 +118,8 @@ def test_large_classes_are_counted_like_small_ones():
         ("heaviside(z1 + z2)", 3),
         ("Max(z1, z2/2, tanh(z1))", 3),
         ("z1/3 + 0.1*z2", 4),
+        # Further than 128 bits from each other: not at all.
+        ("tanh(67*z1) + tanh(68*z2)", 4),
     ],
 )
 def test_labels_are_compared_as_exact_numbers(text, count):

@@ -63,6 +63,8 @@ def test_numbers_are_read_exactly():
         ("biased(", "allowed are gaussian"),
         ("biased(1/)", "1/"),
         ("biased(pi/4)", "rational numbers"),
+        ("biased(x)", "^'x' in 'biased\\(x\\)'; allowed are rational numbers, 1/4 or 0.25$"),
+        ("uniform()", "^'' in 'uniform\\(\\)'; allowed are rational numbers"),
         ("uniform(1)", "2 to 64"),
         ("uniform(1, 1)", "2 to 64"),
         ("finite(0: 1/2, 1: 1/4)", "sum to 3/4"),

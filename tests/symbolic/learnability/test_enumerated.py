@@ -205,3 +205,22 @@ def test_polynomials_of_more_signs_than_can_be_gone_through_keep_their_exact_lea
     analysis = analyze(Target(pairs, inputs="boolean"))
     assert analysis.leap.value == analysis.statistical_leap.value == 2
     assert {v.verdict for v in analysis.two_step} == {"hidden"}
+
+
+def test_the_directions_of_other_inputs_are_coordinates_not_hermite_tensors():
+    assert analyze(Target("z1*z2", inputs="boolean")).directions.proof == (
+        "one for each coordinate that the target depends on"
+    )
+
+
+def test_a_first_moment_of_irrational_labels_is_their_average_and_long_numbers_are_decimals():
+    target = Target("tanh(z1 + 2*z2 + 4*z3) + sqrt(2)*z4", inputs="boolean")
+    analysis = analyze(target)
+    z = np.array(list(product((1, -1), repeat=4)), dtype=float)
+    expected = (target(z)[:, None] * z).mean(axis=0)
+    # Floating point, a few roundings.
+    np.testing.assert_allclose(list(map(float, analysis.two_step[0].witness)), expected, rtol=1e-12)
+    exact = "E[g z1] = -tanh(5)/4 - tanh(1)/4 + tanh(3)/4 + tanh(7)/4"
+    assert analysis.information_exponent.witness == exact
+    many = Target("tanh(" + " + ".join(f"{i}*z{i}" for i in range(1, 9)) + ")", inputs="boolean")
+    assert analyze(many).information_exponent.witness == "E[g z1] = 0.054411609"
