@@ -13,9 +13,7 @@ from rebatch.symbolic.language.law import law
 
 def average(polynomial, inputs):
     """E[g(z)], term by term."""
-    return sum(
-        rational(c) * prod(inputs.moment(int(n)) for n in S) for S, c in polynomial.to_dict().items()
-    )
+    return sum(rational(c) * prod(inputs.moment(int(n)) for n in S) for S, c in polynomial.to_dict().items())
 
 
 @pytest.mark.parametrize("name", ["boolean", "biased(1/4)", "uniform(-1, 0, 2)", "laplace", "student(15)"])
