@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
+from flint import fmpq
 from numpy.typing import NDArray
 
 from ..calculus.hermite_form import MultiIndex
