@@ -2,19 +2,21 @@
 
 import errno
 import inspect
+import logging
 import os
 import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from ..numeric.machine.progress import no_progress
 from ..symbolic.errors import RebatchError
 from . import signals
 from .commands import checks, inference, learn, paper, phases, report, runs, sweeps, theory
@@ -22,6 +24,9 @@ from .terminal import be_quiet, is_quiet, write_in_any_encoding
 
 _LONGEST = 300
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Neither progress nor warnings.")]
+_Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say what is done, and how long it takes, as it happens.")
+]
 _Keep = Annotated[
     Path | None, typer.Option("--keep", help="Folder of the runs: the same study continues from it.")
 ]
@@ -69,11 +74,32 @@ def _with_quiet(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command with --quiet among its options."""
 
     def before(quiet: bool) -> AbstractContextManager[None]:
-        if quiet:
-            be_quiet()
-        return nullcontext()
+        if not quiet:
+            return nullcontext()
+        be_quiet()
+        return no_progress()
 
     return _with_option(command, "quiet", _Quiet, False, before)
+
+
+def _with_verbose(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with --verbose among its options: the library's log goes to the terminal."""
+
+    @contextmanager
+    def before(verbose: bool) -> Iterator[None]:
+        log, handler = logging.getLogger("rebatch"), logging.StreamHandler()
+        if verbose:
+            handler.setFormatter(logging.Formatter("%(relativeCreated)8.0f ms  %(message)s"))
+            log.addHandler(handler)
+            log.setLevel(logging.DEBUG)
+        with no_progress() if verbose else nullcontext():
+            try:
+                yield
+            finally:
+                log.removeHandler(handler)
+                log.setLevel(logging.NOTSET)
+
+    return _with_option(command, "verbose", _Verbose, False, before)
 
 
 def _with_keep(command: Callable[..., None]) -> Callable[..., None]:
@@ -107,7 +133,7 @@ for command in (
     _with_keep(checks.scaling),
     paper.paper,
 ):
-    app.command()(_with_quiet(command))
+    app.command()(_with_quiet(_with_verbose(command)))
 
 
 # What a command ends with, beside 0, 1 (theory and numbers disagree), 2 (an error of the user's) and signals.

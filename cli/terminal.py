@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 
+from ..numeric.machine.progress import tracked
 from .signals import guarded
 
 # Where no person looks on a line has no end: tables are not folded, and `grep` finds every name.
@@ -59,9 +59,7 @@ def is_quiet() -> bool:
 
 def progress_bar(items: Any, description: str, *, show: bool) -> Any:
     """Return the items behind a progress bar, where a person looks on; they end when a signal comes."""
-    if is_quiet() or not (show and console.is_terminal and len(items) > 1):
-        return guarded(items)
-    return guarded(track(items, description, console=console, transient=True))
+    return guarded(tracked(items, description) if show and len(items) > 1 else items)
 
 
 def print_json(data: Any) -> None:

@@ -4,11 +4,14 @@ Sphinx, because the docstrings are numpydoc, the pages are the Markdown that a f
 that does not exist fails the build. Notebooks are text and run in the build.
 """
 
+import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+# A page shows results, not how they came.
+os.environ["TQDM_DISABLE"] = "1"
 
 project = "rebatch"
 author = "The rebatch developers"

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,8 @@ from .engines.limit import simulate_limit
 from .engines.online import simulate_online
 from .setting import Setting
 from .trajectory import Trajectory
+
+_log = logging.getLogger(__name__)
 
 ENGINES: dict[str, Callable[..., Trajectory]] = {
     "lazy": simulate_lazy,
@@ -83,9 +87,14 @@ def simulate(
     if unknown := options.keys() - allowed:
         given, known = ", ".join(sorted(unknown)), ", ".join(sorted(allowed))
         raise RebatchError(f"engine {engine} has no option {given}; allowed are {known}")
+    where = engine if d is None else f"{engine}, d = {d}"
+    _log.info("%s, seed = %s: %s", where, seed, setting)
+    began = time.perf_counter()
     done = run(
         setting, d=d, seed=checks.integer("seed", seed, least=0, most=None), threads=threads, **options
     )
+    took, stopped = time.perf_counter() - began, done.stopped or "finished"
+    _log.info("%s, seed = %s: %s, %.3g s", where, seed, stopped, took)
     done.data.attrs.update(_as_text(options))
     return done
 

@@ -8,6 +8,7 @@ again, unless it is damaged or not the run of its name: then it is set aside.
 import hashlib
 import itertools
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ from .setting import Setting
 from .simulate import ENGINES, simulate
 from .trajectory import INTERRUPTED, Trajectory, installed_version
 
+_log = logging.getLogger(__name__)
 _DIGITS = 32
 # What a run that is still to come takes in memory, with its place in the answer.
 _BYTES_PER_RUN = 2000.0
@@ -227,6 +229,7 @@ def sweep(
     clear(place)
     found = {run.name: run.find(place) for run in runs}
     missing = [run for run in runs if found[run.name] is None]
+    _log.info("sweep: %d runs, %d of them to do, in %s", len(runs), len(missing), place)
     try:
         with progress(f"sweep, {engine}", len(runs)) as done:
             done(len(runs) - len(missing))
@@ -237,6 +240,7 @@ def sweep(
                 if stopped:
                     warnings.warn(f"d = {run.d}, seed = {run.seed}: {stopped}", StoppedEarly, stacklevel=2)
                 done(len(runs) - len(missing) + count)
+                _log.info("sweep: %d of %d done", count, len(missing))
     except KeyboardInterrupt:
         found, asked = {run.name: run.find(place) for run in runs}, len(runs)
         runs = [run for run in runs if found[run.name] is not None]
@@ -301,7 +305,9 @@ def simulate_kept(
     if folder is None:
         return simulate(setting, engine, d=d, seed=seed, threads=threads, **options)
     one = _Run.of(setting, engine, d, seed, options)
-    found = one.find(folder) or one.run(folder, threads)
+    found = one.find(folder)
+    _log.info("%s: %s", folder / one.name, "to do" if found is None else "kept")
+    found = found or one.run(folder, threads)
     if found.stopped:
         warn_of_stop(found.stopped, stacklevel=2)
     return found

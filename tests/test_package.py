@@ -30,3 +30,19 @@ def test_importing_rebatch_loads_no_heavy_library():
     code = f"import rebatch, sys; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_log_is_unheard_until_the_user_asks():
+    code = (
+        "import logging, rebatch as rb\n"
+        "setting = rb.Setting(target='z1', activation='relu', alpha=2, eta=0.1, steps=1)\n"
+        "rb.simulate(setting, d=20, seed=0)\n"
+        "logging.getLogger('rebatch.x').critical('unheard')\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        "rb.simulate(setting, d=20, seed=7)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    begun, finished = done.stderr.splitlines()
+    assert "d = 20, seed = 7: z1; sigma = relu" in begun
+    assert "seed = 7: finished" in finished
+    assert done.stdout == ""

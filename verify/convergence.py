@@ -25,6 +25,7 @@ from scipy.optimize import curve_fit
 
 from ..numeric.engines.descent import silent_stops
 from ..numeric.machine.draws import seeds
+from ..numeric.machine.progress import tracked
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
@@ -113,7 +114,7 @@ def convergence(
     runs: Sequence[int] | None = None,
     *,
     seed: int = 0,
-    progress: Callable[[list[Job]], Iterable[Job]] = iter,
+    progress: Callable[[list[Job]], Iterable[Job]] = tracked,
 ) -> Convergence:
     """Hold lazy runs at several dimensions against the limit.
 
@@ -129,7 +130,7 @@ def convergence(
     seed : int
         Of the limit; those of the runs follow from it.
     progress : callable, optional
-        Passes on the list of jobs (d, run) one by one.
+        Passes on the list of jobs (d, run) one by one; by default behind a bar.
 
     Raises
     ------

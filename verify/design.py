@@ -1,5 +1,6 @@
 """Which experiment can decide: activation, loss and step size with the clearest signal."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,8 @@ from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.network import Loss
 from .power_law import Array
+
+_log = logging.getLogger(__name__)
 
 _BOUNDED: tuple[tuple[str, Loss], ...] = (("relu", "correlation"), ("tanh", "correlation"))
 # sigma' is odd about 1/2 for ReLU and even for tanh: a polynomial is neither, and squared loss bends the signal.
@@ -83,6 +86,9 @@ def chosen_experiments(
             signal = _signals(setting, units, np.where(wanted, shows, steps[1]), steps, seed, threads)
             if signal is not None:
                 surveyed.append((setting, signal * precision))
+                _log.info(
+                    "survey of %s: %s standard errors", setting, np.round(signal * precision, 1).tolist()
+                )
         if not wanted.any():
             break
         weakest = [signal[wanted].min() for _, signal in surveyed]

@@ -29,6 +29,7 @@ from scipy import special, stats
 
 from ..numeric.machine.blocks import thread_count
 from ..numeric.machine.draws import seeds
+from ..numeric.machine.progress import tracked
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
@@ -281,7 +282,7 @@ def learnability(
     max_order: int = MAX_WITNESS_ORDER,
     false_alarm: float = FALSE_ALARM,
     threads: int | None = None,
-    progress: Callable[[list[Job]], Iterable[Job]] = iter,
+    progress: Callable[[list[Job]], Iterable[Job]] = tracked,
 ) -> LearnabilityCheck:
     """Put each verdict on a target to an experiment chosen for it, with reused and with fresh batches.
 
@@ -302,7 +303,7 @@ def learnability(
         Probability that a true theory is contradicted, over all directions together; below 0.1.
     threads : int, optional
     progress : callable, optional
-        Passes on the list of jobs (experiment, reuse, d, run) one by one.
+        Passes on the list of jobs (experiment, reuse, d, run) one by one; by default behind a bar.
 
     Returns
     -------

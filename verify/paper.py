@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numeric.machine.progress import tracked
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
@@ -219,7 +220,7 @@ def paper(
     d: int | None = None,
     runs: int | None = None,
     seed: int = 0,
-    progress: Callable[[list[str]], Iterable[str]] = iter,
+    progress: Callable[[list[str]], Iterable[str]] = tracked,
 ) -> Paper:
     """Return the experiments of [D24], rerun and held against the printed curves.
 
@@ -236,7 +237,7 @@ def paper(
     seed : int
         Of everything random.
     progress : callable
-        Wraps the list of ids.
+        Passes on the list of ids one by one; by default behind a bar.
 
     Raises
     ------

@@ -24,6 +24,7 @@ from ..numeric.engines.descent import silent_stops
 from ..numeric.inputs import draw
 from ..numeric.machine.draws import seeds
 from ..numeric.machine.memory import require
+from ..numeric.machine.progress import tracked
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
@@ -243,7 +244,7 @@ def universality(
     seed: int = 0,
     false_alarm: float = 1e-3,
     threads: int | None = None,
-    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    progress: Callable[[Sequence[int]], Iterable[int]] = tracked,
 ) -> Universality:
     """Return whether runs on other inputs agree with the Gaussian limit of an experiment, and what fails where not.
 
@@ -268,7 +269,7 @@ def universality(
         Level of each test.
     threads : int, optional
     progress : callable, optional
-        Passes on the numbers of the runs one by one.
+        Passes on the numbers of the runs one by one; by default behind a bar.
 
     Returns
     -------

@@ -20,6 +20,7 @@ lam I - alpha E[dg^t / dh^t], by Gaussian integration by parts in the last fresh
 are fewer than p of them).
 """
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -38,6 +39,8 @@ from ..setting import Setting
 from ..trajectory import INTERRUPTED, Trajectory
 from .descent import divergence, warn_of_stop
 from .recursion import DIMENSIONS, Finished, Run, first_steps, most_innovations
+
+_log = logging.getLogger(__name__)
 
 Rule = Literal["auto", "sobol", "gauss-hermite"]
 RULES: tuple[Rule, ...] = ("auto", "sobol", "gauss-hermite")
@@ -249,6 +252,9 @@ def _by_sobol(
         if answer.stopped:
             excess = math.inf
             break
+        _log.debug(
+            "limit: %d scrambles of %d points, error of M %.2g", len(runs), size, answer.error["M"].max()
+        )
         excess = 0.0 if accuracy is None else float(answer.error["M"].max()) / accuracy
         if excess <= 1 or (size == most and wanted > scrambles):
             break

@@ -1,5 +1,6 @@
 """Memory is estimated before it is taken, and laid out where the caches read it well."""
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from ...symbolic.errors import TooLargeError
 from .limits import memory
 
+_log = logging.getLogger(__name__)
 SHARE = 0.8
 # So little is not asked about: to ask takes longer than to use it.
 _SMALL = 1e7
@@ -44,6 +46,7 @@ def require(needed: float, what: str) -> None:
     if needed <= _SMALL:
         return
     free = memory()
+    _log.debug("%s needs %.3g GB of %.3g GB", what, needed / 1e9, free / 1e9)
     if not needed <= SHARE * free:
         raise TooLargeError(
             f"{what} needs {needed / 1e9:.3g} GB; allowed are {SHARE:.0%} of the {free / 1e9:.3g} GB that are free "

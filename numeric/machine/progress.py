@@ -1,33 +1,64 @@
-"""A progress bar for whatever takes more than two seconds, on a terminal only."""
+"""One progress bar for whatever takes more than two seconds: on a terminal, and in notebooks.
 
-import time
-from collections.abc import Callable, Iterator
+Only the outermost piece of work has one: a sweep shows its runs, not the steps of each. `TQDM_DISABLE=1` shows none.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+T = TypeVar("T")
 _PATIENCE = 2.0
+# Held by the bar that is shown, in whichever thread.
+_only = Lock()
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number of pieces done; the bar appears after two seconds."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (_looked_on() and _only.acquire(blocking=False)):
         yield lambda _: None
         return
-    began = time.monotonic()
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
-    task = bar.add_task(what, total=total)
-
-    def done(count: int) -> None:
-        bar.update(task, completed=count)
-        if not bar.live.is_started and time.monotonic() - began > _PATIENCE:
-            bar.start()
-
     try:
-        yield done
+        bar = _bars()(total=total, desc=what, delay=_PATIENCE, leave=False, file=sys.stderr)
+        try:
+            yield lambda count: bar.update(count - bar.n)
+        finally:
+            bar.close()
     finally:
-        bar.stop()
+        _only.release()
+
+
+def tracked(items: Sequence[T], what: str = "running") -> Iterator[T]:
+    """Yield the items behind a bar."""
+    with progress(what, len(items)) as done:
+        for count, item in enumerate(items, 1):
+            yield item
+            done(count)
+
+
+@contextmanager
+def no_progress() -> Iterator[None]:
+    """Show no bar within."""
+    held = _only.acquire(blocking=False)
+    try:
+        yield
+    finally:
+        if held:
+            _only.release()
+
+
+def _bars() -> Any:
+    """Return the bars of a terminal, or of a notebook; where that has no widgets, bars of text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm  # noqa: PLC0415 - only where a bar is shown
+    return tqdm
+
+
+def _looked_on() -> bool:
+    """Whether a person may see a bar: messages go to a terminal, or this is the kernel of a notebook."""
+    return bool(sys.stderr and sys.stderr.isatty()) or "ipykernel.zmqshell" in sys.modules

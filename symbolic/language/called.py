@@ -1,4 +1,6 @@
-"""Functions of the user's own, vectorised NumPy, in the place of a formula: what the engines call, and nothing more.
+"""Functions of the user's own in the place of a formula: what the engines call, and nothing more.
+
+They are vectorised NumPy, or compiled functions of numbers: numba's ``cfunc``, or those of ctypes with their types.
 
 Nothing exact is known of such a function. It is known by its name and by what it gives at fixed points, so that a
 file, or a key of a sweep, tells two functions apart although it can hold neither.
@@ -6,7 +8,9 @@ file, or a key of a sweep, tells two functions apart although it can hold neithe
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,6 +58,7 @@ class Called:
         """
         import numpy as np  # noqa: PLC0415 - exact questions do without
 
+        g = _of_arrays("g", g, k)
         z = np.random.default_rng(0).standard_normal((_POINTS, k))
         return cls._made("g", (g,), _tried("g", g, z))
 
@@ -68,6 +73,7 @@ class Called:
         """
         import numpy as np  # noqa: PLC0415 - exact questions do without
 
+        sigma, derivative = _of_arrays("sigma", sigma, 1), _of_arrays("derivative", derivative, 1)
         h = np.append(2 * np.random.default_rng(0).standard_normal(_POINTS - 1), 0.0)
         value, slope = _tried("sigma", sigma, h), _tried("derivative", derivative, h)
         measured = (_tried("sigma", sigma, h + _STEP) - _tried("sigma", sigma, h - _STEP)) / (2 * _STEP)
@@ -85,7 +91,7 @@ class Called:
         cls, what: str, functions: tuple[Callable[..., Any], ...], values: NDArray[np.float64]
     ) -> Called:
         """Return the functions under their name, and keep them for settings that are read."""
-        first = functions[0]
+        first = inspect.unwrap(functions[0])
         inside, name = getattr(first, "__module__", None), getattr(first, "__qualname__", what)
         # To nine digits: libraries differ in the last ones.
         shown = hashlib.sha256(",".join(f"{x:.9g}" for x in values).encode()).hexdigest()[:12]
@@ -118,6 +124,39 @@ class Called:
 
     def __str__(self) -> str:
         return self.name
+
+
+class _OfNumbers:
+    """A compiled function of k numbers as one of arrays; it has no copy in another process."""
+
+    def __init__(self, function: Any, pointer: Callable[..., float]) -> None:
+        self.__wrapped__, self._pointer = function, pointer
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        import numpy as np  # noqa: PLC0415 - exact questions do without
+
+        columns = x.reshape(len(x), -1).T.tolist()
+        return np.fromiter(map(self._pointer, *columns), np.float64, len(x))
+
+
+def _of_arrays(what: str, function: Any, k: int) -> Any:
+    """Return a compiled function of k numbers as one of arrays, and anything else as it is.
+
+    Raises
+    ------
+    RebatchError
+        If it does not say that it takes k doubles and gives one: to call it could end the process.
+    """
+    pointer = getattr(function, "ctypes", function)
+    if not isinstance(pointer, ctypes._CFuncPtr):  # type: ignore[attr-defined] # documented all the same
+        return function
+    if tuple(pointer.argtypes or ()) != (ctypes.c_double,) * k or pointer.restype is not ctypes.c_double:
+        names = ", ".join(getattr(kind, "__name__", "?") for kind in pointer.argtypes or ())
+        given = getattr(pointer.restype, "__name__", pointer.restype)
+        raise RebatchError(
+            f"{what} is a compiled function of ({names}) that gives {given}; allowed are {k} c_double, giving one"
+        )
+    return _OfNumbers(function, pointer)
 
 
 def named(text: str) -> Called | None:
@@ -153,7 +192,10 @@ def _tried(what: str, function: Callable[..., Any], x: NDArray[np.float64]) -> N
     import numpy as np  # noqa: PLC0415 - exact questions do without
 
     if not callable(function):
-        raise RebatchError(f"{what} = {checks.shown(function)}; allowed are functions of a NumPy array")
+        raise RebatchError(
+            f"{what} = {checks.shown(function)}; allowed are functions of a NumPy array, and "
+            "compiled ones of numbers: numba's cfunc, ctypes with types"
+        )
     given = x.copy()
     try:
         with np.errstate(all="ignore"):

@@ -113,7 +113,9 @@ class Target:
         Parameters
         ----------
         g : callable
-            Of an array of rows z, shape (n, k); it returns n real numbers, each of its own row alone.
+            Of an array of rows z, shape (n, k); it returns n real numbers, each of its own row alone. Or a
+            compiled function of k numbers, numba's ``cfunc`` or one of ctypes that names its types; these are
+            not sent to other processes.
         k : int
             Number of latent coordinates.
         noise_std, inputs, noise

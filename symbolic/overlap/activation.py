@@ -118,7 +118,8 @@ class Activation:
         Parameters
         ----------
         sigma, derivative : callable
-            Of an array h, shape (n,); they return sigma(h) and sigma'(h), each of its own h alone.
+            Of an array h, shape (n,); they return sigma(h) and sigma'(h), each of its own h alone. Or compiled
+            functions of one number, numba's ``cfunc`` or ctypes' with types; these are not sent to other processes.
 
         Raises
         ------

@@ -87,3 +87,10 @@ def test_every_command_has_an_example(rebatch):
             f"rebatch {name}" in rebatch(name, "--help")[1]
             or "Example of a plan" in rebatch(name, "--help")[1]
         )
+
+
+def test_verbose_says_what_is_done_beside_the_answer(rebatch):
+    quiet, loud = rebatch(*RUN, "--json"), rebatch(*RUN, "--json", "--verbose")
+    assert loud[:2] == quiet[:2]
+    assert "seed = 0: finished" in loud[2]
+    assert quiet[2] == rebatch(*RUN, "--json")[2] == ""

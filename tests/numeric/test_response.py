@@ -1,5 +1,7 @@
 """Functions of one's own against the compiled kernels, which know the same functions by name, in every engine."""
 
+import ctypes
+import ctypes.util
 import pickle
 
 import numpy as np
@@ -96,3 +98,44 @@ def test_functions_of_a_module_pickle_and_lambdas_do_not():
     np.testing.assert_array_equal(own(np.ones((3, 2))), g(np.ones((3, 2))))
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(Target.from_callable(lambda z: z[:, 0], 1))
+
+
+def of_the_c_library(name, k):
+    """A compiled function of k doubles."""
+    function = ctypes.CDLL(ctypes.util.find_library("m"))[name]
+    function.argtypes, function.restype = [ctypes.c_double] * k, ctypes.c_double
+    return function
+
+
+class Cfunc:
+    """What numba's @cfunc makes, as far as it matters: the typed function stands in an attribute."""
+
+    def __init__(self, function):
+        self.ctypes, self.__wrapped__ = function, g
+
+
+def test_compiled_functions_of_numbers_do_what_numpy_does():
+    target = Target.from_callable(Cfunc(of_the_c_library("hypot", 2)), 2)
+    activation = Activation.from_callable(of_the_c_library("sin", 1), of_the_c_library("cos", 1))
+    assert "test_response.g #" in target.text
+    compiled = simulate(Setting(target=target, activation=activation, **FINITE), d=200, seed=1)
+    formula = simulate(
+        Setting(
+            target=Target.from_callable(lambda z: np.hypot(*z.T), 2),
+            activation=Activation.from_callable(np.sin, np.cos),
+            **FINITE,
+        ),
+        d=200,
+        seed=1,
+    )
+    np.testing.assert_allclose(compiled.M, formula.M, atol=1e-12)
+
+
+def test_a_compiled_function_that_does_not_say_its_types_is_not_called():
+    untyped = ctypes.CDLL(ctypes.util.find_library("m"))["tan"]
+    with pytest.raises(RebatchError, match=r"function of \(\) that gives c_int; allowed are 1 c_double"):
+        Activation.from_callable(untyped, untyped)
+    with pytest.raises(RebatchError, match="allowed are 3 c_double"):
+        Target.from_callable(of_the_c_library("hypot", 2), 3)
+    with pytest.raises(RebatchError, match="numba's cfunc"):
+        Target.from_callable(ctypes.cast(of_the_c_library("hypot", 2), ctypes.c_void_p).value, 2)
