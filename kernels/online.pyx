@@ -4,6 +4,9 @@ Held on an orthonormal basis of w*_1 … w*_k, p directions of the weights outsi
 outside both, the state is [M, E, D]. With the coefficients (z, u, A) of a sample on the basis, h = M z + E u + D A and
 w_j <- (1 - eta lam) w_j + (eta/d) g_j (z, u, A), in units of sqrt(d). After the last step on a batch only overlaps
 matter: E <- L, L L^T = E E^T + D D^T = Q - M M^T, D <- 0. No subtraction of M M^T ever loses digits near M = 1.
+
+A batch that is met once, without look-ahead, sees nothing of D: then sum_v g_v A_v is drawn as it is, given the
+signals. Its rows are R A with R R^T = g^T g and A of p vectors, so that a batch costs b (k + p), not b^2.
 """
 
 from libc.math cimport NAN, fabs, sqrt
@@ -18,7 +21,8 @@ cdef double DIVERGED = 1e6
 
 cdef struct Chain:
     Kind kind
-    Py_ssize_t p, k, b, terms
+    # Of b samples: how many coefficients outside each has, and how many columns D has.
+    Py_ssize_t p, k, b, seen, columns, terms
     const double* a
     const double* c
     bint correlation
@@ -37,8 +41,8 @@ cdef inline void fields(const Chain* s, const double* M, const double* E, const 
             total += M[j * s.k + i] * z[i]
         for i in range(s.p):
             total += E[j * s.p + i] * u[i]
-        for i in range(s.b):
-            total += D[j * s.b + i] * A[i]
+        for i in range(s.seen):
+            total += D[j * s.columns + i] * A[i]
         h[j] = total
 
 
@@ -65,42 +69,80 @@ cdef inline void add(const Chain* s, double step, const double* g, const double*
             M[j * s.k + i] += c * z[i]
         for i in range(s.p):
             E[j * s.p + i] += c * u[i]
-        for i in range(s.b):
-            D[j * s.b + i] += c * A[i]
+        for i in range(s.seen):
+            D[j * s.columns + i] += c * A[i]
+
+
+cdef void add_jointly(const Chain* s, const double* g, const double* A, double* D, double* S, double* L) noexcept nogil:
+    """Add step R A to D, shape (p, p), R R^T = g^T g. Scratch: S and L, both (p, p)."""
+    cdef Py_ssize_t p = s.p, j, i, v, other
+    for j in range(p):
+        for other in range(j + 1):
+            S[j * p + other] = 0.0
+    for v in range(s.b):
+        for j in range(p):
+            for other in range(j + 1):
+                S[j * p + other] += g[v * p + j] * g[v * p + other]
+    triangular(p, S, L)
+    for j in range(p):
+        for other in range(j + 1):
+            for i in range(other + 1):
+                D[j * p + i] += s.eta * L[j * p + other] * A[other * p + i]
+
+
+cdef void triangular(Py_ssize_t p, const double* S, double* L) noexcept nogil:
+    """Write the lower triangular root of S, of which the lower triangle is read; dependent columns are zero."""
+    cdef Py_ssize_t j, other, i
+    cdef double pivot
+    memset(L, 0, p * p * sizeof(double))
+    for j in range(p):
+        pivot = S[j * p + j]
+        for i in range(j):
+            pivot -= L[j * p + i] * L[j * p + i]
+        if pivot > 1e-13 * S[j * p + j]:
+            pivot = sqrt(pivot)
+            L[j * p + j] = pivot
+            for other in range(j + 1, p):
+                L[other * p + j] = S[other * p + j]
+                for i in range(j):
+                    L[other * p + j] -= L[other * p + i] * L[j * p + i]
+                L[other * p + j] /= pivot
 
 
 cdef double descend(const Chain* s, const double* z, const double* u, const double* A, const double* y, double* M,
                     double* E, double* D, double* g, double* ahead) noexcept nogil:
     """Take one step on a batch; return its loss. Scratch: g (b, p), ahead (p, k + p + b)."""
-    cdef Py_ssize_t p = s.p, k = s.k, b = s.b, v, j, i
+    cdef Py_ssize_t p = s.p, k = s.k, b = s.b, n = s.seen, columns = s.columns, v, j, i
     cdef double loss = 0.0, norm
     cdef double* M_ahead = ahead
     cdef double* E_ahead = ahead + p * k
     cdef double* D_ahead = ahead + p * (k + p)
     for v in range(b):
-        fields(s, M, E, D, z + v * k, u + v * p, A + v * b, g + v * p)
+        fields(s, M, E, D, z + v * k, u + v * p, A + v * n, g + v * p)
         loss += signal(s, y[v], g + v * p)
     if s.rho != 0.0:
         for i in range(p * k):
             M_ahead[i] = M[i]
         for i in range(p * p):
             E_ahead[i] = E[i]
-        for i in range(p * b):
+        for i in range(p * columns):
             D_ahead[i] = D[i]
         for v in range(b):
-            add(s, s.rho, g + v * p, z + v * k, u + v * p, A + v * b, M_ahead, E_ahead, D_ahead)
+            add(s, s.rho, g + v * p, z + v * k, u + v * p, A + v * n, M_ahead, E_ahead, D_ahead)
         for v in range(b):
-            fields(s, M_ahead, E_ahead, D_ahead, z + v * k, u + v * p, A + v * b, g + v * p)
+            fields(s, M_ahead, E_ahead, D_ahead, z + v * k, u + v * p, A + v * n, g + v * p)
             signal(s, y[v], g + v * p)
     if s.shrink != 1.0:
         for i in range(p * k):
             M[i] *= s.shrink
         for i in range(p * p):
             E[i] *= s.shrink
-        for i in range(p * b):
+        for i in range(p * columns):
             D[i] *= s.shrink
     for v in range(b):
-        add(s, s.eta, g + v * p, z + v * k, u + v * p, A + v * b, M, E, D)
+        add(s, s.eta, g + v * p, z + v * k, u + v * p, A + v * n, M, E, D)
+    if n < b:
+        add_jointly(s, g, A, D, ahead, ahead + p * p)
     if s.normalize:
         for j in range(p):
             norm = 0.0
@@ -108,15 +150,15 @@ cdef double descend(const Chain* s, const double* z, const double* u, const doub
                 norm += M[j * k + i] * M[j * k + i]
             for i in range(p):
                 norm += E[j * p + i] * E[j * p + i]
-            for i in range(b):
-                norm += D[j * b + i] * D[j * b + i]
+            for i in range(columns):
+                norm += D[j * columns + i] * D[j * columns + i]
             norm = 1.0 / sqrt(norm)
             for i in range(k):
                 M[j * k + i] *= norm
             for i in range(p):
                 E[j * p + i] *= norm
-            for i in range(b):
-                D[j * b + i] *= norm
+            for i in range(columns):
+                D[j * columns + i] *= norm
     return loss / b
 
 
@@ -129,30 +171,16 @@ cdef void gram(const Chain* s, const double* E, const double* D, double* S) noex
             total = 0.0
             for i in range(s.p):
                 total += E[j * s.p + i] * E[other * s.p + i]
-            for i in range(s.b):
-                total += D[j * s.b + i] * D[other * s.b + i]
+            for i in range(s.columns):
+                total += D[j * s.columns + i] * D[other * s.columns + i]
             S[j * s.p + other] = S[other * s.p + j] = total
 
 
 cdef void rotate(const Chain* s, double* E, double* D, double* S) noexcept nogil:
     """Replace E by the lower triangular root of E E^T + D D^T (dependent columns are zero), and D by zero."""
-    cdef Py_ssize_t p = s.p, j, other, i
-    cdef double pivot
     gram(s, E, D, S)
-    memset(E, 0, p * p * sizeof(double))
-    for j in range(p):
-        pivot = S[j * p + j]
-        for i in range(j):
-            pivot -= E[j * p + i] * E[j * p + i]
-        if pivot > 1e-13 * S[j * p + j]:
-            pivot = sqrt(pivot)
-            E[j * p + j] = pivot
-            for other in range(j + 1, p):
-                E[other * p + j] = S[other * p + j]
-                for i in range(j):
-                    E[other * p + j] -= E[other * p + i] * E[j * p + i]
-                E[other * p + j] /= pivot
-    memset(D, 0, p * s.b * sizeof(double))
+    triangular(s.p, S, E)
+    memset(D, 0, s.p * s.columns * sizeof(double))
 
 
 cdef void keep(const Chain* s, const double* M, const double* E, const double* D, double* kept_M,
@@ -254,7 +282,7 @@ cdef int checked_sizes(str what, const Py_ssize_t* given, tuple wanted) except -
 
 def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const double[:, :, :, ::1] A,
           const double[:, :, ::1] y, const double[::1] a, int kind, const double[::1] coefficients, bint correlation,
-          double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, Py_ssize_t first,
+          double shrink, double eta, double rho, bint normalize, Py_ssize_t repeats, bint joint, Py_ssize_t first,
           Py_ssize_t last, double stop, const double[:, ::1] along, double[:, :, ::1] M, double[:, :, ::1] E,
           long long[::1] hit, Py_ssize_t every, double[:, :, :, ::1] kept_M, double[:, :, :, ::1] kept_Q,
           double[:, ::1] kept_loss, double[:, ::1] scratch):
@@ -266,13 +294,15 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     Parameters
     ----------
     z, u : (B, R, b, k) and (B, R, b, p) coefficients of the samples on w* and on the weights outside them
-    A : (B, R, b, b) their coefficients outside both, lower triangular, x_v . x_v' = A_v . A_v'
+    A : (B, R, b, b) their coefficients outside both, lower triangular, x_v . x_v' = A_v . A_v'; jointly (B, R, p, p),
+        of p normal vectors
     y : (B, R, b) labels
     a : (p,) second layer
     kind, coefficients, correlation : as for `signals`
     shrink, eta, rho : 1 - eta lam, eta/d and rho/d
     normalize : whether rows are scaled back to norm 1 after each step
     repeats : steps on each batch
+    joint : whether what a batch adds outside is drawn at once, for one step a batch and rho = 0
     first, last : number of steps taken before, and after; the last batch may have fewer steps than `repeats`
     stop : replicas stop when a row of M along^T is longer than this; negative: never
     along : (q, k) orthonormal rows
@@ -306,7 +336,9 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     within("last", last, first + (B - 1) * repeats + 1 if B else first, first + B * repeats)
     checked_sizes("z", z.shape, (B, R, b, k))
     checked_sizes("u", u.shape, (B, R, b, p))
-    checked_sizes("A", A.shape, (B, R, b, b))
+    checked_sizes("A", A.shape, (B, R, p, p) if joint else (B, R, b, b))
+    if joint and (repeats != 1 or rho != 0.0 or b <= p):
+        raise ValueError(f"joint with repeats = {repeats}, rho = {rho}, b = {b}; allowed are 1, 0 and more than p = {p}")
     checked_sizes("y", y.shape, (B, R, b))
     checked_sizes("E", E.shape, (R, p, p))
     checked_sizes("hit", hit.shape, (R,))
@@ -328,6 +360,8 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     ):
         aligned(name, <const void*> <size_t> first_number, sizeof(double))
     s.kind, s.p, s.k, s.b, s.terms = <Kind> kind, p, k, b, coefficients.shape[0]
+    s.seen = 0 if joint else b
+    s.columns = p if joint else b
     s.a = &a[0]
     s.c = &coefficients[0] if s.terms else NULL
     s.correlation, s.normalize = correlation, normalize

@@ -28,6 +28,8 @@ _IDENTITY = np.array([0.0, 1.0])
 _RUNNING, _DIVERGED_AT = -1, -3
 # As in the chain's kernel: overlaps beyond it have diverged.
 _DIVERGED = 1e6
+# A pivot below this share of its entry is rounding: the row depends on those before it.
+_DEPENDENT = 1e-13
 
 
 def kind_of(activation: Activation) -> Kind:
@@ -114,27 +116,28 @@ def expected_loss(
 
 def chain(
     z: Array, u: Array, A: Array, y: Array, a: Array, kind: Kind, coefficients: Array, correlation: bool,
-    shrink: float, eta: float, rho: float, normalize: bool, repeats: int, first: int, last: int, stop: float,
-    along: Array, M: Array, E: Array, hit: NDArray[np.int64], every: int, kept_M: Array, kept_Q: Array,
+    shrink: float, eta: float, rho: float, normalize: bool, repeats: int, joint: bool, first: int, last: int,
+    stop: float, along: Array, M: Array, E: Array, hit: NDArray[np.int64], every: int, kept_M: Array, kept_Q: Array,
     kept_loss: Array, scratch: Array,
 ) -> None:  # fmt: skip
     """Advance the overlap chain of replicas through batches; see the kernel. All replicas take a step at once."""
     if not isinstance(kind, Called):
         online.chain(
-            z, u, A, y, a, kind, coefficients, correlation, shrink, eta, rho, normalize, repeats, first, last, stop,
-            along, M, E, hit, every, kept_M, kept_Q, kept_loss, scratch,
+            z, u, A, y, a, kind, coefficients, correlation, shrink, eta, rho, normalize, repeats, joint, first, last,
+            stop, along, M, E, hit, every, kept_M, kept_Q, kept_loss, scratch,
         )  # fmt: skip
         return
     row, step, k = 0, first, M.shape[2]
     for t in range(len(z)):
-        x = np.concatenate([z[t], u[t], A[t]], axis=-1)
+        x = np.concatenate([z[t], u[t]] if joint else [z[t], u[t], A[t]], axis=-1)
         W = np.concatenate([M, E, np.zeros((*E.shape[:2], A.shape[-1]))], axis=-1)
         began = hit == _RUNNING
         for _ in range(min(repeats, last - step)):
             running = hit == _RUNNING
             moved, loss = _chain_step(
-                kind, W, x, y[t], a, shrink, eta, rho, correlation=correlation, normalize=normalize
-            )
+                kind, W, x, A[t] if joint else None, y[t], a, shrink, eta, rho,
+                correlation=correlation, normalize=normalize,
+            )  # fmt: skip
             if step % every == 0:
                 kept_M[:, row], kept_Q[:, row] = W[..., :k], W @ W.transpose(0, 2, 1)
                 kept_loss[:, row] = np.where(running, loss, np.nan)
@@ -149,17 +152,26 @@ def chain(
 
 
 def _chain_step(
-    kind: Called, W: Array, x: Array, y: Array, a: Array, shrink: float, eta: float, rho: float, *,
-    correlation: bool, normalize: bool,
+    kind: Called, W: Array, x: Array, joint: Array | None, y: Array, a: Array, shrink: float, eta: float, rho: float,
+    *, correlation: bool, normalize: bool,
 ) -> tuple[Array, Array]:  # fmt: skip
-    """Return the weights, shape (R, p, k + p + b), of every replica after a step, and its loss per sample before."""
+    """Return the weights, shape (R, p, k + p + b), of every replica after a step, and its loss per sample before.
+
+    Jointly p vectors outside are given, shape (R, p, p), and the weights have shape (R, p, k + p + p).
+    """
 
     def response(at: Array) -> tuple[Array, Array]:
-        h = at @ x.transpose(0, 2, 1)
+        h = at[..., : x.shape[2]] @ x.transpose(0, 2, 1)
         R, p, b = h.shape
         flat = h.transpose(1, 0, 2).reshape(p, R * b)
         g, loss = _signals(kind, flat, y.ravel(), a, correlation=correlation)
-        return g.reshape(p, R, b).transpose(1, 0, 2) @ x, loss.reshape(R, b).mean(axis=1)
+        g = g.reshape(p, R, b).transpose(1, 0, 2)
+        G = (
+            g @ x
+            if joint is None
+            else np.concatenate([g @ x, _root(g @ g.transpose(0, 2, 1)) @ joint], axis=-1)
+        )
+        return G, loss.reshape(R, b).mean(axis=1)
 
     with np.errstate(all="ignore"):
         G, loss = response(W)
@@ -169,6 +181,17 @@ def _chain_step(
         if normalize:
             moved /= np.linalg.norm(moved, axis=-1, keepdims=True)
     return moved, loss
+
+
+def _root(S: Array) -> Array:
+    """Return the lower triangular roots of matrices, shape (R, p, p); dependent columns are zero."""
+    L = np.zeros_like(S)
+    for j in range(S.shape[1]):
+        pivot = S[:, j, j] - (L[:, j, :j] ** 2).sum(axis=1)
+        pivot = np.where(pivot > _DEPENDENT * S[:, j, j], np.sqrt(np.maximum(pivot, 0.0)), 0.0)
+        rest = S[:, j:, j] - np.einsum("roi,ri->ro", L[:, j:, :j], L[:, j, :j])
+        L[:, j:, j] = np.where(pivot[:, None] > 0, rest / np.where(pivot > 0, pivot, 1.0)[:, None], 0.0)
+    return L
 
 
 def _mark(

@@ -3,7 +3,8 @@
 A fresh Gaussian sample meets the weights and w* through k + p normal coefficients, and its squared norm outside
 them is chi-squared with d - k - p degrees of freedom. So (M, Q) is a Markov chain of cost O(p^2 + p k) a step
 whatever d is. For b samples per step the parts outside are the rows of a lower triangular A (Bartlett): x_v .
-x_v' = A_v . A_v'.
+x_v' = A_v . A_v'. Of a batch that is met once only sum_v g_v x_v counts, outside normal with covariance g^T g: p such
+rows are enough, whatever b is.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +144,9 @@ class _Online:
     ) -> None:
         self.setting, self.d, self.stop, self.along = setting, d, stop, along
         p, k, self.b = setting.neurons, setting.k, setting.batch_size or 1
+        # Met once and without look-ahead, a batch needs as many vectors outside as there are neurons.
+        self.joint = setting.repeats == 1 and not setting.rho and self.b > p
+        self.vectors = p if self.joint else self.b
         self.batches = max(1, _DRAWN // (self.b * min(_GROUP, replicas)))
         count = -(-setting.steps // setting.record_every) + 1
         require(
@@ -151,7 +155,7 @@ class _Online:
         )
         drawn = min(self.batches, setting.steps) * replicas * self.b
         require(
-            8.0 * drawn * (k + p + self.b + 1),
+            8.0 * drawn * (k + p + 1 + self.vectors**2 / self.b),
             f"drawing {drawn} samples of one step (batch_size = {self.b}, {replicas} replicas)",
         )
         self.kept = np.append(np.arange(0, setting.steps, setting.record_every), setting.steps)
@@ -201,7 +205,7 @@ class _Online:
         shape = (-(-steps // setting.repeats), R, self.b)
         z = draw(setting.inputs, rng, (*shape, k))
         u = rng.standard_normal((*shape, p))
-        A = outside(self.d - k - p, shape, rng)
+        A = outside(self.d - k - p, (*shape[:-1], self.vectors), rng)
         y = labels(setting.target, z.reshape(-1, k), rng).reshape(shape)
         M, Q, loss = (np.empty((R, rows.stop - rows.start, *tail)) for tail in ((p, k), (p, p), ()))
         chain(
@@ -218,6 +222,7 @@ class _Online:
             setting.rho / self.d,
             setting.normalize,
             setting.repeats,
+            self.joint,
             done,
             done + steps,
             self.stop,

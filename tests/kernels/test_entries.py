@@ -87,7 +87,7 @@ ENTRIES = [
         chain,
         {"z": filled(STEPS, R, B, K), "u": filled(STEPS, R, B, P), "A": filled(STEPS, R, B, B),
          "y": filled(STEPS, R, B), **LOSS, "shrink": 1.0, "eta": 1e-3, "rho": 0.0, "normalize": True, "repeats": 2,
-         "first": 0, "last": 2 * STEPS, "stop": 10.0, "along": np.eye(K)[:1], "M": filled(R, P, K),
+         "joint": False, "first": 0, "last": 2 * STEPS, "stop": 10.0, "along": np.eye(K)[:1], "M": filled(R, P, K),
          "E": filled(R, P, P), "hit": np.full(R, -1), "every": 3, "kept_M": filled(R, 4, P, K),
          "kept_Q": filled(R, 4, P, P), "kept_loss": filled(R, 4), "scratch": filled(R, P * (K + 3 * P + 4 * B))},
         {"coefficients": {0}, "along": {0}, "scratch": {1}}, {"coefficients": {0}, "along": {0}},

@@ -71,6 +71,7 @@ def plain(setting, d, runs, rng):
     [
         {**BASE, "activation": "erf"},
         {**BASE, "activation": "relu", "batch_size": 3, "weight_decay": 0.01},
+        {**BASE, "activation": "erf", "batch_size": 8, "eta": 2.0, "noise_std": 0.5},
         {**BASE, "activation": "tanh", "repeats": 3, "loss": "correlation", "normalize": True},
         {**BASE, "activation": "erf", "rho": 1.0},
         {**BASE, "activation": "erf", "rho": -1.0, "batch_size": 2, "repeats": 2, "noise_std": 0.5},
