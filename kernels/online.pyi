@@ -17,6 +17,7 @@ def chain(
     rho: float,
     normalize: bool,
     repeats: int,
+    joint: bool,
     first: int,
     last: int,
     stop: float,
