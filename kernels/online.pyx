@@ -228,7 +228,7 @@ cdef void scalar_chain(const Chain* s, const double* z, const double* u, const d
                        Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop, double* M, double* E,
                        long long* hit, Py_ssize_t every, Py_ssize_t rows, double* kept_M, double* kept_Q,
                        double* kept_loss) noexcept nogil:
-    """The chain for p = k = b = 1, a new sample at every step, no look ahead.
+    """The chain for p = k = b = 1, a new sample at every step.
 
     Replicas are the inner loop: their steps do not wait for each other's square root and exponential.
     """
@@ -255,7 +255,13 @@ cdef void scalar_chain(const Chain* s, const double* z, const double* u, const d
                     residual -= f
                     if kept:
                         kept_loss[r * rows + row] = 0.5 * residual * residual
-            c = s.eta * s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
+            c = s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
+            if s.rho != 0.0:
+                h += s.rho * c * (z[at] * z[at] + u[at] * u[at] + A[at] * A[at])
+                if not s.correlation:
+                    residual = y[at] - s.a[0] * value(s.kind, h, s.c, s.terms)
+                c = s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
+            c *= s.eta
             m = s.shrink * M[r] + c * z[at]
             e = s.shrink * E[r] + c * u[at]
             tail = c * A[at]
@@ -366,7 +372,7 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     s.c = &coefficients[0] if s.terms else NULL
     s.correlation, s.normalize = correlation, normalize
     s.shrink, s.eta, s.rho = shrink, eta, rho
-    if p == k == b == repeats == 1 and rho == 0.0:
+    if p == k == b == repeats == 1:
         with nogil:
             scalar_chain(&s, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first, stop,
                          &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1], &kept_M[0, 0, 0, 0],

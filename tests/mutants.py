@@ -251,6 +251,8 @@ MUTANTS = (
     Mutant("online: no weight decay outside w*", "kernels/online.pyx",
            "e = s.shrink * E[r] + c * u[at]", "e = E[r] + c * u[at]",
            "kernels/**/test_online numeric/**/test_online"),
+    Mutant("online: the scalar look ahead forgets what is outside", "kernels/online.pyx",
+           "+ u[at] * u[at] + A[at] * A[at])", "+ u[at] * u[at])", "kernels/**/test_online numeric/**/test_online"),
     Mutant("online: look ahead in the wrong direction", "kernels/online.pyx",
            "add(s, s.rho, g", "add(s, -s.rho, g", "kernels/**/test_online numeric/**/test_online"),
     Mutant("online: a wrong sign in the Cholesky factor", "kernels/online.pyx",
