@@ -251,7 +251,7 @@ def phase_diagram(
 
     References
     ----------
-    Arnaboldi et al. 2024; Tsiolis et al. 2025; theory, 12.
+    [Arn24], [TME25]; theory, 12.
 
     Examples
     --------
