@@ -27,7 +27,7 @@ asan: $(INSTALLED)
 # Builds sdist and wheel, and tries the wheel outside the tree in a clean environment.
 test-release: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[release]"
-	$(BIN)/python -m pytest -m release
+	$(BIN)/python -m pytest -m release tests/release
 
 # The site, in build/docs: notebooks run, every warning is an error, nothing is fetched once the extra is installed.
 docs: .venv/.docs

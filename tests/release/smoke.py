@@ -12,9 +12,10 @@ assert (here / "__init__.pyi").exists()
 assert str(rb.analyze("z1 + He(3, z2)").two_step[1].order) == "3"
 formula = rb.two_step_overlap("He(3, z1)", "h + h^2/2 + h^3/6", loss="correlation")
 assert str(formula.M2[0, 0]).startswith("1215")
-setting = rb.Setting(target="z1", activation="relu", alpha=2, eta=0.5, steps=2)
+setting = rb.Setting(target="z1", activation="erf", alpha=2, eta=0.5, steps=2)
 for engine, options in (("lazy", {"d": 200}), ("dense", {"d": 200}), ("flow", {"d": 200}), ("limit", {})):
-    assert rb.simulate(setting, engine, seed=1, **options).M.shape[-1] == 1
+    run = rb.simulate(setting, engine, seed=1, **options)
+    assert (run.M.shape[-1], run.stopped) == (1, "")
 command = [str(Path(sys.executable).with_name("rebatch")), "analyze", "z1*z2"]
 assert "hidden" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
 print("ok", sys.version.split()[0])

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def built(tmp_path_factory):
     return sdist, wheel
 
 
+def installed(built, version, folder, *options):
+    """A clean environment with the release: this interpreter takes the wheel, others build from the sdist."""
+    sdist, wheel = built
+    run(interpreter(version), "-m", "venv", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    same = version == f"{sys.version_info.major}.{sys.version_info.minor}"
+    run(python, "-m", "pip", "install", "--quiet", *options, wheel if same else sdist)
+    return python
+
+
 def test_the_sdist_holds_sources_alone(built):
     with tarfile.open(built[0]) as archive:
         names = archive.getnames()
@@ -58,10 +69,14 @@ def test_both_pass_the_checks_of_the_index(built):
 
 @pytest.mark.parametrize("version", [v for v in PYTHONS if interpreter(v)])
 def test_a_clean_environment_installs_and_runs_it(built, version, tmp_path):
-    """This interpreter takes the wheel, every other one builds from the sdist."""
-    sdist, wheel = built
-    run(interpreter(version), "-m", "venv", tmp_path / "venv")
-    python = tmp_path / "venv" / "bin" / "python"
-    same = version == f"{sys.version_info.major}.{sys.version_info.minor}"
-    run(python, "-m", "pip", "install", "--quiet", wheel if same else sdist)
+    python = installed(built, version, tmp_path)
     assert run(python, SMOKE, cwd=tmp_path).startswith(f"ok {version}")
+
+
+def test_it_runs_on_the_lowest_versions_that_it_allows(built, tmp_path):
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = next(v for v in PYTHONS if interpreter(v))
+    constraints = tmp_path / "lowest.txt"
+    constraints.write_text("\n".join(declared["dependencies"]).replace(">=", "=="))
+    python = installed(built, oldest, tmp_path, "--constraint", constraints)
+    assert run(python, SMOKE, cwd=tmp_path).startswith(f"ok {oldest}")
