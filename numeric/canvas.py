@@ -44,7 +44,8 @@ STYLE: dict[str, Any] = {
 }
 # Points of a letter's width at a size of 1, on average.
 _LETTER = 0.52
-_MOST_LINES = 3
+# Of a panel's title, and of what is written over a figure.
+_MOST_LINES, _MOST_SAID = 3, 5
 
 
 def style() -> AbstractContextManager[None]:
@@ -124,9 +125,9 @@ class Canvas:
             return
         figure, size = panels[0].figure, 8
         letters = int(figure.get_figwidth() * 72 / (size * _LETTER))
-        lines = textwrap.wrap(text, max(letters, 20), break_long_words=True)
-        if len(lines) > _MOST_LINES:
-            lines = [*lines[: _MOST_LINES - 1], lines[_MOST_LINES - 1][:-4] + " ..."]
+        lines = textwrap.wrap(text, max(letters - 4, 20), break_long_words=True)
+        if len(lines) > _MOST_SAID:
+            lines = [*lines[: _MOST_SAID - 1], lines[_MOST_SAID - 1][:-4] + " ..."]
         figure.suptitle("\n".join(lines), fontsize=size, color="0.25", parse_math=False)
 
     def legend(self, panels: "np.ndarray[Any, Any]", handles: Sequence[Any]) -> None:
@@ -134,7 +135,8 @@ class Canvas:
         if not handles:
             return
         if self.given is not None:
-            panels[-1].legend(handles=list(handles))
+            # What lies behind is not to cross its words.
+            panels[-1].legend(handles=list(handles), frameon=True, framealpha=0.85, edgecolor="none")
             return
         figure = panels[0].figure
         for former in list(figure.legends):

@@ -66,14 +66,7 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
     labels = [labels_of(run) for run in runs]
     names = sorted(set().union(*labels))
     varying = [n for n in names if len({_key(label.get(n)) for label in labels}) > 1] or ["seed"]
-    pieces = [
-        run.data[[v for v in _VARIABLES if v in run.data]]
-        .assign(stopped=run.stopped)
-        .drop_attrs()
-        .assign_coords(other=run.data["neuron"].values)
-        for run in runs
-    ]
-    data = xr.concat(pieces, "run", data_vars="all", join="outer", fill_value=np.nan)
+    data = xr.concat([_shared(run) for run in runs], "run", data_vars="all", join="outer", fill_value=np.nan)
     data = data.assign_coords({name: ("run", [label[name] for label in labels]) for name in varying})
     if prod(len({_key(label.get(n)) for label in labels}) for n in varying) == len(runs):
         data = (
@@ -85,6 +78,17 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
         f"{name} = {value}" for name, value in fixed if value not in (None, "None", "gaussian")
     )
     return data
+
+
+def _shared(run: Trajectory) -> xr.Dataset:
+    """Return of a run what all have, made at once: each change of a dataset takes as long as reading its file."""
+    held = {name: run.data.variables[name] for name in _VARIABLES if name in run.data.variables}
+    axes = {axis for variable in held.values() for axis in variable.dims}
+    labels = {axis: run.data.variables[axis].values for axis in axes if axis in run.data.variables}
+    return xr.Dataset(
+        {**{name: (v.dims, v.values) for name, v in held.items()}, "stopped": ((), run.stopped)},
+        {**labels, "other": run.data.variables["neuron"].values},
+    )
 
 
 def parameters_of(data: xr.Dataset) -> list[str]:

@@ -15,6 +15,7 @@ from .gathered import gathered, labels_of, last_sizes
 from .trajectory import Trajectory
 
 NAME = "index.csv"
+_IDENTITY = ("setting", "engine", "d", "seed", "options", "rebatch")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Folder:
         Names of the files of the runs.
     runs : tuple of Trajectory
     unreadable : dict from str to str
-        The netCDF files that are no runs, and why.
+        The netCDF files that are no runs, or copies of one, and why.
     """
 
     files: tuple[str, ...]
@@ -68,16 +69,28 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
     place = Path(folder)
     if not place.is_dir():
         raise RebatchError(f"folder = {str(folder)!r} is no folder; allowed is one with runs")
-    files, runs, unreadable = [], [], {}
+    runs: dict[str, Trajectory] = {}
+    known: dict[tuple[str, ...], str] = {}
+    unreadable = {}
     for path in sorted(place.glob("*.nc")):
         try:
-            runs.append(Trajectory.load(path))
-            files.append(path.name)
+            run = Trajectory.load(path)
         except RebatchError as error:
             unreadable[path.name] = str(error)
+            continue
+        # Twice the same run would count twice in every mean.
+        if (first := known.setdefault(_identity(run), path.name)) != path.name:
+            unreadable[path.name] = f"the same run as {first}"
+        else:
+            runs[path.name] = run
     if not runs:
         raise RebatchError(f"{place} holds no run; allowed is the folder of a sweep")
-    return Folder(tuple(files), tuple(runs), unreadable)
+    return Folder(tuple(runs), tuple(runs.values()), unreadable)
+
+
+def _identity(run: Trajectory) -> tuple[str, ...]:
+    """Return what tells a run from others: what made it, and its numbers (a file has no data of a user)."""
+    return (*(str(run.data.attrs.get(name)) for name in _IDENTITY), run.M.values.tobytes().hex())
 
 
 def write_index(folder: str | os.PathLike[str]) -> Path:

@@ -79,6 +79,7 @@ def test_a_folder_is_shown_and_what_is_no_run_is_named(capsys, monkeypatch, plan
     rebatch(capsys, monkeypatch, "sweep", plan)
     folder = plan.with_suffix(".runs")
     (folder / "stranger.nc").write_text("not a run")
+    (folder / "twice.nc").write_bytes(next(folder.glob("*.nc")).read_bytes())
     code, out, _ = rebatch(
         capsys,
         monkeypatch,
@@ -96,7 +97,8 @@ def test_a_folder_is_shown_and_what_is_no_run_is_named(capsys, monkeypatch, plan
     shown = json.loads(out)
     assert code == 0
     assert len(shown["runs"]) == 8
-    assert list(shown["set_aside"]) == ["stranger.nc"]
+    assert list(shown["set_aside"]) == ["stranger.nc", "twice.nc"]
+    assert "the same run as" in shown["set_aside"]["twice.nc"]
     assert (tmp_path / "a.png").stat().st_size > 0
 
 
