@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import settings
 
 import rebatch
-from rebatch.cli.main import main
+from rebatch.cli.main import app, main
 from rebatch.symbolic.language.papers import papers
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,9 @@ NUMBERS = r"\d+(?:\.\d+)?"
 CITED = re.compile(rf"\btheory,?\s+({NUMBERS}(?:(?:, | and |-|–){NUMBERS})*)", re.IGNORECASE)
 NAMED = re.compile(rf"\btheory,\s+({NUMBERS})\s+\(([A-Z][^)]*)\)")
 KEYS = re.compile(r"\[((?:[A-Z][A-Za-z]*\d{2}(?:, )?)+)(?:, [^\]]*)?\]")
+COMMANDS = typer.main.get_command(app).commands
 # Studies of minutes; the others answer in seconds.
+
 SLOW = {"verify", "converge", "scaling", "demo"}
 
 
@@ -106,6 +109,27 @@ def test_the_commands_of_the_readme_run(words, monkeypatch, tmp_path, capsys):
         main()
     assert end.value.code == 0
     assert capsys.readouterr().out
+
+
+def written_commands():
+    """Return the words of every command in a page: in a block, after a dollar or not, or between backticks."""
+    for path in PAGES:
+        text = source(path)
+        blocks = re.findall(r"^(?: +\$ )?(rebatch [a-z].*)$", text, re.MULTILINE)
+        for line in [*blocks, *re.findall(r"`(rebatch\s[^`]*)`", text)]:
+            words = shlex.split(line, comments=True)[1:]
+            # An option that is named alone is no command.
+            if words[0] in COMMANDS and not words[-1].startswith("-"):
+                yield pytest.param(words, id=f"{path}: {' '.join(words)}")
+
+
+@pytest.mark.parametrize("words", list(written_commands()))
+def test_the_commands_of_every_page_have_the_options_that_are_written(words):
+    command = COMMANDS[words[0]]
+    context = command.make_context(words[0], [], resilient_parsing=True)
+    # The values are words for what a reader puts there.
+    _, left, _ = command.make_parser(context).parse_args(list(words[1:]))
+    assert left == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)

@@ -72,7 +72,8 @@ class Joint:
         text = (
             f"{self.method} = {self.statistic:.4g}, {self.rank} independent entries, p = {self.p_value:.3g}"
         )
-        return text + (f"; {self.left_out} entries left out: heavy tails" if self.left_out else "")
+        entries = "entry" if self.left_out == 1 else "entries"
+        return text + (f"; {self.left_out} {entries} left out: heavy tails" if self.left_out else "")
 
 
 @dataclass(frozen=True, eq=False)
