@@ -28,6 +28,8 @@ from .numeric.inference.drawing import (
 from .numeric.inference.state_evolution import StateEvolution
 from .numeric.inference.threshold import AlphaCurve
 from .numeric.overlap_curves import Prediction, curve_grid, draw_map, draw_two_steps, fresh_of, map_grid
+from .numeric.own_data import LearnedDirections
+from .numeric.own_data_drawing import draw_movement
 from .numeric.phases_drawing import draw_phases
 from .numeric.sweep import Runs
 from .numeric.trajectory import Trajectory
@@ -80,7 +82,9 @@ def draw(result: Any, ax: "Axes | Sequence[Axes] | None" = None, **options: Any)
     ======================== ============================================== ==========================================
     result                   panels                                         options
     ======================== ============================================== ==========================================
-    Trajectory               overlaps against the step, by direction        runs: trajectories drawn as points
+    Trajectory               overlaps against the step, by direction; the   runs: trajectories drawn as points
+                             training loss where no direction is known
+    learned_directions       singular values of the movement of W
     sweep (Runs)             last overlaps, by direction                    x, y: parameters on the axes
     two-step formula, series M^2 against the step size, by direction        alpha, eta: up to 2 eta; kind="map"
     Agreement                overlaps against the step, by direction
@@ -186,6 +190,7 @@ def _message_passing(result: MessagePassing, canvas: Canvas) -> "np.ndarray[Any,
 _KINDS: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (Trajectory, _trajectory),
     (Runs, _sweep),
+    (LearnedDirections, draw_movement),
     ((TwoStepOverlap, TwoStepNumbers, OverlapSeries), _formula),
     (Agreement, drawing.draw_agreement),
     (Universality, drawing.draw_universality),

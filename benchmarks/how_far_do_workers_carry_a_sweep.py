@@ -1,9 +1,17 @@
-"""How much faster is a sweep on two workers than on one? A Dask LocalCluster of processes with one thread each."""
+"""How much faster is a sweep on two workers than on one? Processes of a Dask LocalCluster, and of a pool, one thread each.
+
+Beside the time, what the workers' processors did: on a machine with other work the time says little, and twice the
+quotient of the two says how much faster two free cores would be.
+"""
 
 import statistics
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
 
+import psutil
 from dask.distributed import Client, LocalCluster
 
 import rebatch as rb
@@ -17,32 +25,51 @@ SEEDS = 8
 D = 20_000
 
 
-def seconds(client: Client) -> float:
-    """Return the time of the whole sweep, its files and its reading included."""
+def processors() -> float:
+    """Return the seconds that processors have worked for this process and those that it started."""
+    here = psutil.Process()
+    times = [process.cpu_times() for process in (here, *here.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
+
+
+def taken(client: Any) -> tuple[float, float]:
+    """Return the time of the whole sweep, its files and its reading included, and the processors' time."""
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), processors()
         rb.sweep(SETTINGS, d=D, seeds=SEEDS, folder=folder, client=client, threads=1)
-        return time.perf_counter() - began
+        return time.perf_counter() - began, processors() - worked
+
+
+def compare(name: str, one: Any, two: Any) -> None:
+    """Print medians over rounds in which both take turns, with the workers warm, and their ratios."""
+    for client in (one, two):
+        taken(client)  # the first run loads the library in each worker
+    rounds = [(taken(one), taken(two)) for _ in range(ROUNDS)]
+    (wall, worked), (wall2, worked2) = (
+        (statistics.median(r[i][j] for r in rounds) for j in range(2)) for i in range(2)
+    )
+    print(f"{name}: {len(SETTINGS) * SEEDS} runs at d = {D}: 1 worker {wall:.2f} s, 2 workers {wall2:.2f} s")
+    ratios = [a[0] / b[0] for a, b in rounds]
+    print(f"  ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    free = [2 * a[1] / b[1] for a, b in rounds]
+    print(
+        f"  processors {worked:.2f} s and {worked2:.2f} s: ratio on two free cores {statistics.median(free):.2f} "
+        f"({min(free):.2f} to {max(free):.2f})"
+    )
 
 
 def main() -> None:
-    """Print medians, with the workers warm, and their ratio."""
-    taken: dict[int, list[float]] = {1: [], 2: []}
-    clusters = {n: LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None) for n in taken}
-    clients = {n: Client(cluster) for n, cluster in clusters.items()}
-    for client in clients.values():
-        seconds(client)  # the first run loads the library in each worker
-    for _ in range(ROUNDS):
-        for n, client in clients.items():
-            taken[n].append(seconds(client))
-    one, two = (statistics.median(taken[n]) for n in taken)
-    print(f"{len(SETTINGS) * SEEDS} runs at d = {D}: 1 worker {one:.2f} s, 2 workers {two:.2f} s")
-    ratios = [a / b for a, b in zip(taken[1], taken[2], strict=True)]
-    print(f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-    for client in clients.values():
-        client.close()
-    for cluster in clusters.values():
-        cluster.close()
+    """Compare one worker with two."""
+    clusters = [LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None) for n in (1, 2)]
+    clients = [Client(cluster) for cluster in clusters]
+    compare("Dask LocalCluster", *clients)
+    for opened in (*clients, *clusters):
+        opened.close()
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as one,
+        ProcessPoolExecutor(2, get_context("spawn")) as two,
+    ):
+        compare("ProcessPoolExecutor", one, two)
 
 
 if __name__ == "__main__":

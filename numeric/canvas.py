@@ -15,6 +15,7 @@ import numpy as np
 
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
+from ..symbolic.language.called import CALLED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -158,7 +159,7 @@ def heading(setting: Any, *, d: Any = None) -> str:
     setting : Setting
     d : int or text, optional
     """
-    first, _, rest = str(setting).partition("; ")
+    first, _, rest = str(setting).removeprefix(CALLED).partition("; ")
     size = "" if d is None else f", d = {d}"
     return f"g(z) = {first}; {rest}{size}"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from .canvas import NEW, Canvas, colours, fitted, heading, neuron_key, styled
+from .canvas import COLOURS, NEW, Canvas, colours, fitted, heading, neuron_key, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +58,48 @@ def draw_trajectory(
         draw_points(panels, points.step.values, points.mean("run").values, spread)
         shown.append(_grey("o", f"mean of {count} runs, 2 s.e." if count > 1 else "1 run"))
     _finish(canvas, panels, names, M.sizes["neuron"], shown)
+    if setting is not None:
+        canvas.say(panels, heading(setting, d=_dimension([*runs, curve])))
+    return panels
+
+
+@styled
+def draw_losses(
+    curve: xr.Dataset,
+    runs: Sequence[xr.Dataset] = (),
+    canvas: Canvas = NEW,
+    setting: "Setting | None" = None,
+) -> Array:
+    """Draw the training loss against the step, on one panel: what there is of a run without directions.
+
+    Parameters
+    ----------
+    curve, runs, canvas, setting
+        As for :func:`draw_trajectory`.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes, shape (1,)
+
+    Raises
+    ------
+    RebatchError
+        If there is not one axis.
+    """
+    panels = canvas.panels(1)
+    loss = curve.training_loss
+    panels[0].plot(loss.step.values, loss.values, "o-", color=COLOURS[0], label="this run")
+    if runs:
+        points = xr.concat([run.training_loss for run in runs], "run", join="inner")
+        count = points.sizes["run"]
+        spread = 2 * points.std("run", ddof=1).values / np.sqrt(count) if count > 1 else None
+        label = f"mean of {count} runs, 2 s.e." if count > 1 else "1 run"
+        panels[0].errorbar(
+            points.step.values, points.mean("run").values, spread, fmt="s", color=COLOURS[1], label=label
+        )
+        canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
+    panels[0].set(xlabel="step", ylabel="training loss")
+    _whole(panels[0])
     if setting is not None:
         canvas.say(panels, heading(setting, d=_dimension([*runs, curve])))
     return panels

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.exact.known import How
-from ..symbolic.exact.shown import Tabulated
+from ..symbolic.exact.shown import Drawn, Tabulated
 from ..symbolic.language.target import Target
 from .engines.dense import simulate_dense
 from .engines.rows import as_rows
@@ -93,7 +93,7 @@ def descend_on_data(
 
 
 @dataclass(frozen=True)
-class LearnedDirections(Tabulated):
+class LearnedDirections(Tabulated, Drawn):
     """Along which directions of the inputs the weights have moved.
 
     Attributes

@@ -256,6 +256,8 @@ class Trajectory(Tabulated, Drawn):
     ) -> "np.ndarray[Any, Any]":
         """Draw the overlaps against the step, a panel per direction, and return the axes, shape (k,).
 
+        Where no direction is known, the training loss, on one panel.
+
         Parameters
         ----------
         runs : sequence of Trajectory
@@ -268,15 +270,14 @@ class Trajectory(Tabulated, Drawn):
         RebatchError
             If there are not k axes.
         """
-        if not self.M.sizes["direction"]:
-            raise RebatchError("no direction to draw; allowed are runs with directions, a panel for each")
         return super().plot(ax if axes is None else axes, runs=runs)
 
     def draw(self, canvas: "Canvas", runs: "Sequence[Trajectory]" = ()) -> "np.ndarray[Any, Any]":
         """Draw it on a canvas: see :func:`~rebatch.numeric.curves.draw_trajectory`."""
-        from .curves import draw_trajectory  # noqa: PLC0415 - numbers are had without a figure
+        from .curves import draw_losses, draw_trajectory  # noqa: PLC0415 - numbers are had without a figure
 
-        return draw_trajectory(self.data, [run.data for run in runs], canvas, self.setting)
+        drawing = draw_trajectory if self.M.sizes["direction"] else draw_losses
+        return drawing(self.data, [run.data for run in runs], canvas, self.setting)
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each step: training loss and overlaps, with their errors where they are stated."""

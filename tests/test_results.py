@@ -132,7 +132,8 @@ RESULTS = {
     "Expectation": (lambda: rb.expectation("tanh(z1)^2"), None, {}),
     "activation_check": (lambda: rb.activation_check("z1 + He(3, z2)", "relu"), None, {}),
     "which_activation": (lambda: rb.which_activation("He(3, z)", ["erf", "cos"]), None, {}),
-    "learned_directions": (lambda: rb.learned_directions(on_data()), None, {}),
+    "learned_directions": (lambda: rb.learned_directions(on_data()), 1, {}),
+    "Trajectory, no direction": (on_data, 1, {}),
     "numeric_exponents": (lambda: rb.numeric_exponents("z1 + z2^2"), None, {}),
     "generalization": (lambda: rb.generalization("z", "erf", eta=0.2, d=(40, 60), runs=2, samples=200), 2, {}),
     "Readout": (

@@ -32,8 +32,8 @@ def test_without_directions_there_is_no_overlap_and_a_file_holds_it(tmp_path):
     loaded = Trajectory.load(tmp_path / "run.nc")
     assert loaded == run
     assert run.to_dataframe()["training loss"].is_monotonic_decreasing
-    with pytest.raises(RebatchError, match="no direction"):
-        run.plot()
+    (panel,) = run.plot([loaded])
+    np.testing.assert_array_equal(panel.lines[0].get_ydata(), run.training_loss)
     with pytest.raises(RebatchError, match="labels are given by data"):
         _ = run.test_loss
 
