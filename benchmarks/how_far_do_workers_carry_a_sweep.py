@@ -1,4 +1,4 @@
-"""How much faster is a sweep on two workers than on one? Processes of a Dask LocalCluster, and of a pool, one thread each.
+"""How much faster is a sweep on two workers than on one? Of a Dask LocalCluster, and of a pool; one thread each.
 
 Beside the time, what the workers' processors did: on a machine with other work the time says little, and twice the
 quotient of the two says how much faster two free cores would be.
@@ -45,9 +45,8 @@ def compare(name: str, one: Any, two: Any) -> None:
     for client in (one, two):
         taken(client)  # the first run loads the library in each worker
     rounds = [(taken(one), taken(two)) for _ in range(ROUNDS)]
-    (wall, worked), (wall2, worked2) = (
-        (statistics.median(r[i][j] for r in rounds) for j in range(2)) for i in range(2)
-    )
+    wall, wall2 = (statistics.median([r[i][0] for r in rounds]) for i in range(2))
+    worked, worked2 = (statistics.median([r[i][1] for r in rounds]) for i in range(2))
     print(f"{name}: {len(SETTINGS) * SEEDS} runs at d = {D}: 1 worker {wall:.2f} s, 2 workers {wall2:.2f} s")
     ratios = [a[0] / b[0] for a, b in rounds]
     print(f"  ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
