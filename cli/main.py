@@ -131,7 +131,7 @@ for command in (
     _with_keep(checks.converge),
     _with_keep(checks.verify),
     _with_keep(checks.scaling),
-    paper.paper,
+    _with_keep(paper.paper),
 ):
     app.command()(_with_quiet(_with_verbose(command)))
 

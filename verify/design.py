@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..numeric.engines.descent import silent_stops
 from ..numeric.setting import Setting
-from ..numeric.simulate import simulate
+from ..numeric.sweep import simulate_kept as simulate
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.network import Loss

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..numeric.machine.progress import tracked
 from ..numeric.setting import Setting
-from ..numeric.simulate import simulate
+from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
