@@ -14,12 +14,13 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
-from scipy.special import ndtri, roots_hermitenorm
+from scipy.special import roots_hermitenorm
 
 from ..symbolic.errors import RebatchError, TooLargeError
 from ..symbolic.language.called import Called
@@ -27,6 +28,7 @@ from .inputs import MAX_LATTICE, lattice, quantile, target_at
 from .labels import with_noise
 from .machine.blocks import Threads, spread
 from .masks import MaskPlan, Masks
+from .nets import SobolNet
 from .setting import Setting
 
 Array = NDArray[np.float64]
@@ -34,9 +36,6 @@ Array = NDArray[np.float64]
 # Samples per block, worked on by one thread; part of the definition of a seed's numbers.
 BLOCK = 4096
 _GRID_BLOCK = 16_384
-_SOBOL_BITS = 30
-# Blocks whose points wait for the inverse normal at one time.
-_FILLED_AT_ONCE = 8
 _SMOOTH = (sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.erf, sp.exp)
 
 
@@ -148,7 +147,7 @@ class SobolSamples:
         self._steps = 0
         count = count_of_points(setting)
         # The first call for Sobol points must be for a power of 2 of them.
-        size = min(BLOCK, points << (count.bit_length() - 1))
+        self._size = size = min(BLOCK, points << (count.bit_length() - 1))
         rows = self._start + innovations, innovations + setting.neurons
         nothing = np.zeros((plan.choices, 1))
         equal = np.full(size, 1 / (points * len(plan.blocks)))
@@ -179,32 +178,30 @@ class SobolSamples:
 
     def scramble(self, seed: np.random.SeedSequence) -> None:
         """Draw the points anew, with their own scramble."""
-        from scipy.stats import qmc  # noqa: PLC0415 - half a second that the other engines do without
-
-        engine = qmc.Sobol(
-            self._dimension + self._plan.choices, bits=_SOBOL_BITS, rng=np.random.default_rng(seed)
-        )
-        k, known, law = self._setting.k, self._known, self._setting.target.inputs
+        dimensions, total = self._dimension + self._plan.choices, sum(len(block.y) for block in self._blocks)
+        net = SobolNet(dimensions, total, self._size, seed)
+        k, known, start, law = self._setting.k, self._known, self._start, self._setting.target.inputs
         # The column of the label noise stands after those of z and u; z has none where it has finitely many points.
-        noise = slice(self._start - known, self._dimension - len(self._blocks[0].basis) + self._start)
+        of_start = start - known
+        noise = slice(of_start, self._dimension - len(self._blocks[0].basis) + start)
 
-        def fill(block: Block, stratum: int, uniform: Array) -> None:
-            # Half a unit in the last place: points are multiples of 2^-30, 0 included.
-            uniform += 2.0 ** -(_SOBOL_BITS + 1)
-            uniform, choices = uniform[:, : self._dimension], uniform[:, self._dimension :]
+        def fill(block: Block, stratum: int, first: int) -> None:
+            count = len(block.y)
             if self._plan.choices:
-                block.masks = self._plan.masks(stratum, choices.T)
-            ndtri(np.delete(uniform, noise, axis=1).T, out=block.basis[known:])
+                choices = net.uniform(slice(self._dimension, dimensions), first, count)
+                block.masks = self._plan.masks(stratum, choices)
+            net.normals(slice(of_start), first, block.basis[known:start])
+            net.normals(slice(noise.stop, self._dimension), first, block.basis[start:])
             if not (known or law.is_gaussian):
-                block.basis[:k] = quantile(law, uniform[:, :k].T)
-            xi = ndtri(uniform[:, noise]).sum(axis=1)
-            block.y[:] = labels(self._setting, block.basis[:k], xi)
+                block.basis[:k] = quantile(law, net.uniform(slice(k), first, count))
+            xi = np.zeros((noise.stop - noise.start, count))
+            net.normals(noise, first, xi)
+            block.y[:] = labels(self._setting, block.basis[:k], xi.sum(axis=0))
             block.innovations = 0
 
-        for first in range(0, len(self._blocks), _FILLED_AT_ONCE):
-            some = self._blocks[first : first + _FILLED_AT_ONCE]
-            strata = self._strata[first : first + _FILLED_AT_ONCE]
-            list(self._pool.map(fill, some, strata, (engine.random(len(block.y)) for block in some)))
+        firsts = accumulate((len(block.y) for block in self._blocks[:-1]), initial=0)
+        items = list(zip(self._blocks, self._strata, firsts, strict=True))
+        spread(lambda item: fill(*item), items, self._pool, self._pool.count)
         self._steps = 0
 
     def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
