@@ -1,9 +1,9 @@
 """Scrambled Sobol points, as integers, piece by piece and in any order (theory, 4.2).
 
-The points are linear in the bits of their number up to a shift: x_n = x_0 ^ (e_b over the bits b of n), and the number
-of a point in an aligned piece of 2^m has its high bits from the piece and its low ones from its place. So every piece
-is the first one with some bits flipped: SciPy draws the scramble, the first piece and the first point of each power of
-2, and the rest is one flip per number, on any thread.
+Up to a shift the points are linear in the bits of their number: x_n = x_0 ^ (e_b over the bits b of n). In an aligned
+piece of 2^m points the high bits of the number are the piece's and the low ones the place's, so that every piece is
+the first one with some bits flipped: SciPy draws the scramble, the first piece and the first point of each power of 2,
+and the rest is one flip per number, on any thread.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class SobolNet:
         engine = qmc.Sobol(dimension, bits=BITS, rng=np.random.default_rng(seed))
 
         def cells(points: int) -> Bits:
-            return (engine.random(points) * 2.0**BITS).astype(np.uint32)
+            return np.asarray(engine.random(points) * 2.0**BITS, dtype=np.uint32)
 
         self._piece = piece
         self._first = np.ascontiguousarray(cells(piece).T)

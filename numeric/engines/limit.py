@@ -46,7 +46,7 @@ Rule = Literal["auto", "sobol", "gauss-hermite"]
 RULES: tuple[Rule, ...] = ("auto", "sobol", "gauss-hermite")
 
 DEFAULT_POINTS = 2**15
-MAX_POINTS = 2**20
+MAX_POINTS = 2**22
 SCRAMBLES = 16
 MEMORY_LIMIT = 1_000_000_000
 TENSOR_DIMENSION = 4
@@ -55,6 +55,14 @@ _FIRST_POINTS = 2**12
 _NODES = (20, 28, 40, 56, 80, 112, 160, 224)
 _GRID_LIMIT = 2**25
 
+# With an accuracy, so many times the scrambles that were asked for.
+_MOST_SCRAMBLES = 8
+# Grids may cost so many times the default Sobol points where no accuracy is asked: their error falls far faster.
+_GRIDS_FOR_POINTS = 8
+# To draw a Sobol point takes as long as so many of its steps.
+_DRAWING = 4
+# The error of n Sobol points is expected to fall like n to the minus this: 0.6 with kinks, 1 for smooth functions.
+_RATE = 0.8
 # Batches per epoch of the coarsest of three runs from which single samples are extrapolated.
 _COARSEST = 4
 _MEANINGS = {
@@ -96,17 +104,18 @@ def simulate_limit(
         the next power of 2 above its share.
     accuracy : float, optional
         Instead of `points`: the error that every entry of M shall have at most. Points and scrambles are added until
-        it is reached, or 2^20 points per scramble or 1 GB of memory are; the attribute ``accuracy_reached`` says
+        it is reached, or 2^22 points per scramble or 1 GB of memory are; the attribute ``accuracy_reached`` says
         "yes" or "no".
     scrambles : int
         Independent scrambles, at least 3; a run on each, and the errors are the standard errors of their mean.
-        With an accuracy, there may be up to 5 times as many in the end.
+        With an accuracy, there may be up to 8 times as many in the end.
     rule : {"auto", "sobol", "gauss-hermite"}
         "gauss-hermite" takes tensor nodes, more and more of them until two grids in a row agree to `accuracy`
         (1e-10 by default) in M, Q and the losses; the errors are the difference of the last two. "auto" takes it
         where the dimension k + p + p (steps - 1), and one more for label noise, is at most 4 and target and
-        activation are recognised as smooth, and no `points` are given; else, or where the Sobol points have the
-        smaller error in the end, Sobol points.
+        activation are recognised as smooth, and no `points` are given, as long as the grids cost no more than Sobol
+        points would for the same accuracy (8 times the default points, if none is asked); else, or where these have
+        the smaller error in the end, Sobol points.
     overlaps_only : bool
         Leave out the expectations at the last step, on which M and Q do not depend: what else there is at that step
         is NaN. On a tensor grid they are nearly all of the work.
@@ -144,20 +153,15 @@ def simulate_limit(
             "an accuracy or the rule 'gauss-hermite' with batches = 'single'; allowed are points, the rule is 'sobol'"
         )
     with thread_pool(threads) as pool:
-        answer = None
         if setting.batches == "single":
             answer = _of_single_samples(setting, points, scrambles, seed, pool, overlaps_only)
-        elif rule == "gauss-hermite" or (rule == "auto" and points is None and _fits_tensor(setting)):
-            to = TENSOR_ACCURACY if accuracy is None else accuracy
-            answer = _by_tensor(setting, to, pool, overlaps_only)
-        unsure = (
-            answer is not None and not answer.stopped and answer.provenance.get("accuracy_reached") == "no"
-        )
-        if answer is None or (rule == "auto" and unsure):
+        elif rule == "gauss-hermite":
+            answer = _by_tensor(setting, accuracy or TENSOR_ACCURACY, pool, overlaps_only)
+        elif rule == "auto" and points is None and _fits_tensor(setting):
+            answer = _by_cheaper(setting, accuracy, scrambles, seed, pool, overlaps_only)
+        else:
             seeds = np.random.SeedSequence(seed)
-            sampled = _by_sobol(setting, points, accuracy, scrambles, seeds, pool, overlaps_only)
-            if answer is None or sampled.error["M"].max() < answer.error["M"].max():
-                answer = sampled
+            answer = _by_sobol(setting, points, accuracy, scrambles, seeds, pool, overlaps_only)
     if answer.stopped:
         warn_of_stop(answer.stopped, stacklevel=3)
     extra = {
@@ -256,11 +260,11 @@ def _by_sobol(
             "limit: %d scrambles of %d points, error of M %.2g", len(runs), size, answer.error["M"].max()
         )
         excess = 0.0 if accuracy is None else float(answer.error["M"].max()) / accuracy
-        if excess <= 1 or (size == most and wanted > scrambles):
+        if excess <= 1 or wanted == _MOST_SCRAMBLES * scrambles:
             break
         if excess <= 2 or size == most:
             # The error falls like the root of the number of scrambles, itself uncertain by a tenth.
-            wanted = math.ceil(1.1 * min(excess, 2) ** 2 * len(runs))
+            wanted = min(math.ceil(1.1 * excess**2 * len(runs)), _MOST_SCRAMBLES * scrambles)
             continue
         # It falls at least like the root of the number of points, for smooth functions nearly like its inverse.
         growth = 2 ** math.floor(math.log2((excess / 1.5) ** (1 / 0.6)))
@@ -445,8 +449,66 @@ def _fits_tensor(setting: Setting) -> bool:
     return few and is_smooth(setting) and MaskPlan(setting).countable
 
 
-def _by_tensor(setting: Setting, accuracy: float, pool: Threads, overlaps_only: bool) -> _Answer:
-    """Run on finer and finer grids until two in a row agree."""
+def _by_cheaper(
+    setting: Setting, accuracy: float | None, scrambles: int, seed: int, pool: Threads, overlaps_only: bool
+) -> _Answer:
+    """Run on grids while they are worth it, then on Sobol points, then on the other grids if an accuracy is left."""
+
+    def enough(answer: _Answer) -> bool:
+        return bool(answer.stopped) or answer.provenance.get("accuracy_reached") == "yes"
+
+    most = _worth_of_grids(setting, accuracy, scrambles, seed, pool, overlaps_only)
+    grids = _by_tensor(setting, accuracy or TENSOR_ACCURACY, pool, overlaps_only, most)
+    if enough(grids):
+        return grids
+    seeds = np.random.SeedSequence(seed)
+    points = _by_sobol(setting, None, accuracy, scrambles, seeds, pool, overlaps_only)
+    if enough(points):
+        return points
+    if accuracy is not None and most < math.inf:
+        grids = _by_tensor(setting, accuracy, pool, overlaps_only)
+        if enough(grids):
+            return grids
+    return points if points.error["M"].max() < grids.error["M"].max() else grids
+
+
+def _worth_of_grids(
+    setting: Setting, accuracy: float | None, scrambles: int, seed: int, pool: Threads, overlaps_only: bool
+) -> float:
+    """Return how many samples of all grids and steps together are worth their time, beside Sobol points.
+
+    With nothing asked that is a few times what the default points cost. With an accuracy it is what they are expected
+    to cost until they reach it, from a run on few of them; any number where they would run out first.
+    """
+    steps = setting.steps + (0 if overlaps_only else 1)
+
+    def cost(points: float) -> float:
+        return points * _strata(setting) * scrambles * (steps + _DRAWING)
+
+    if accuracy is None:
+        return _GRIDS_FOR_POINTS * cost(_share(setting, min(_most_points(setting), DEFAULT_POINTS)))
+    few, most = min(_FIRST_POINTS, _most_points(setting)), _most_points(setting)
+    seeds = np.random.SeedSequence(seed)
+    found = _by_sobol(setting, few, None, scrambles, seeds, pool, overlaps_only)
+    if found.stopped:
+        return math.inf
+    excess = float(found.error["M"].max()) / accuracy
+    points = few * max(excess, 1.0) ** (1 / _RATE)
+    return math.inf if points > most else cost(_share(setting, points))
+
+
+def _grid_costs(setting: Setting, nodes: int, overlaps_only: bool) -> float:
+    """Return the samples that a run on a grid goes through, step by step."""
+    paths = len(list(MaskPlan(setting).paths()))
+    last = setting.steps - (1 if overlaps_only else 0)
+    sizes = (nodes ** dimension(setting, most_innovations(setting, t)) for t in range(last + 1))
+    return float(paths * sum(min(_GRID_LIMIT, count_of_points(setting) * size) for size in sizes))
+
+
+def _by_tensor(
+    setting: Setting, accuracy: float, pool: Threads, overlaps_only: bool, most: float = math.inf
+) -> _Answer:
+    """Run on finer and finer grids until two in a row agree, or all together would go through over `most` samples."""
     innovations = most_innovations(setting, setting.steps - 1)
     dimensions, latent = dimension(setting, innovations), count_of_points(setting)
     allowed = [nodes for nodes in _NODES if latent * nodes**dimensions <= _GRID_LIMIT]
@@ -464,8 +526,11 @@ def _by_tensor(setting: Setting, accuracy: float, pool: Threads, overlaps_only: 
     checked = ("M", "Q") if overlaps_only else ("M", "Q", "training_loss", "test_loss")
     runs: list[Finished] = []
     stopped = ""
-    worst = math.inf
+    worst, spent = math.inf, 0.0
     for nodes in allowed:
+        spent += _grid_costs(setting, nodes, overlaps_only)
+        if len(runs) > 1 and spent > most:
+            break
         left_out = f"after {len(runs)} of up to {len(allowed)} grids; the last of these is kept"
         if stopped := _add_run(partial(on, nodes), runs, left_out):
             break

@@ -159,7 +159,7 @@ def test_the_limit_tends_to_the_series_as_eta_tends_to_zero(target, activation, 
     rest = []
     for eta in (small, small / 2):
         setting = experiment(target, activation, eta, loss=loss, reuse=reuse)
-        limit = simulate(setting, "limit", seed=0, overlaps_only=True)
+        limit = simulate(setting, "limit", seed=0, overlaps_only=True, accuracy=1e-10)
         assume(limit.data.attrs["rule"] == "gauss-hermite" and limit.data.attrs["accuracy_reached"] == "yes")
         value = float(series.subs({ALPHA: 2, ETA: eta, sp.Symbol("lam", positive=True): 0}).evalf())
         rest.append(abs(limit.M.values[2, 0, 0] - value))

@@ -267,7 +267,7 @@ def test_one_pass_is_its_recursion_in_M_and_Q(loss):
 @pytest.mark.deep
 def test_both_rules_agree_and_quadrature_reaches_its_accuracy():
     setting = Setting(target="sin(z)", activation="erf", alpha=2, eta=0.2, steps=2)
-    fine = simulate_limit(setting, seed=0)
+    fine = simulate_limit(setting, seed=0, accuracy=1e-10)
     sample = simulate_limit(setting, seed=0, rule="sobol")
     assert fine.data.attrs["rule"] == "gauss-hermite"
     assert fine.data.M_error.max() < 1e-10
