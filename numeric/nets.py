@@ -2,8 +2,8 @@
 
 Up to a shift the points are linear in the bits of their number: x_n = x_0 ^ (e_b over the bits b of n). In an aligned
 piece of 2^m points the high bits of the number are the piece's and the low ones the place's, so that every piece is
-the first one with some bits flipped: SciPy draws the scramble, the first piece and the first point of each power of 2,
-and the rest is one flip per number, on any thread.
+the first one with some bits flipped. SciPy draws the scramble, the first piece and the first point of each power of
+2; the rest is one flip per number, on any thread.
 """
 
 from collections.abc import Iterator
