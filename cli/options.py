@@ -57,7 +57,7 @@ Inputs = Annotated[
     typer.Option(
         "--inputs",
         help="Law of each input coordinate: gaussian (default), boolean, biased(1/4), uniform(-1, 0, 1), "
-        "finite(0: 1/4, 1: 3/4), uniform, laplace, student(5).",
+        "finite(0: 1/4, 1: 3/4), uniform, laplace, student(5); one for each, 'boolean, gaussian', or 'z2: boolean'.",
     ),
 ]
 

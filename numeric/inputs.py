@@ -5,6 +5,7 @@ z. Values of a finite law are looked up, so that a target of theirs is evaluated
 """
 
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +35,25 @@ def values_of(law: Law) -> tuple[Array, Array, Array]:
 def lattice(law: Law, k: int) -> tuple[Array, Array] | None:
     """Return every point of k standardised coordinates, shape (k, points), and its probability.
 
-    None where the law has a density, or there are more than 4096 points. Their order is a fixed shuffle: consecutive
-    points take consecutive pieces of a Sobol sequence, whose errors alternate with the bits of their number, and so
-    would the last coordinate.
+    None where a coordinate has a density, or there are more than 4096 points. Their order is a fixed shuffle:
+    consecutive points take consecutive pieces of a Sobol sequence, whose errors alternate with the bits of their
+    number, and so would the last coordinate.
     """
-    if not law.atoms or len(law.atoms) ** k > MAX_LATTICE:
+    if not law.is_finite or law.points(k) > MAX_LATTICE:
         return None
-    _, standardised, weights = values_of(law)
-    digits = np.indices((len(weights),) * k).reshape(k, -1)
+    laws = law.each(k)
+    digits = np.indices(tuple(len(part.atoms) for part in laws)).reshape(k, -1)
     digits = digits[:, np.random.default_rng(0).permutation(digits.shape[1])]
-    return standardised[digits], np.prod(weights[digits], axis=0)
+    tables = [values_of(part) for part in laws]
+    standardised = np.stack([table[1][row] for table, row in zip(tables, digits, strict=True)])
+    weights = np.stack([table[2][row] for table, row in zip(tables, digits, strict=True)])
+    return standardised, np.prod(weights, axis=0)
 
 
 def quantile(law: Law, uniform: Array) -> Array:
-    """Return the standardised coordinate at probabilities in (0, 1)."""
+    """Return the standardised coordinate at probabilities in (0, 1), a row of them for each where laws differ."""
+    if law.parts:
+        return np.stack([quantile(part, row) for part, row in zip(law.parts, uniform, strict=True)])
     if law.atoms:
         _, standardised, weights = values_of(law)
         return np.asarray(standardised[np.searchsorted(np.cumsum(weights)[:-1], uniform, side="right")])
@@ -63,7 +69,10 @@ def quantile(law: Law, uniform: Array) -> Array:
 
 
 def draw(law: Law, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
-    """Return independent standardised coordinates."""
+    """Return independent standardised coordinates; where laws differ the last axis goes through them."""
+    if law.parts:
+        assert isinstance(size, tuple)
+        return np.stack([draw(part, rng, size[:-1]) for part in law.each(size[-1])], axis=-1)
     if law.is_gaussian:
         return rng.standard_normal(size)
     if law.is_boolean:
@@ -88,15 +97,30 @@ def target_at(target: Target, z: Array) -> Array:
     """
     law = target.inputs
     with np.errstate(all="ignore"):
-        y = target(_as_written(law, z) if law.atoms else z)
+        y = target(_as_written(law, z))
     if not np.isfinite(y).all():
-        where = f"at all values of inputs {law}" if law.atoms else f"on the whole of R^{target.k}"
+        where = f"at all values of inputs {law}" if law.is_finite else f"on the whole of R^{target.k}"
         raise RebatchError(f"the target {target} is not finite {where}")
     return y
 
 
+def draw_rows(law: Law, rng: np.random.Generator, room: NDArray[Any]) -> None:
+    """Fill rows of inputs: all entries of one law; of laws that differ the first columns, Gaussian the others."""
+    if law.parts:
+        rng.standard_normal(dtype=room.dtype, out=room)
+        room[:, : len(law.parts)] = draw(law, rng, (len(room), len(law.parts)))
+    elif law.is_gaussian:
+        rng.standard_normal(dtype=room.dtype, out=room)
+    else:
+        room[...] = draw(law, rng, room.shape)
+
+
 def _as_written(law: Law, z: Array) -> Array:
-    """Return the values of a finite law that standardised coordinates stand for."""
+    """Return what a target sees of rows of standardised coordinates: the values of a finite law, densities as is."""
+    if law.parts:
+        return np.stack([_as_written(part, z[:, i]) for i, part in enumerate(law.parts)], axis=1)
+    if not law.atoms:
+        return z
     values, standardised, _ = values_of(law)
     place = np.searchsorted((standardised[1:] + standardised[:-1]) / 2, z)
     if np.abs(standardised[place] - z).max(initial=0.0) > _ROUNDING * np.diff(standardised).min():

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.called import Called
-from ..symbolic.language.law import Law
+from ..symbolic.language.law import Inputs, Law
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import KERNELS, Activation
 from ..symbolic.overlap.network import LOSSES, Loss, checked_readout
@@ -99,7 +99,7 @@ class Setting:
     noise : str, optional
         Label noise of another law than `noise_std`: "laplace(0.3)", "student(5, 0.3)", "uniform(0.3)", by its
         standard deviation, or "flip(0.1)": labels change their sign with this probability.
-    inputs : str or Law, optional
+    inputs : str, Law, list or mapping, optional
         The law of each coordinate of z, by default the target's own: "gaussian", "boolean", ….
     record_every : int
         Keep the overlaps at every so-many-th step, and at the last.
@@ -159,7 +159,7 @@ class Setting:
         batches: Batches | None = None,
         fresh_at: Sequence[int] = (),
         readout_seed: int | None = None,
-        inputs: str | Law | None = None,
+        inputs: Inputs | None = None,
         noise: str | None = None,
     ) -> None:
         target = _with_noise(

@@ -373,6 +373,8 @@ def _source(
                 f"whiten=True with inputs {inputs}; allowed with X: columns of a law are independent"
             )
         given = law(inputs)
+        if given.parts:
+            raise RebatchError(f"inputs = {given}; allowed here is one law, of all entries of X")
         size = checks.integer("d", _DEFAULT_D if d is None else d, least=setting.k + setting.neurons)
         n = setting.samples(size)
         require(32.0 * n * size, f"{n} rows of {size} columns")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
 from ...symbolic.language.called import LABELS_OF_DATA, Called
-from ..inputs import draw
+from ..inputs import draw_rows
 from ..labels import labels
 from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
@@ -279,16 +279,13 @@ class DenseSide:
         return self.visits.singles()
 
     def _drawn(self, room: NDArray[Any]) -> NDArray[Any]:
-        """Return the room filled with independent numbers of the law of the inputs."""
+        """Return the room filled with independent inputs of their law."""
         (child,) = self.seed.spawn(1)
         starts = range(0, len(room), _ROWS_PER_STREAM)
 
         def fill(first: int, seed: np.random.SeedSequence) -> None:
             block = room[first : first + _ROWS_PER_STREAM]
-            if self.setting.inputs.is_gaussian:
-                stream(seed).standard_normal(dtype=self.dtype, out=block)
-            else:
-                block[...] = draw(self.setting.inputs, stream(seed), block.shape)
+            draw_rows(self.setting.inputs, stream(seed), block)
 
         list(self.pool.map(fill, starts, child.spawn(len(starts))))
         return room

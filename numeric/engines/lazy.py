@@ -142,8 +142,8 @@ class LazyGaussian:
         """
 
         def drawn(index: int, block: slice) -> None:
-            for row in self.P[:k]:
-                row[block] = draw(law, self._streams[index], block.stop - block.start)
+            for row, part in zip(self.P[:k], law.each(k), strict=True):
+                row[block] = draw(part, self._streams[index], block.stop - block.start)
 
         self.blocks.run(drawn)
         self.drawn = k

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 from math import comb, prod
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from flint import fmpq, fmpq_mpoly
+from numpy.typing import NDArray
 
 from ..enumeration.grid import Grid
 from ..enumeration.labels import labels_of
@@ -24,6 +26,8 @@ from ..language.target import Target
 from .hermite_form import MultiIndex
 
 Form = dict[MultiIndex, fmpq]
+# (m, c) for z^n under a law.
+Rule = Callable[[Law, int], tuple[tuple[int, fmpq], ...]]
 
 
 @lru_cache(maxsize=4096)
@@ -93,10 +97,7 @@ def orthogonal_form(polynomial: fmpq_mpoly, law: Law) -> Form:
     DivergentError
         If a moment that is needed is infinite.
     """
-    plain = law.mean == 0
-    return _rewritten(
-        polynomial, lambda n: ((n, fmpq(1)),) if n == 0 or (n == 1 and plain) else _expansion(law, n)
-    )
+    return _rewritten(polynomial, law, _expansion)
 
 
 def first_moments(polynomial: fmpq_mpoly, law: Law) -> tuple[fmpq, ...]:
@@ -111,37 +112,45 @@ def first_moments(polynomial: fmpq_mpoly, law: Law) -> tuple[fmpq, ...]:
         If a moment that is needed is infinite.
     """
     degrees = np.array(polynomial.monoms(), dtype=np.int64).reshape(len(polynomial), -1)
-    rows = [dict(_expansion(law, n)) for n in range(int(degrees.max(initial=0)) + 1)]
-    flat = np.array([0 not in row for row in rows])
-    totals = [fmpq(0)] * degrees.shape[1]
+    k, orders = degrees.shape[1], range(int(degrees.max(initial=0)) + 1)
+    rows = {part: [dict(_expansion(part, n)) for n in orders] for part in set(law.each(k))}
+    rows_of = [rows[part] for part in law.each(k)]
+    flat = np.array([[0 not in row for row in each] for each in rows_of])
+    totals = [fmpq(0)] * k
     terms = polynomial.coeffs()
-    for place in np.flatnonzero(flat[degrees].sum(axis=1) <= 1):
+    for place in np.flatnonzero(flat[np.arange(k), degrees].sum(axis=1) <= 1):
         S = [(i, int(n)) for i, n in enumerate(degrees[place]) if n]
         for i, n in S:
-            if 1 in rows[n]:
-                others = (rows[m].get(0, fmpq(0)) for j, m in S if j != i)
-                totals[i] += prod(others, start=terms[place] * rows[n][1])
-    return tuple(total * norm(law, 1) for total in totals)
+            if 1 in rows_of[i][n]:
+                others = (rows_of[j][m].get(0, fmpq(0)) for j, m in S if j != i)
+                totals[i] += prod(others, start=terms[place] * rows_of[i][n][1])
+    return tuple(total * norm(part, 1) for total, part in zip(totals, law.each(k), strict=True))
 
 
 def reduced(polynomial: fmpq_mpoly, law: Law) -> fmpq_mpoly:
     """Return a polynomial of lower degree in every variable that is the same at all values of a finite law."""
-    if not law.atoms or max(map(int, polynomial.degrees()), default=0) < len(law.atoms):
+    degrees = list(map(int, polynomial.degrees()))
+    if all(
+        not part.atoms or n < len(part.atoms) for n, part in zip(degrees, law.each(len(degrees)), strict=True)
+    ):
         return polynomial
-    return polynomial.context().from_dict(_rewritten(polynomial, lambda n: _power(law, n)))
+    return polynomial.context().from_dict(_rewritten(polynomial, law, _power))
 
 
-def _rewritten(polynomial: fmpq_mpoly, rule: Callable[[int], tuple[tuple[int, fmpq], ...]]) -> Form:
-    """Return a polynomial with z_i^n replaced by sum of c phi_m, (m, c) by a rule, in every variable."""
-    table = [rule(n) for n in range(max(map(int, polynomial.degrees()), default=0) + 1)]
-    single = all(len(terms) == 1 and terms[0][1] == 1 for terms in table)
+def _rewritten(polynomial: fmpq_mpoly, law: Law, rule: Rule) -> Form:
+    """Return a polynomial with z_i^n replaced by sum of c phi_m, (m, c) by a rule of each law, in every variable."""
+    degrees = list(map(int, polynomial.degrees()))
+    laws = law.each(len(degrees))
+    known = {part: [rule(part, n) for n in range(max(degrees, default=0) + 1)] for part in set(laws)}
+    tables = [known[part] for part in laws]
+    single = all(len(terms) == 1 and terms[0][1] == 1 for table in known.values() for terms in table)
     form: Form = {}
     for S, c in polynomial.to_dict().items():
         if single:
-            T = tuple(table[n][0][0] for n in S)
+            T = tuple(table[n][0][0] for table, n in zip(tables, S, strict=True))
             form[T] = form[T] + c if T in form else c
             continue
-        for parts in product(*(table[n] for n in S)):
+        for parts in product(*(table[n] for table, n in zip(tables, S, strict=True))):
             T = tuple(m for m, _ in parts)
             term = prod((a for _, a in parts), start=c)
             form[T] = form[T] + term if T in form else term
@@ -150,8 +159,8 @@ def _rewritten(polynomial: fmpq_mpoly, rule: Callable[[int], tuple[tuple[int, fm
 
 @lru_cache(maxsize=4096)
 def _power(law: Law, n: int) -> tuple[tuple[int, fmpq], ...]:
-    """Return z^n as (power, coefficient) with powers below the number of values."""
-    if n < len(law.atoms):
+    """Return z^n as (power, coefficient) with powers below the number of values, itself where a law has a density."""
+    if not law.atoms or n < len(law.atoms):
         return ((n, fmpq(1)),)
     row = [fmpq(0)] * len(law.atoms)
     for m, a in _expansion(law, n):
@@ -187,7 +196,7 @@ def polynomial_of(target: Target) -> fmpq_mpoly:
         If it is none as it is written, and there are more than 2^16 points.
     """
     law = target.inputs
-    if not law.atoms or is_polynomial(target.expr, target.coordinates):
+    if not law.is_finite or is_polynomial(target.expr, target.coordinates):
         return to_polynomial(target.expr, target.coordinates)
     labels = labels_of(target, Grid(law, target.k))
     if not labels.are_rational:
@@ -195,13 +204,18 @@ def polynomial_of(target: Target) -> fmpq_mpoly:
             f"{target} has irrational values under inputs {law}; allowed are polynomials and functions of rational "
             "values"
         )
-    inverse = sp.Matrix([[a**n for n in range(len(law.atoms))] for a, _ in law.atoms]).inv()
-    along = np.array([[to_fmpq(x) for x in inverse.row(n)] for n in range(len(law.atoms))])
     table = np.array([to_fmpq(y) for y in labels.values])[labels.codes]
-    for axis in range(target.k):
-        table = np.moveaxis(np.tensordot(along, table, axes=(1, axis)), 0, axis)
+    for axis, part in enumerate(law.each(target.k)):
+        table = np.moveaxis(np.tensordot(_inverse_vandermonde(part), table, axes=(1, axis)), 0, axis)
     terms = {S: c for S, c in np.ndenumerate(table) if c != 0}
     return ring([str(z) for z in target.coordinates]).from_dict(terms)
+
+
+@lru_cache(maxsize=64)
+def _inverse_vandermonde(law: Law) -> NDArray[Any]:
+    """Return the coefficients of a function by powers of z from its values at those of a finite law."""
+    inverse = sp.Matrix([[a**n for n in range(len(law.atoms))] for a, _ in law.atoms]).inv()
+    return np.array([[to_fmpq(x) for x in inverse.row(n)] for n in range(len(law.atoms))])
 
 
 def centred_moment(law: Law, n: int) -> fmpq:
@@ -247,15 +261,19 @@ def product_expectation(target: Target) -> Expectation:
     DivergentError
         If a moment is infinite.
     NotPolynomialError
-        If the law has a density and the target is no polynomial.
+        If a coordinate has a density and the target is no polynomial.
     """
     law = target.inputs
-    if is_polynomial(target.expr, target.coordinates) or not law.atoms:
+    if is_polynomial(target.expr, target.coordinates) or not law.is_finite:
         polynomial = to_polynomial(target.expr, target.coordinates)
-        terms = (prod((moment(law, int(n)) for n in S), start=c) for S, c in polynomial.to_dict().items())
+        laws = law.each(target.k)
+        terms = (
+            prod((moment(part, int(n)) for part, n in zip(laws, S, strict=True)), start=c)
+            for S, c in polynomial.to_dict().items()
+        )
         return Expectation.exact(rational(sum(terms, fmpq(0))))
     grid = Grid(law, target.k)
     labels = labels_of(target, grid)
     weights = [grid.points[labels.codes == code].sum() for code in range(labels.count)]
     total = sp.Add(*(int(w) * y for w, y in zip(weights, labels.values, strict=True)))
-    return Expectation.exact(total / grid.unit**grid.k)
+    return Expectation.exact(total / grid.scale)

@@ -123,10 +123,9 @@ class _Evaluation:
             return _rational([expr], np.zeros(flat, dtype=np.int64))
         if expr in self.coordinates:
             axis = self.coordinates[expr]
-            place = np.arange(self.grid.r).reshape(
-                tuple(self.grid.r if i == axis else 1 for i in range(self.grid.k))
-            )
-            return _rational([a for a, _ in self.grid.law.atoms], place)
+            r = self.grid.shape[axis]
+            place = np.arange(r).reshape(tuple(r if i == axis else 1 for i in range(self.grid.k)))
+            return _rational([a for a, _ in self.grid.law.at(axis).atoms], place)
         if expr.is_number:
             return _Coded(np.zeros(flat, dtype=np.int64), (self._real(expr, expr),))
         arguments = [self.part(argument) for argument in expr.args]

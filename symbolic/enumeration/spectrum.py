@@ -24,7 +24,7 @@ from ..exact.ball import constant_ball, is_zero_constant
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, to_polynomial
 from ..language.target import Target
-from .grid import MAX_POINTS, WORD, Grid, Integers
+from .grid import MAX_POINTS, WORD, Axis, Grid, Integers
 from .labels import Labels, labels_of
 from .signs import generators, group, perpendicular
 
@@ -88,10 +88,10 @@ class Spectrum:
         """How it is known which labels are equal."""
         return self.labels.how
 
-    @cached_property
+    @property
     def scale(self) -> int:
         """The weight of all points together: a transform over it is an expectation."""
-        return int(self.grid.unit**self.grid.k)
+        return self.grid.scale
 
     @cached_property
     def _parts(self) -> tuple[tuple[sp.Expr, ...], Integers, int]:
@@ -124,12 +124,15 @@ class Spectrum:
     def first_moments(self) -> list[sp.Expr]:
         """E[g (z_i - mean)] for every coordinate, where they are gone through themselves."""
         places = (int(np.ravel_multi_index(row, self.grid.shape)) for row in np.eye(self.k, dtype=np.int64))
-        return [self.coefficient(place) / self.centring for place in places]
+        return [
+            self.coefficient(place) / axis.centring
+            for place, axis in zip(places, self.grid.axes, strict=True)
+        ]
 
     def norm(self, place: int) -> sp.Rational:
         """Return E[phi_S^2] for a flat place."""
-        norms = self.grid.norms
-        return sp.Mul(*(norms[n] for n in self.grid.degrees[place]))
+        axes = zip(self.grid.axes, self.grid.degrees[place], strict=True)
+        return sp.Mul(*(axis.norms[n] for axis, n in axes))
 
     def normalised(self, place: int) -> sp.Expr:
         """Return the coefficient on the orthonormal character, c_S / sqrt(E[phi_S^2])."""
@@ -142,8 +145,10 @@ class Spectrum:
         values = np.array([float(term) for term in terms]) @ (parts / (denominator * self.scale)).astype(
             np.float64
         )
-        norms = np.array([float(x) for x in self.grid.norms])
-        return np.asarray(values / np.sqrt(norms[self.grid.degrees].prod(axis=1)))
+        norms = np.ones(len(values))
+        for axis, n in zip(self.grid.axes, self.grid.degrees.T, strict=True):
+            norms *= np.array([float(x) for x in axis.norms])[n]
+        return np.asarray(values / np.sqrt(norms))
 
     def weight(self, of: NDArray[np.bool_]) -> sp.Rational | float:
         """Return the sum of the squares of some coefficients on orthonormal characters; exact for rational labels."""
@@ -157,13 +162,13 @@ class Spectrum:
         if not self.labels.are_rational:
             return self.floats**2, 0
         _, parts, denominator = self._parts
-        inverse = [1 / norm for norm in self.grid.norms]
-        common = int(sp.ilcm(1, *(int(x.q) for x in inverse)))
-        factors = np.array([int(x * common) for x in inverse], dtype=object)
-        squares = parts[0].astype(object) ** 2
-        for n in self.grid.degrees.T:
-            squares = squares * factors[n]
-        return squares, (denominator * self.scale) ** 2 * common**self.grid.k
+        squares, total = parts[0].astype(object) ** 2, (denominator * self.scale) ** 2
+        for axis, n in zip(self.grid.axes, self.grid.degrees.T, strict=True):
+            inverse = [1 / norm for norm in axis.norms]
+            common = int(sp.ilcm(1, *(int(x.q) for x in inverse)))
+            squares = squares * np.array([int(x * common) for x in inverse], dtype=object)[n]
+            total *= common
+        return squares, total
 
     @cached_property
     def _vanishing(self) -> tuple[NDArray[np.bool_], bool]:
@@ -262,11 +267,12 @@ class Spectrum:
         for label in np.argsort(counts, kind="stable"):
             if not left.any():
                 break
-            work += self.grid.r * self.grid.k * codes.size
+            once = sum(self.grid.shape) * codes.size
+            work += once
             if work > _MAX_WORK:
                 raise TooLargeError(
                     f"{self.target}: {len(counts):,} labels on {codes.size:,} points; allowed are about "
-                    f"{_MAX_WORK // (self.grid.r * self.grid.k * codes.size):,}"
+                    f"{_MAX_WORK // once:,}"
                 )
             left &= self.grid.transform((codes == label).astype(np.int64)).ravel() == 0
         return np.asarray(~left)
@@ -283,10 +289,9 @@ class Spectrum:
             fixing = [s for s in self._flips if s >> i & 1]
             least = min(fixing, key=int.bit_count, default=0)
             return tuple(j for j in range(self.k) if least >> j & 1)
-        for some in ((i,), self.relevant):
-            if self.grid.law.is_symmetric and np.array_equal(
-                self.labels.codes, np.flip(self.labels.codes, some)
-            ):
+        symmetric = tuple(j for j in self.relevant if self.grid.law.at(j).is_symmetric)
+        for some in ((i,), symmetric):
+            if i in symmetric and np.array_equal(self.labels.codes, np.flip(self.labels.codes, some)):
                 return some
         return ()
 
@@ -298,7 +303,8 @@ class Spectrum:
 
     def exchanges(self, i: int, j: int, sign: int) -> bool:
         """Whether z_i -> sign z_j, z_j -> sign z_i fixes the target and the law."""
-        if sign < 0 and not self.grid.law.is_symmetric:
+        law = self.target.inputs
+        if law.at(i) != law.at(j) or (sign < 0 and not law.at(i).is_symmetric):
             return False
         if self._generators is None:
             image = np.swapaxes(self.labels.codes, i, j)
@@ -318,21 +324,30 @@ class Spectrum:
 
     @cached_property
     def centred(self) -> Integers:
-        """phi_1(z_i), a multiple of z_i - mean, at every point, shape (k, N); 0 where the label cannot show it."""
+        """One multiple of z_i - mean, `centring`, at every point, shape (k, N); 0 where the label cannot show it."""
         columns = np.zeros((self.k, self.grid.points.size), dtype=np.int64)
         single = self.degrees.sum(axis=1) == 1
         for place in np.flatnonzero(single):
             total = np.ones((), dtype=np.int64)
-            for n in self.grid.degrees[place]:
-                total = np.multiply.outer(total, np.array(self.grid.characters[n]))
-            columns[int(self.degrees[place].argmax())] = total.ravel()
+            for axis, n in zip(self.grid.axes, self.grid.degrees[place], strict=True):
+                total = np.multiply.outer(total, np.array(axis.characters[n]))
+            i = int(self.degrees[place].argmax())
+            # The characters of other laws are other multiples.
+            columns[i] = total.ravel() * int(self.centring / self._centrings[i])
         return columns
 
     @cached_property
+    def _centrings(self) -> list[sp.Rational]:
+        """The c_i of phi_1(z_i) = c_i (z_i - mean_i), by coordinate of the target."""
+        known = {part: Axis(part).centring for part in set(self.target.inputs.each(self.k))}
+        return [known[part] for part in self.target.inputs.each(self.k)]
+
+    @cached_property
     def centring(self) -> sp.Rational:
-        """The factor c with phi_1(z) = c (z - mean)."""
-        (largest, _), law = self.target.inputs.atoms[0], self.target.inputs
-        return sp.Rational(self.grid.characters[1][0]) / (largest - law.mean)
+        """The least factor that is a whole multiple of every c_i."""
+        return sp.Rational(
+            sp.ilcm(1, *(int(c.p) for c in self._centrings)), sp.igcd(0, *(int(c.q) for c in self._centrings))
+        )
 
     def class_sums(self, codes: NDArray[np.int64]) -> Integers:
         """Return sum over the points of a class of weight phi_1(z_i), shape (classes, k); codes are 0, 1, …."""
@@ -351,7 +366,7 @@ def is_enumerable(target: Target) -> bool:
     TooLargeError
         If they cannot be, and the target is no polynomial either, whose moments would do.
     """
-    if not target.inputs.atoms:
+    if not target.inputs.is_finite:
         return False
     if _fits(target) or _generators_of(target) is not None:
         return True
@@ -362,7 +377,7 @@ def is_enumerable(target: Target) -> bool:
 
 
 def _fits(target: Target) -> bool:
-    return bool(len(target.inputs.atoms) ** target.k <= MAX_POINTS)
+    return target.inputs.points(target.k) <= MAX_POINTS
 
 
 def _generators_of(target: Target) -> list[int] | None:

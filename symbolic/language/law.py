@@ -1,4 +1,4 @@
-"""The law of the latent coordinates: independent, each with the one law that a user names (theory, 13).
+"""The law of the latent coordinates: independent, one law for all of them or one for each (theory, 13).
 
 ============================ ======================================================== ==========
 gaussian                     N(0, 1), the default                                     moments
@@ -11,14 +11,19 @@ laplace                      density exp(-sqrt(2) |z|) / sqrt(2)                
 student(nu)                  Student's t with nu > 2 degrees of freedom; nu = 5       moments
 ============================ ======================================================== ==========
 
+A law for each coordinate: a list of names, or text with commas, "boolean, gaussian"; for some of them, the others
+Gaussian: a mapping, {"z2": "boolean"}, or "z2: boolean".
+
 The laws with a density have mean 0 and variance 1. One with finitely many values is taken as it is written: a target
 sees these values, and a network their standardised form (z - mean) / standard deviation.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import factorial, prod
+from typing import Any
 
 import sympy as sp
 
@@ -31,31 +36,76 @@ MAX_PRODUCT_COORDINATES = 64
 _MAX_VALUES = 64
 _DEFAULT_FREEDOM = 5
 _DENSITIES = ("gaussian", "uniform", "laplace", "student")
+_PRODUCT = "product"
 ALLOWED = (
     "gaussian, boolean, biased(p), uniform(a, b, …), finite(a: p, b: q, …), uniform, laplace, student(nu)"
+)
+_ALLOWED_EACH = (
+    'allowed is a law for each coordinate, ["boolean", "gaussian"], or for some, {"z2": "boolean"}'
 )
 
 
 @dataclass(frozen=True)
 class Law:
-    """The law of one latent coordinate, read by :func:`law`.
+    """The law of one latent coordinate, or of each of them, read by :func:`law`.
 
     Attributes
     ----------
     name : str
         As it is written: "biased(1/4)".
     family : str
-        "finite", or the name of a density.
+        "finite", the name of a density, or "product" where coordinates differ.
     atoms : tuple of (value, probability)
         The values in falling order; empty for a density.
     freedom : sympy.Rational or None
         Degrees of freedom of Student's t.
+    parts : tuple of Law
+        The law of each coordinate, where they differ; mean, variance and moments are then those of the parts.
+    is_open : bool
+        Whether further coordinates are Gaussian, until a target says how many there are.
     """
 
     name: str = field(compare=False)
     family: str
     atoms: tuple[tuple[sp.Rational, sp.Rational], ...] = ()
     freedom: sp.Rational | None = None
+    parts: "tuple[Law, ...]" = ()
+    is_open: bool = False
+
+    def at(self, i: int) -> "Law":
+        """Return the law of coordinate i, counted from 0."""
+        return self.parts[i] if self.parts else self
+
+    def each(self, k: int) -> "tuple[Law, ...]":
+        """Return the law of each of k coordinates."""
+        return self.parts or (self,) * k
+
+    def on(self, k: int) -> "Law":
+        """Return the law of k coordinates: one law where all have the same.
+
+        Raises
+        ------
+        RebatchError
+            If it names a law for each of another number of coordinates.
+        """
+        if not self.parts:
+            return self
+        parts = self.parts + (GAUSSIAN,) * (k - len(self.parts)) * self.is_open
+        if len(parts) != k:
+            raise RebatchError(
+                f"inputs = {self.name!r} has a law for each of {len(parts)} coordinate(s), and the target has {k}; "
+                f"{_ALLOWED_EACH}"
+            )
+        return parts[0] if len(set(parts)) == 1 else _product(parts)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every coordinate has finitely many values."""
+        return all(part.atoms for part in self.each(1))
+
+    def points(self, k: int) -> int:
+        """Return the number of points of k coordinates of finitely many values."""
+        return prod(len(part.atoms) for part in self.each(k))
 
     @property
     def is_gaussian(self) -> bool:
@@ -75,16 +125,19 @@ class Law:
     @cached_property
     def mean(self) -> sp.Rational:
         """E[z]."""
+        assert not self.parts
         return sp.Add(*(p * a for a, p in self.atoms))
 
     @cached_property
     def variance(self) -> sp.Rational:
         """E[(z - mean)^2]."""
+        assert not self.parts
         return sp.Add(*(p * (a - self.mean) ** 2 for a, p in self.atoms)) if self.atoms else sp.Integer(1)
 
     @cached_property
     def is_symmetric(self) -> bool:
         """Whether -z has the same law."""
+        assert not self.parts
         return not self.atoms or set(self.atoms) == {(-a, p) for a, p in self.atoms}
 
     def moment(self, n: int) -> sp.Rational | None:
@@ -98,6 +151,7 @@ class Law:
         >>> law("laplace").moment(4)
         6
         """
+        assert not self.parts
         if self.atoms:
             return sp.Add(*(p * a**n for a, p in self.atoms))
         if self.freedom is not None and n >= self.freedom:
@@ -118,28 +172,93 @@ class Law:
         return self.name
 
 
-def law(source: "str | Law") -> Law:
-    """Return the law of that name.
+# What a user may write for the law of a target's inputs.
+Inputs = str | Law | Sequence[str | Law] | Mapping[Any, str | Law]
+
+
+def law(source: Inputs) -> Law:
+    """Return the law of that name, or the laws of several coordinates.
 
     Parameters
     ----------
-    source : str or Law
-        See the table above; the numbers are rational: ``1/4``, ``0.25``, ``-3``.
+    source : str, Law, or list or mapping of them
+        See the table above; the numbers are rational: ``1/4``, ``0.25``, ``-3``. The keys of a mapping are
+        coordinates, "z2" or 2.
 
     Raises
     ------
     RebatchError
-        If the name is unknown, a probability is not strictly between 0 and 1, or the variance is infinite or 0.
+        If the name is unknown, a probability is not strictly between 0 and 1, or the variance is infinite or 0; if a
+        coordinate is none, or named twice.
 
     Examples
     --------
     >>> law("biased(1/4)").mean
     -1/2
+    >>> law("boolean, gaussian").parts[1].is_gaussian
+    True
     """
     if isinstance(source, Law):
         return source
+    if isinstance(source, Mapping):
+        return _of_some(list(source.items()), source)
+    if isinstance(source, list | tuple):
+        return _of_each(source, source)
     if not isinstance(source, str):
         raise RebatchError(f"inputs = {source!r}; allowed are {ALLOWED}")
+    pieces = _between_commas(source)
+    named = [piece.split(":", 1) for piece in pieces if _NAMED.match(piece)]
+    if named:
+        if len(named) < len(pieces):
+            raise RebatchError(f"inputs = {source!r} names some coordinates; {_ALLOWED_EACH}")
+        return _of_some([(name.strip(), text) for name, text in named], source)
+    return _of_each(pieces, source) if len(pieces) > 1 else _single(source)
+
+
+def _between_commas(text: str) -> list[str]:
+    """Return the pieces of a text between commas that stand in no bracket."""
+    pieces, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return pieces
+
+
+def _of_each(given: "Sequence[str | Law]", source: object) -> Law:
+    """Return the product of the laws of coordinates in their order."""
+    parts = tuple(law(part) for part in given)
+    if not 1 <= len(parts) <= MAX_PRODUCT_COORDINATES or any(part.parts for part in parts):
+        raise RebatchError(f"inputs = {source!r}; {_ALLOWED_EACH}, at most {MAX_PRODUCT_COORDINATES}")
+    return _product(parts)
+
+
+def _of_some(given: "Sequence[tuple[Any, str | Law]]", source: object) -> Law:
+    """Return the product of the laws of named coordinates, Gaussian at the others."""
+    parts: dict[int, Law] = {}
+    for name, part in given:
+        match = re.fullmatch(r"z?([1-9][0-9]?)", str(name))
+        i = int(match.group(1)) if match else 0
+        if not 1 <= i <= MAX_PRODUCT_COORDINATES or i in parts:
+            again = " named twice" if i in parts else ""
+            raise RebatchError(
+                f"{str(name)!r}{again} in inputs = {source!r}; allowed is each of z1 to z{MAX_PRODUCT_COORDINATES} "
+                "once"
+            )
+        parts[i] = law(part)
+    if not parts or any(part.parts for part in parts.values()):
+        raise RebatchError(f"inputs = {source!r}; {_ALLOWED_EACH}")
+    return _product(tuple(parts.get(i, GAUSSIAN) for i in range(1, max(parts) + 1)), is_open=True)
+
+
+def _product(parts: tuple[Law, ...], *, is_open: bool = False) -> Law:
+    return Law(", ".join(part.name for part in parts), _PRODUCT, parts=parts, is_open=is_open)
+
+
+def _single(source: str) -> Law:
+    """Return the law of one coordinate, or of all alike."""
     match = re.fullmatch(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", source, re.DOTALL)
     if not match:
         raise RebatchError(f"inputs = {source!r}; allowed are {ALLOWED}")
@@ -208,5 +327,7 @@ def _number(text: str, source: str) -> sp.Rational:
     return value
 
 
+# A coordinate with its law.
+_NAMED = re.compile(r"\s*z?[0-9]+\s*:")
 _BOOLEAN = ((sp.Integer(1), sp.Rational(1, 2)), (sp.Integer(-1), sp.Rational(1, 2)))
 GAUSSIAN = Law("gaussian", "gaussian")

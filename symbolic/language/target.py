@@ -16,7 +16,7 @@ import sympy as sp
 from .. import checks
 from ..errors import RebatchError
 from .called import LABELS_OF_DATA, Called, named, no_formula
-from .law import GAUSSIAN, Law, law
+from .law import GAUSSIAN, Inputs, Law, law
 from .noise import Noise
 from .noise import noise as noise_named
 from .parse import parse, to_text
@@ -40,8 +40,9 @@ class Target:
         Number of latent coordinates; by default the highest that occurs in g (at least 1).
     noise_std : float
         Standard deviation of the label noise, finite and >= 0.
-    inputs : str or Law
-        The law of each coordinate, see :mod:`~rebatch.symbolic.language.law`: "gaussian" by default, "boolean", ….
+    inputs : str, Law, list or mapping
+        The law of the coordinates, see :mod:`~rebatch.symbolic.language.law`: "gaussian" by default, "boolean", …;
+        one for each, ["boolean", "gaussian"], or for some, {"z2": "boolean"}.
     noise : str, optional
         Label noise by name instead of `noise_std`: "laplace(0.3)", "student(5, 0.3)", "uniform(0.3)", or "flip(0.1)",
         the probability with which a label changes its sign. Engines have it exactly; formulas refuse it.
@@ -72,7 +73,7 @@ class Target:
         *,
         k: int | None = None,
         noise_std: float | None = None,
-        inputs: str | Law | None = None,
+        inputs: Inputs | None = None,
         noise: str | Noise | None = None,
     ) -> None:
         if isinstance(source, Target) and inputs is None:
@@ -83,9 +84,11 @@ class Target:
             k = source.k if k is None else k
             noise = source.noise if noise is None and noise_std is None else noise
         formula, text = _read(source, most)
-        used = _coordinates_used(formula, most, k)
+        used = max(_coordinates_used(formula, most, k), len(inputs.parts))
         k = used if k is None else k
         k = checks.integer("k", k, least=used, most=most, why=f": the expression uses {used}")
+        inputs = inputs.on(k)
+        k = checks.integer("k", k, least=1, most=inputs.max_coordinates)
         given = noise_named(noise)
         if noise_std is not None and checks.number("noise_std", noise_std, least=0):
             if given is not None:
@@ -102,7 +105,7 @@ class Target:
         k: int,
         *,
         noise_std: float | None = None,
-        inputs: str | Law | None = None,
+        inputs: Inputs | None = None,
         noise: str | Noise | None = None,
     ) -> Target:
         """Return the target of a function of one's own, for engines and :func:`~rebatch.numeric_exponents`.

@@ -17,6 +17,7 @@ z stands for z - E[z] where the law has a mean.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -32,7 +33,7 @@ from ..exact.expectation import Expectation
 from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
 from ..exact.polynomial import to_fmpq
-from ..exact.subspace import Subspace, axis, in_words, orthogonalised, primitive
+from ..exact.subspace import Subspace, Vector, axis, in_words, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
 from .direction_verdict import DirectionVerdict
@@ -48,6 +49,7 @@ from .product_exponents import (
     leap_over,
     signed_permutation,
 )
+from .standardised import Standardised
 
 # Coefficients that agree to so many digits count as equal in size.
 _DIGITS = 12
@@ -68,6 +70,7 @@ class EnumeratedReading:
         self.target, self.k = target, target.k
         self.spectrum = Spectrum(target)
         self._centre = centred_name(target.inputs)
+        self._standard = Standardised(target.inputs, target.k)
 
     @property
     def _constant(self) -> bool:
@@ -171,44 +174,35 @@ class EnumeratedReading:
 
     def _learned(self, max_order: int) -> list[DirectionVerdict]:
         """Return what E[y^m z] and, beyond max_order, E[1[y = l] z] reach."""
-        sums = self._sums
-        span = self._span(sums)
+        sums, span = self._sums, self._span(self._sums)
         found: list[DirectionVerdict] = []
+        averages: list[Vector] = []
+
+        def learned(moment: Sequence[Scalar], **known: Any) -> None:
+            new = self._standard.rest(moment, averages)
+            if not any(new):
+                return
+            if len(found) == span.dimension - 1 and self._standard.is_plain:
+                # What the others leave of the span, which is rational.
+                (new,) = Subspace.span(averages, self.k).within(span).orthogonal_basis()
+            averages.append(primitive(new))
+            direction = primitive(self._standard.vector(averages[-1]))
+            found.append(
+                ProductVerdict(direction, "learned", self.spectrum.how, centre=self._centre, **known)
+            )
+
         at_most = False
         for m, (moment, decided) in enumerate(self._moments(sums, max_order), start=1):
             if len(found) == span.dimension:
-                break
-            new = orthogonalised(moment, (v.direction for v in found))
-            if any(new):
-                if len(found) == span.dimension - 1:
-                    # What the others leave of the span, which is rational.
-                    (new,) = (
-                        Subspace.span((v.direction for v in found), self.k).within(span).orthogonal_basis()
-                    )
-                witness = tuple(_as_witness(x) for x in moment)
-                found.append(
-                    ProductVerdict(
-                        primitive(new),
-                        "learned",
-                        self.spectrum.how,
-                        m,
-                        witness,
-                        at_most=at_most,
-                        centre=self._centre,
-                    )
-                )
+                return found
+            learned(moment, order=m, witness=tuple(_as_witness(x) for x in moment), at_most=at_most)
             at_most = at_most or not decided
         for label, row in zip(self.spectrum.labels.values, sums, strict=True):
             if len(found) == span.dimension:
                 break
-            new = orthogonalised(tuple(fmpq(int(x)) for x in row), (v.direction for v in found))
-            if any(new):
-                shown = self._expectation_in_words(f"1[y = {label}]", row)
-                found.append(
-                    ProductVerdict(
-                        primitive(new), "learned", self.spectrum.how, proof=shown, centre=self._centre
-                    )
-                )
+            learned(
+                tuple(fmpq(int(x)) for x in row), proof=self._expectation_in_words(f"1[y = {label}]", row)
+            )
         return found
 
     @cached_property
@@ -248,7 +242,8 @@ class EnumeratedReading:
 
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
         """Return that what is left is hidden: all labels have been gone through."""
-        proof = f"E[1[y = l] v.{self._centre}] = 0 for each of the {self.spectrum.labels.count} labels l"
+        seen = self._centre if self._standard.is_plain else "(z - E[z])/s"
+        proof = f"E[1[y = l] v.{seen}] = 0 for each of the {self.spectrum.labels.count} labels l"
         basis = left.orthogonal_basis()
         return tuple(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in basis)
 
@@ -284,18 +279,17 @@ class EnumeratedReading:
             if reached == learned:
                 break
             witnesses.append("; ".join(self._shown(codes, sums, learned)))
-            spaces.append(reached)
-            basis = reached.orthogonal_basis()
-            columns = [spectrum.labels.codes.ravel(), *(self._along(b) for b in basis)]
+            spaces.append(self._standard.space(reached))
+            columns = [spectrum.labels.codes.ravel(), *map(self._along, self._standard.forms(reached))]
             codes = _joint(columns)
             learned = reached
         power = max(1, spectrum.labels.count - 1)
         return ReuseStaircase(tuple(spaces), power, spectrum.how, tuple(witnesses))
 
-    def _along(self, direction: Sequence[Scalar]) -> Integers:
-        """Return <direction, z> at every point, up to an affine map."""
+    def _along(self, form: Sequence[Scalar]) -> Integers:
+        """Return a linear form of z at every point, up to an affine map."""
         phi = self.spectrum.centred
-        b = [int(x.p) for x in direction]  # type: ignore[union-attr]
+        b = [int(x.p) for x in form]  # type: ignore[union-attr]
         small = sum(map(abs, b)) * int(np.abs(phi).max()) < WORD
         return np.asarray(
             np.array(b) @ phi if small else np.array(b, dtype=np.object_) @ phi.astype(np.object_)
@@ -303,7 +297,7 @@ class EnumeratedReading:
 
     def _shown(self, codes: NDArray[np.int64], sums: Integers, learned: Subspace) -> Iterator[str]:
         """Yield for each direction that a round adds one class of points that shows it."""
-        basis = learned.orthogonal_basis()
+        basis = self._standard.forms(learned)
         labels, flat = self.spectrum.labels, self.spectrum.labels.codes.ravel()
         while True:
             outside = learned.complement().orthogonal_basis()
@@ -324,8 +318,8 @@ class EnumeratedReading:
         """Return <b, z> at a point."""
         z = self.spectrum.centred[:, place]
         parts = (
-            sp.Rational(int(x.p), int(x.q)) * (int(phi) / self.spectrum.centring + self.target.inputs.mean)  # type: ignore[union-attr]
-            for x, phi in zip(b, z, strict=True)
+            sp.Rational(int(x.p), int(x.q)) * (int(phi) / self.spectrum.centring + part.mean)  # type: ignore[union-attr]
+            for x, phi, part in zip(b, z, self.target.inputs.each(self.k), strict=True)
         )
         return sp.Add(*parts)
 

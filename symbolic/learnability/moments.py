@@ -27,7 +27,7 @@ from ..enumeration.signs import generators, perpendicular
 from ..errors import DivergentError, NotPolynomialError, RebatchError
 from ..exact.known import How
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
-from ..exact.subspace import Subspace, Vector, as_text, axis, in_words, orthogonalised, primitive
+from ..exact.subspace import Subspace, Vector, as_text, axis, in_words, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
 from .direction_verdict import DirectionVerdict, undecided
@@ -43,6 +43,7 @@ from .product_exponents import (
     leap_over,
     signed_permutation,
 )
+from .standardised import Standardised
 
 # Products of terms for one power of the label, and for all of a round of reuse: about a second of work on them.
 _MOST_PRODUCTS = 30_000
@@ -71,6 +72,7 @@ class MomentReading:
         self._polynomial = to_polynomial(target.expr, target.coordinates)
         self._form = orthogonal_form(self._polynomial, self.law)
         self._centre = centred_name(self.law)
+        self._standard = Standardised(self.law, self.k)
 
     @cached_property
     def relevant(self) -> Subspace:
@@ -177,16 +179,15 @@ class MomentReading:
     @cached_property
     def _alone(self) -> frozenset[int]:
         """The coordinates whose sign no flip changes that fixes the target: all, where the law knows no flips."""
-        if not self.law.is_symmetric:
-            return frozenset(range(self.k))
         return frozenset(i for i in range(self.k) if not any(s >> i & 1 for s in self._flips))
 
     @cached_property
     def _flips(self) -> list[int]:
-        """Sets of coordinates, as bits, whose change of sign fixes the target; they generate all of them."""
-        parities = (sum(1 << i for i, n in enumerate(S) if n % 2) for S in self._form)
+        """Sets of coordinates, as bits, whose change of sign fixes target and law; they generate all of them."""
+        symmetric = sum(1 << i for i, part in enumerate(self.law.each(self.k)) if part.is_symmetric)
+        parities = (sum(1 << i for i, n in enumerate(S) if n % 2) & symmetric for S in self._form)
         relevant = sum(1 << i for i in range(self.k) if any(S[i] for S in self._form))
-        return perpendicular(generators(parities), relevant)
+        return perpendicular(generators(parities), relevant & symmetric)
 
     def isotropic_leap(self) -> IsotropicLeap:
         """Refuse: no rotation keeps the law."""
@@ -201,13 +202,14 @@ class MomentReading:
     def witnesses(self, max_order: int) -> tuple[tuple[DirectionVerdict, ...], int]:
         """Return the directions that moments E[y^m z] reach, each at its least m, and the last m searched."""
         found: list[DirectionVerdict] = []
+        averages: list[Vector] = []
         m = 0
         for m, moment in enumerate(self._moments(max_order), start=1):
-            new = orthogonalised(moment, (v.direction for v in found))
+            new = self._standard.rest(moment, averages)
             if any(new):
-                found.append(
-                    ProductVerdict(primitive(new), "learned", How.EXACT, m, moment, centre=self._centre)
-                )
+                averages.append(primitive(new))
+                direction = primitive(self._standard.vector(averages[-1]))
+                found.append(ProductVerdict(direction, "learned", How.EXACT, m, moment, centre=self._centre))
             if len(found) == self.relevant.dimension:
                 break
         return tuple(found), m
@@ -226,10 +228,12 @@ class MomentReading:
 
     def _symmetries(self) -> Iterator[Symmetry]:
         used = [i for i in range(self.k) if any(S[i] for S in self._form)]
-        for flips in self._flips if self.law.is_symmetric else ():
+        for flips in self._flips:
             yield signed_permutation(self.k, {j: (j, -1) for j in range(self.k) if flips >> j & 1})
         for i, j in combinations(used, 2):
-            for sign in (1, -1) if self.law.is_symmetric else (1,):
+            alike = self.law.at(i) == self.law.at(j)
+            signs = (1, -1) if self.law.at(i).is_symmetric else (1,)
+            for sign in signs if alike else ():
                 if exchanged(self._form, i, j, sign) == self._form:
                     yield signed_permutation(self.k, {i: (j, sign), j: (i, sign)})
 
@@ -253,7 +257,7 @@ class MomentReading:
             if reached == learned:
                 return ReuseStaircase(tuple(spaces), max_order, How.EXACT, tuple(witnesses), capped=True)
             learned = reached
-            spaces.append(learned)
+            spaces.append(self._standard.space(learned))
             witnesses.append("; ".join(shown))
 
     def _conditional(self, learned: Subspace, max_order: int) -> Iterator[tuple[str, Vector]]:
@@ -261,7 +265,7 @@ class MomentReading:
         z = self._polynomial.context().gens()
         forms = [
             (in_words(b).replace("e", "z"), sum((x * zi for x, zi in zip(b, z, strict=True)), z[0] * 0))
-            for b in learned.orthogonal_basis()
+            for b in self._standard.forms(learned)
         ]
         factors = [("", z[0] * 0 + 1)]
         for degree in range(1, _MAX_DEGREE + 1):
@@ -298,7 +302,7 @@ class MomentReading:
         )
 
     def _norm(self, S: Sequence[int]) -> fmpq:
-        return prod((norm(self.law, int(n)) for n in S if n), start=fmpq(1))
+        return prod((norm(self.law.at(i), int(n)) for i, n in enumerate(S) if n), start=fmpq(1))
 
     def _coefficient(self, S: MultiIndex) -> sp.Expr:
         """Return the coefficient on the orthonormal character."""

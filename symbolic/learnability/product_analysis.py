@@ -27,6 +27,7 @@ from .known_exponents import Exponent
 from .product_exponents import NO_ROTATION, CoordinateLeap, Fourier
 from .reading import read_product
 from .samples import SampleComplexity, at_exponent, online_power, two_steps
+from .standardised import Standardised
 from .verdict import verdict_of
 
 ABSENT = {
@@ -122,8 +123,11 @@ class ProductAnalysis(Analysis):
         return known
 
     def notes(self) -> list[str]:
-        """Return what has no meaning for these inputs, and why."""
-        return [f"no {name.replace('_', ' ')}: {reason}" for name, reason in ABSENT.items()]
+        """Return what has no meaning for these inputs, and why; what directions are of, where it must be said."""
+        absent = [f"no {name.replace('_', ' ')}: {reason}" for name, reason in ABSENT.items()]
+        if Standardised(self.target.inputs, self.target.k).is_plain:
+            return absent
+        return ["directions are of (z - mean)/deviation, which a network sees; deviations differ", *absent]
 
     def __str__(self) -> str:
         head, *lines = super().__str__().splitlines()
@@ -157,6 +161,7 @@ def _queries(learns: str, exponent: Exponent) -> SampleComplexity:
 def analyze_product(target: Target, max_order: int) -> ProductAnalysis:
     """Return the analysis of a target whose inputs are not Gaussian."""
     reading = read_product(target)
+    two_values = all(len(part.atoms) == 2 for part in target.inputs.each(target.k))
     return ProductAnalysis(
         target=target,
         directions=count_directions(target, reading.relevant, (), exact=True),
@@ -170,6 +175,6 @@ def analyze_product(target: Target, max_order: int) -> ProductAnalysis:
         statistical_leap=reading.statistical_leap(),
         loss_leap=reading.loss_leap(),
         cover=reading.cover(),
-        coordinate_leap=None if len(target.inputs.atoms) == 2 else reading.coordinate_leap(),
+        coordinate_leap=None if two_values else reading.coordinate_leap(),
         fourier=reading.fourier(),
     )

@@ -152,12 +152,15 @@ def leap_over(
 
 def character_name(S: Sequence[int], law: Law) -> str:
     """Return a character as "z1 z3", or "phi2(z1) phi1(z3)" where it is no product of coordinates."""
-    plain = law.is_boolean
-    return " ".join(f"z{i + 1}" if plain else f"phi{n}(z{i + 1})" for i, n in enumerate(S) if n)
+    return " ".join(
+        f"z{i + 1}" if law.at(i).is_boolean else f"phi{n}(z{i + 1})" for i, n in enumerate(S) if n
+    )
 
 
 def centred_name(law: Law) -> str:
-    """Return what z less its mean is called: "z", "(z - 1/2)"."""
+    """Return what z less its mean is called: "z", "(z - 1/2)", "(z - E[z])" where means differ."""
+    if law.parts:
+        return "z" if all(part.mean == 0 for part in law.parts) else "(z - E[z])"
     return "z" if law.mean == 0 else f"(z - {law.mean})" if law.mean > 0 else f"(z + {-law.mean})"
 
 

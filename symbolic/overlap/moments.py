@@ -53,8 +53,9 @@ class Moments:
     def _label(self, m: int, S: tuple[int, ...]) -> sp.Expr:
         """E[y^m z^S], y = g(z) + s xi, with z^S of the standardised coordinates that a network sees."""
         law = self.target.inputs
-        z = sp.Mul(*((coordinate(i + 1) - law.mean) ** n for i, n in enumerate(S)))
-        scale = sp.sqrt(law.variance) ** sum(S)
+        laws = law.each(self.target.k)
+        z = sp.Mul(*((coordinate(i + 1) - laws[i].mean) ** n for i, n in enumerate(S)))
+        scale = sp.Mul(*(sp.sqrt(laws[i].variance) ** n for i, n in enumerate(S)))
         total = Expectation.exact(0)
         for n, weight in noisy_terms(m, self.target.noise_std):
             power = self.target.expr**n * z

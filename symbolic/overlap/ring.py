@@ -72,8 +72,8 @@ class StepRing:
 
     Attributes
     ----------
-    unit : sympy.Expr
-        What the overlaps of this ring are divided by: s where it is irrational, else 1.
+    seen : list
+        What the fields hold of each z: over its variance where the ring has it unscaled.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class StepRing:
     ) -> None:
         self.k, self.p, self.loss = target.k, len(readout), loss
         self.start, self._law = start, target.inputs
-        self.unit, self._scale, self._inverse_square = _units(target.inputs, start)
+        self._units_of_z, self._scales_of_z, self._inverse_squares = _units(target.inputs, self.k, start)
         # Neurons whose readouts have a rational ratio share one symbol: the default readout needs only one.
         ratios, self._scales = _common_scales(readout)
         self._gaussians = self.k + self.p + 1
@@ -101,14 +101,18 @@ class StepRing:
         generators = self.ring.gens()
         self.h = generators[: self.p]
         self.z = generators[self.p : self.p + self.k]
-        self.seen = self.z if self._inverse_square == 1 else [z * self._inverse_square for z in self.z]
+        self.seen = [z * c if c != 1 else z for z, c in zip(self.z, self._inverse_squares, strict=True)]
         self.alpha, self.eta, self.lam = generators[self._gaussians : self._gaussians + 3]
         symbols = generators[self._gaussians + 3 :]
         # 1 / |w^1_j|, put in as a symbol: the second step is a polynomial in it.
         self.norm = symbols[len(scales) :] if normalize else [self.ring.constant(1)] * self.p
         self.a = [symbols[i] * ratio for i, ratio in ratios]
-        mean = to_fmpq(target.inputs.mean)
-        latent_values = self.z if target.inputs.is_gaussian else [mean + self._scale * z for z in self.z]
+        latent_values = self.z
+        if not target.inputs.is_gaussian:
+            means = [to_fmpq(part.mean) for part in target.inputs.each(self.k)]
+            latent_values = [
+                mean + scale * z for mean, scale, z in zip(means, self._scales_of_z, self.z, strict=True)
+            ]
         g = polynomial_of(target).compose(*latent_values, ctx=self.ring)
         noise = exact(target.noise_std)
         self.y = g + generators[self._gaussians - 1] * to_fmpq(noise)
@@ -148,8 +152,11 @@ class StepRing:
             average = moments(polynomial, self._gaussians)
         else:
             normal = cache(lambda n: centred_moment(GAUSSIAN, n))
-            latent = cache(lambda n: centred_moment(self._law, n) / self._scale**n)
-            average = averaged_over(polynomial, [normal] * self.p + [latent] * self.k + [normal])
+            latent = [
+                cache(lambda n, part=part, scale=scale: centred_moment(part, n) / scale**n)
+                for part, scale in zip(self._law.each(self.k), self._scales_of_z, strict=True)
+            ]
+            average = averaged_over(polynomial, [*[normal] * self.p, *latent, normal])
         padding = (0,) * self._gaussians
         return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
 
@@ -175,13 +182,17 @@ class StepRing:
         M1, N1, C = self.first_step()
         return [
             [
-                _dot(M1[i], M1[j]) * self._inverse_square
-                + _form(N1[i], self.S, N1[j])
-                + self.eta**2 * C[i][j]
+                self._along_stars(M1[i], M1[j]) + _form(N1[i], self.S, N1[j]) + self.eta**2 * C[i][j]
                 for j in range(self.p)
             ]
             for i in range(self.p)
         ]
+
+    def _along_stars(self, a: Sequence[fmpq_mpoly], b: Sequence[fmpq_mpoly]) -> fmpq_mpoly:
+        """Return the inner product of two overlaps of this ring with the standardised coordinates."""
+        if all(c == 1 for c in self._inverse_squares):
+            return _dot(a, b)
+        return _dot(a, [x * c for x, c in zip(b, self._inverse_squares, strict=True)])
 
     def second_step(self, *, reuse: bool) -> Matrix:
         """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k)."""
@@ -228,7 +239,7 @@ class StepRing:
         result = [[self.zero] * p for _ in everyone]
         for i in everyone:
             for j in (i,) if diagonal else range(i + 1):
-                gradients = _dot(gz[i], gz[j]) * self._inverse_square
+                gradients = self._along_stars(gz[i], gz[j])
                 gradients += _form(ge[i], self.S_inverse, ge[j]) + _form(D[i], C, D[j])
                 gradients += sum((D[i][a] * seen[a][j] + seen[a][i] * D[j][a] for a in range(p)), self.zero)
                 squares = self.expectation(self.averaged(self.signal[i] * self.signal[j], reuse=reuse))
@@ -242,7 +253,9 @@ class StepRing:
     def overlaps(self, entries: Matrix) -> sp.ImmutableMatrix:
         """Return M in SymPy, from the overlaps of this ring."""
         M = self.matrix(entries)
-        return M if self.unit == 1 else sp.ImmutableMatrix((M / self.unit).applyfunc(sp.expand))
+        if all(s == 1 for s in self._units_of_z):
+            return M
+        return sp.ImmutableMatrix(M.rows, M.cols, lambda j, r: sp.expand(M[j, r] / self._units_of_z[r]))
 
     def matrix(self, entries: Matrix) -> sp.ImmutableMatrix:
         """Return a matrix of polynomials in the parameters in SymPy, the readout put in."""
@@ -261,23 +274,29 @@ class StepRing:
         )
 
 
-def _units(law: Law, start: Start) -> tuple[sp.Expr, fmpq, fmpq]:
-    """Return what overlaps are divided by, the scale of the generator, and 1 over its variance.
+def _units(law: Law, k: int, start: Start) -> tuple[list[sp.Expr], list[fmpq], list[fmpq]]:
+    """Return for each coordinate what overlaps are divided by, the scale of the generator, and 1 over its variance.
 
     Raises
     ------
     RebatchError
         If the start holds z, and z has an irrational standard deviation.
     """
-    s = sp.sqrt(law.variance)
-    if s.is_Rational:
-        return sp.Integer(1), to_fmpq(s), fmpq(1)
-    if not start.M.is_zero_matrix:
-        raise RebatchError(
-            f"start = {start.M.tolist()} with inputs {law}, of standard deviation {s}; allowed is 0, or inputs of a "
-            "rational one"
+    rows = []
+    for part in law.each(k):
+        s = sp.sqrt(part.variance)
+        if not s.is_Rational and not start.M.is_zero_matrix:
+            raise RebatchError(
+                f"start = {start.M.tolist()} with inputs {law}, of standard deviation {s}; allowed is 0, or inputs "
+                "of a rational one"
+            )
+        rows.append(
+            (sp.Integer(1), to_fmpq(s), fmpq(1))
+            if s.is_Rational
+            else (s, fmpq(1), 1 / to_fmpq(part.variance))
         )
-    return s, fmpq(1), 1 / to_fmpq(law.variance)
+    units, scales, inverse_squares = zip(*rows, strict=True)
+    return list(units), list(scales), list(inverse_squares)
 
 
 def _common_scales(readout: tuple[sp.Expr, ...]) -> tuple[list[tuple[int, fmpq]], list[sp.Expr]]:

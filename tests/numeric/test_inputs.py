@@ -17,9 +17,10 @@ from rebatch import (
     overlap_series,
     simulate,
     two_step_overlap,
+    universality,
 )
 from rebatch.numeric.gathered import gathered
-from rebatch.numeric.inputs import draw, lattice, quantile
+from rebatch.numeric.inputs import draw, lattice, quantile, target_at
 from rebatch.numeric.population import population
 from rebatch.symbolic.language.law import law
 
@@ -38,16 +39,23 @@ FINITE = {
     "uniform(-1, 0, 3)": [(-1, 1 / 3), (0, 1 / 3), (3, 1 / 3)],
 }
 
+# A law for each coordinate: of deviations 1 and irrational, and of both irrational.
+MIXED = {
+    "boolean, uniform(-1, 0, 3)": [FINITE["boolean"], FINITE["uniform(-1, 0, 3)"]],
+    "biased(1/4), uniform(-1, 0, 3)": [FINITE["biased(1/4)"], FINITE["uniform(-1, 0, 3)"]],
+}
+
 _NAMES = {"Setting": Setting, "Target": Target, "Activation": Activation}
 
 
 def points_of(name, k):
     """Every value of z, its standardised form, its probability."""
-    values, weights = map(np.array, zip(*FINITE[name], strict=True))
-    mean = values @ weights
-    standardised = (values - mean) / np.sqrt((values - mean) ** 2 @ weights)
-    for digits in product(range(len(values)), repeat=k):
-        yield values[list(digits)], standardised[list(digits)], np.prod(weights[list(digits)])
+    laws = MIXED[name] if name in MIXED else [FINITE[name]] * k
+    for point in product(*laws):
+        values, weights = map(np.array, zip(*point, strict=True))
+        means = np.array([sum(p * a for a, p in one) for one in laws])
+        variances = np.array([sum(p * a**2 for a, p in one) for one in laws]) - means**2
+        yield values, (values - means) / np.sqrt(variances), np.prod(weights)
 
 
 def two_steps_by_hand(name, g, k, slope, *, alpha, eta, lam, a, reuse):
@@ -103,7 +111,7 @@ def test_the_points_are_all_values_with_their_probabilities(name):
 
 
 @pytest.mark.parametrize("reuse", [True, False])
-@pytest.mark.parametrize("name", list(FINITE))
+@pytest.mark.parametrize("name", [*FINITE, *MIXED])
 def test_two_steps_are_the_sum_over_all_points(name, reuse):
     target = Target("z1 + z1*z2 - z2^2/3", inputs=name)
     M1, M2 = two_steps_by_hand(
@@ -336,3 +344,40 @@ def test_a_sweep_over_laws_says_which_run_has_which():
     assert sorted(data.inputs.values) == sorted(laws)
     for name, setting in zip(laws, settings, strict=True):
         np.testing.assert_array_equal(data.M.sel(inputs=name), simulate(setting, d=50, seed=0).M)
+
+
+def test_coordinates_of_laws_of_their_own_are_drawn_and_looked_up_one_by_one():
+    given = law("uniform(0, 3), laplace, boolean")
+    z = draw(given, np.random.default_rng(3), (20_000, 3))
+    assert set(np.unique(z[:, 0])) == set(np.unique(z[:, 2])) == {-1.0, 1.0}
+    # E[z^4] = 6 of Laplace's law, with a standard error of 0.35 (E[z^8] = 2520): six of them.
+    assert abs((z[:, 1] ** 4).mean() - 6) < 2.1
+    target = Target("z1 + 10*z3 + 100*z2", inputs=given)
+    np.testing.assert_allclose(target_at(target, z), 1.5 * (z[:, 0] + 1) + 10 * z[:, 2] + 100 * z[:, 1])
+    np.testing.assert_array_equal(
+        quantile(given, np.full((3, 1), 0.9)).ravel(),
+        [1.0, quantile(law("laplace"), np.array([0.9]))[0], 1.0],
+    )
+
+
+@pytest.mark.parametrize("engine", ["lazy", "dense"])
+def test_runs_with_a_law_for_each_coordinate_agree_with_their_limit(engine):
+    mixed = Setting(
+        target="z1 + z1*z2", inputs=["biased(1/4)", "gaussian"], activation="relu", alpha=2, eta=0.2, steps=2
+    )
+    runs = [simulate(mixed, engine, d=1000, seed=s) for s in range(8)]
+    limit = simulate(mixed, "limit", seed=0, accuracy=1e-3)
+    assert agreement(limit, runs, bias=4 / 1000).joint.p_value > 1e-6
+    # The other order of the laws is another problem, and told from it.
+    other = simulate(
+        replace(mixed, target=Target("z1 + z1*z2", inputs=["gaussian", "biased(1/4)"])), "limit", seed=0
+    )
+    assert agreement(other, runs, bias=4 / 1000).joint.p_value < 1e-3
+
+
+def test_a_law_for_each_coordinate_comes_back_from_a_dictionary_and_is_not_that_of_all_entries():
+    setting = Setting(target="z1*z2", inputs={"z2": "boolean"}, activation="relu", alpha=1, eta=0.1, steps=2)
+    assert setting.to_dict()["inputs"] == "gaussian, boolean"
+    assert Setting.from_dict(setting.to_dict()) == setting
+    with pytest.raises(RebatchError, match="one law, of all entries"):
+        universality(Setting(target="z1", activation="relu", alpha=1, eta=0.1, steps=2), inputs="z1: boolean")

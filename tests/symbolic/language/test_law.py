@@ -90,3 +90,48 @@ def test_a_target_keeps_its_law_and_more_coordinates_than_gaussian_ones():
         Target("z65", inputs="boolean")
     with pytest.raises(RebatchError, match="z1 to z12"):
         Target("z13")
+
+
+def test_a_law_for_each_coordinate_is_one_product():
+    mixed = Target("z1*z2", inputs=["boolean", "gaussian"])
+    assert mixed == Target("z1*z2", inputs="boolean, gaussian") == Target("z1*z2", inputs={"z1": "boolean"})
+    assert (
+        mixed
+        == Target("z1*z2", inputs={1: "boolean", 2: "gaussian"})
+        == Target("z1*z2", inputs="z1: boolean")
+    )
+    assert mixed != Target("z1*z2", inputs=["gaussian", "boolean"])
+    assert Target(mixed.text, inputs=mixed.inputs.name) == mixed
+    assert Target("z1", inputs={"z1": "boolean"}, k=3).inputs.name == "boolean, gaussian, gaussian"
+
+
+def test_coordinates_of_one_law_have_that_law():
+    assert Target("z1*z2", inputs=["boolean", "rademacher"]).inputs.is_boolean
+    assert Target("z1*z2", inputs={"z2": "gaussian"}) == Target("z1*z2")
+    commas = Target("z1*z2", inputs="uniform(0, (1)), finite(0: 1/2, 1: 1/2)")
+    assert commas.inputs == law("uniform(0, 1)")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ([], "a law for each coordinate"),
+        ({}, "a law for each coordinate"),
+        (["boolean"], "for each of 1 coordinate"),
+        (["boolean", "cauchy"], "allowed are gaussian"),
+        (["boolean", 3], "allowed are gaussian"),
+        ([["boolean", "laplace"], "boolean"], "a law for each coordinate"),
+        ({"w": "boolean"}, "z1 to z64"),
+        ({0: "boolean"}, "z1 to z64"),
+        ({"z65": "boolean"}, "z1 to z64"),
+        ("z1: boolean, z1: laplace", "named twice"),
+        ("z1: boolean, laplace", "names some coordinates"),
+        ("boolean,", "allowed are gaussian"),
+        ({"z1": "biased(2)"}, "strictly between"),
+        ({"z13": "gaussian"}, "integers from 1 to 12"),
+    ],
+)
+def test_wrong_laws_of_coordinates_are_refused_in_one_line(inputs, says):
+    with pytest.raises(RebatchError, match=says) as caught:
+        Target("z1*z2", inputs=inputs)
+    assert "\n" not in str(caught.value)

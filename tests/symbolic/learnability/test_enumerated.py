@@ -63,7 +63,7 @@ def averages(values, functions):
 
 
 def test_all_boolean_functions_on_three_bits_are_read_as_the_definitions_say():
-    for values in product((0, 1), repeat=8):
+    for values in product((-1, 1), repeat=8):
         target = from_values(values)
         reading = EnumeratedReading(target)
         indicators = [lambda y: y == 1.0]
@@ -75,6 +75,8 @@ def test_all_boolean_functions_on_three_bits_are_read_as_the_definitions_say():
             continue
         assert reading.information_exponent().value == min(map(len, seen))
         assert reading.leap().value == greedy(seen, relevant) == reading.statistical_leap().value
+        # Of labels -1 and 1 every function is a + b y: no loss lets more through.
+        assert {leap.value for leap in reading.loss_leap().values()} == {reading.leap().value}
         assert reading.cover().value == max(min(len(U) for U in seen if i in U) for i in relevant)
         learned = np.array([(np.array(values) * CUBE[:, i]).sum() for i in range(3)])
         verdicts = analyze(target).two_step
@@ -224,3 +226,119 @@ def test_a_first_moment_of_irrational_labels_is_their_average_and_long_numbers_a
     assert analysis.information_exponent.witness == exact
     many = Target("tanh(" + " + ".join(f"{i}*z{i}" for i in range(1, 9)) + ")", inputs="boolean")
     assert analyze(many).information_exponent.witness == "E[g z1] = 0.054411609"
+
+
+ATOMS = {
+    "boolean": [(1, 1 / 2), (-1, 1 / 2)],
+    "biased(1/4)": [(1, 1 / 4), (-1, 3 / 4)],
+    "uniform(-1, 0, 2)": [(2, 1 / 3), (0, 1 / 3), (-1, 1 / 3)],
+}
+
+
+def by_label(g, laws):
+    """E[1[y = l] z] for each label, z standardised one by one, and what is conditioned on in a second round."""
+    points = list(product(*(ATOMS[name] for name in laws)))
+    z = np.array([[a for a, _ in point] for point in points], dtype=float)
+    weights = np.array([np.prod([p for _, p in point]) for point in points])
+    means = weights @ z
+    standardised = (z - means) / np.sqrt(weights @ (z - means) ** 2)
+    return np.round(g(*z.T), 9), standardised, weights
+
+
+def rank_of(keys, standardised, weights):
+    """The span of E[1[key] z] over all keys."""
+    codes = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    sums = np.array(
+        [(weights[:, None] * standardised)[codes == c].sum(axis=0) for c in range(codes.max() + 1)]
+    )
+    _, sizes, basis = np.linalg.svd(sums)
+    # Sums of a few numbers of size 1 in floating point: not 0, they are above 1e-3 here.
+    return basis[: int((sizes > 1e-9).sum())]
+
+
+@pytest.mark.parametrize(
+    "laws",
+    [
+        ("boolean", "biased(1/4)", "uniform(-1, 0, 2)"),
+        ("biased(1/4)", "boolean", "boolean"),
+        ("uniform(-1, 0, 2)", "biased(1/4)", "boolean"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("text", "g"),
+    [
+        ("z1 + z1*z2*z3", lambda x, y, w: x + x * y * w),
+        ("z1*z2 + z3", lambda x, y, w: x * y + w),
+        ("z1*z2*z3", lambda x, y, w: x * y * w),
+        ("Max(z1, z2, z3)", lambda x, y, w: np.maximum(np.maximum(x, y), w)),
+    ],
+)
+def test_a_law_for_each_coordinate_is_gone_through_like_one(laws, text, g):
+    y, z, weights = by_label(g, laws)
+    analysis = analyze(Target(text, inputs=laws))
+    span = rank_of(y[:, None], z, weights)
+    learned = [as_floats(v.direction) for v in analysis.two_step if v.verdict == "learned"]
+    assert len(learned) == len(span)
+    for v in learned:
+        # A direction of the standardised coordinates lies in the span of what labels show.
+        np.testing.assert_allclose(span.T @ (span @ v), v, atol=1e-9)
+    np.testing.assert_allclose([u @ v for u, v in combinations(learned, 2)], 0, atol=1e-9)
+    hidden = [as_floats(v.direction) for v in analysis.two_step if v.verdict == "hidden"]
+    np.testing.assert_allclose([span @ v for v in hidden], 0, atol=1e-9)
+    assert len(learned) + len(hidden) == 3
+    rounds, reached = [], span
+    while len(reached) > (rounds[-1] if rounds else 0):
+        rounds.append(len(reached))
+        keys = np.column_stack([y, np.round(z @ reached.T, 9)])
+        reached = rank_of(keys, z, weights)
+    assert [space.dimension for space in analysis.reuse_staircase.spaces] == rounds
+
+
+def test_exponents_move_with_their_coordinates():
+    one = analyze(Target("z1*z2 + z3^2*z1", inputs=["biased(1/3)", "laplace", "uniform(-1, 0, 2)"]))
+    other = analyze(Target("z3*z1 + z2^2*z3", inputs=["laplace", "uniform(-1, 0, 2)", "biased(1/3)"]))
+    for name, exponent in one.exponents().items():
+        assert other.exponents()[name].value == exponent.value
+    assert [v.verdict for v in one.two_step] == [v.verdict for v in other.two_step]
+
+
+def test_flips_and_exchanges_ask_the_law_of_their_coordinates():
+    # Of z1 z2 z3 both laws keep every flip; with a biased z3 only z1 and z2 can flip; exchanged are equal laws alone.
+    for inputs, hidden in (("boolean, laplace, gaussian", 3), ("boolean, laplace, biased(1/4)", 2)):
+        verdicts = analyze(Target("z1*z2*z3", inputs=inputs)).two_step
+        assert [v.verdict for v in verdicts].count("hidden") == hidden
+    # z2^2 - 8/7 z2 - 9/7 is orthogonal to 1 and z2 under this law, and no even function: y^2 shows z2.
+    verdicts = analyze(Target("z1*(z2^2 - 8*z2/7 - 9/7)", inputs="laplace, uniform(-1, 0, 2)")).two_step
+    assert [(v.verdict, v.direction) for v in verdicts] == [("learned", (0, 1)), ("hidden", (1, 0))]
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("p", ["1/3", "3/4"])
+def test_all_functions_on_three_biased_bits_are_read_as_the_definitions_say(p):
+    p_plus = float(sp.Rational(p))
+    weights = np.where(CUBE > 0, p_plus, 1 - p_plus).prod(axis=1)
+    z = (CUBE - (2 * p_plus - 1)) / np.sqrt(4 * p_plus * (1 - p_plus))
+    characters = {U: z[:, sorted(U)].prod(axis=1) for U in SETS}
+    for values in product((-1, 1), repeat=8):
+        y = np.array(values)
+        target = Target(from_values(values), inputs=f"biased({p})")
+        reading = EnumeratedReading(target)
+        # Averages of 8 numbers in floating point; those that are not 0 are above 1e-3.
+        seen = {U for U in SETS if abs(weights @ (y * characters[U])) > 1e-9}
+        relevant = frozenset().union(*seen) if seen else frozenset()
+        if not seen:
+            assert reading.leap().infinite
+            continue
+        assert reading.information_exponent().value == min(map(len, seen))
+        assert reading.leap().value == greedy(seen, relevant) == reading.statistical_leap().value
+        assert reading.cover().value == max(min(len(U) for U in seen if i in U) for i in relevant)
+        verdicts = analyze(target).two_step
+        shown = [v for v in verdicts if v.verdict == "learned"]
+        moment = (weights * y) @ z
+        assert len(shown) == int(np.abs(moment).max() > 1e-9)
+        for v in shown:
+            direction = as_floats(v.direction)
+            np.testing.assert_allclose(
+                direction * (moment @ direction), moment * (direction @ direction), atol=1e-9
+            )
+        assert len(verdicts) == len(relevant)
