@@ -88,7 +88,7 @@ class Target:
         k = used if k is None else k
         k = checks.integer("k", k, least=used, most=most, why=f": the expression uses {used}")
         inputs = inputs.on(k)
-        k = checks.integer("k", k, least=1, most=inputs.max_coordinates)
+        k = checks.integer("k", k, least=min(used, 1), most=inputs.max_coordinates)
         given = noise_named(noise)
         if noise_std is not None and checks.number("noise_std", noise_std, least=0):
             if given is not None:
