@@ -227,6 +227,7 @@ class MomentReading:
         return those_that_hide(self._symmetries(), reached.within(self.relevant))
 
     def _symmetries(self) -> Iterator[Symmetry]:
+        """Yield sign flips, then exchanges of two coordinates of one law, that fix the target and its inputs."""
         used = [i for i in range(self.k) if any(S[i] for S in self._form)]
         for flips in self._flips:
             yield signed_permutation(self.k, {j: (j, -1) for j in range(self.k) if flips >> j & 1})
