@@ -370,7 +370,7 @@ def test_an_asked_accuracy_is_reached_or_the_answer_says_it_was_not():
     ("options", "message"),
     [
         ({"points": 1000}, "powers of 2"),
-        ({"points": 2**21}, "from 2 to 1,048,576"),
+        ({"points": 2**23}, "from 2 to 4,194,304"),
         ({"points": 2**10, "accuracy": 1e-3}, "give one of them"),
         ({"accuracy": 0.0}, "finite numbers > 0"),
         ({"scrambles": 2}, ">= 3"),
