@@ -132,6 +132,9 @@ def _canvas(ax: "Axes | Sequence[Axes] | None") -> Canvas:
         return Canvas(ax)
     from matplotlib import pyplot as plt  # noqa: PLC0415 - chooses a backend: only where a figure is asked for
 
+    # Loads the backend, which may say that figures show themselves (as notebooks' does): within the style, which
+    # puts all settings back, that would be forgotten, and the next figure not be shown.
+    plt.draw_if_interactive()
     return Canvas(make=plt.figure)
 
 

@@ -1,7 +1,10 @@
 """Every result tabulates itself, and those that have a figure draw it: one list, one set of claims."""
 
+import os
 import pickle
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -230,6 +233,22 @@ def test_a_result_is_whole_html_and_latex(made, name):
     assert cited or not name.startswith("Analysis")
     assert re.search(r"tabular|align|^\$", latex)
     assert result._repr_latex_()
+
+
+def test_a_notebook_shows_the_figures_after_the_first_too(tmp_path):
+    # Its backend says when it is loaded that figures show themselves, as the one of notebooks does.
+    (tmp_path / "shows_itself.py").write_text(
+        "import matplotlib\nfrom matplotlib.backends.backend_agg import *\nmatplotlib.interactive(True)\n"
+    )
+    code = (
+        "import matplotlib, rebatch as rb\n"
+        "rb.overlap_series('z1', 'h', 1).plot()\n"
+        "print(matplotlib.is_interactive())"
+    )
+    environment = os.environ | {"MPLBACKEND": "module://shows_itself", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.parametrize("name", FIGURES)
