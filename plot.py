@@ -134,7 +134,7 @@ def _canvas(ax: "Axes | Sequence[Axes] | None") -> Canvas:
 
     # Loads the backend, which may say that figures show themselves (as notebooks' does): within the style, which
     # puts all settings back, that would be forgotten, and the next figure not be shown.
-    plt.draw_if_interactive()
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     return Canvas(make=plt.figure)
 
 
