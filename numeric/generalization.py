@@ -357,7 +357,7 @@ def generalization(
 
 def _one_direction(target: Target, sigma: Activation) -> DirectionShown:
     """Return what two steps show of the only direction of a target."""
-    target.require_gaussian("the chain from two steps to a small error")
+    target.require_gaussian("the chain from two steps to a small error", "it is a theorem of Gaussian inputs")
     directions = activation_check(target, sigma).directions
     if len(directions) != 1:
         raise RebatchError(

@@ -141,7 +141,9 @@ def convergence(
     ----------
     theory, 5.3 (Finite-size law).
     """
-    setting.target.require_gaussian("the control variates")
+    setting.target.require_gaussian(
+        "the control variates", "averages of the Gaussian numbers that a run draws"
+    )
     if runs is None and dimensions:
         runs = _enough_runs(setting, dimensions, seed)
     if runs is None or len(set(dimensions)) < 3 or len(runs) != len(dimensions) or min(runs) < 3:

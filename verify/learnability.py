@@ -326,7 +326,7 @@ def learnability(
     [D24]; theory, 3.3, 3.4 and 5.3.
     """
     target = Target(target)
-    target.require_gaussian("experiments")
+    target.require_gaussian("experiments", "experiments are chosen by Hermite coefficients")
     sizes, seed = _checked(dimensions, runs, false_alarm), checks.seed(seed)
     progress = checks.called("progress", progress)
     thread_count(threads)

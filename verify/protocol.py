@@ -52,7 +52,9 @@ def protocol(
         As for :func:`scaling`.
     """
     target = Target(target)
-    target.require_gaussian("experiments")
+    target.require_gaussian(
+        "experiments", "directions are those of the isotropic leap, which needs rotations"
+    )
     threshold = checks.number("threshold", threshold, above=0, below=1)
     if share is not None:
         share = checks.number("share", share, above=0)

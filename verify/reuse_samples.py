@@ -103,7 +103,7 @@ def reuse_scaling(
     [D24]; theory, 3.4, 5.3, 6.2.
     """
     target = Target(target)
-    target.require_gaussian("experiments")
+    target.require_gaussian("experiments", "what two steps show is drawn from Hermite coefficients")
     steps = checks.integer("steps", steps, least=2, why=": the first step is that of one pass")
     runs = checks.integer("runs", runs, least=_FEWEST)
     false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)

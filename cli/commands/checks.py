@@ -12,12 +12,14 @@ from ..options import (
     Alpha,
     AsJson,
     Eta,
+    Inputs,
     Loss,
     Neurons,
     NoiseStd,
     OnePass,
     TargetText,
     integers_from,
+    target_from,
     text_of,
 )
 from ..terminal import console, print_json, progress_bar
@@ -32,6 +34,7 @@ def converge(
     neurons: Neurons = 1,
     loss: Loss = "squared",
     one_pass: OnePass = False,
+    inputs: Inputs = None,
     dimensions: Annotated[str, typer.Option(help="Values of d, with commas between.")] = (
         "30,100,300,1000,10000,100000,1000000"
     ),
@@ -59,7 +62,7 @@ def converge(
     require_format(figure)
     sizes = integers_from("--dimensions", dimensions)
     setting = Setting(
-        target=text_of(target),
+        target=target_from(target, inputs),
         activation=activation,
         neurons=neurons,
         alpha=alpha,
@@ -247,6 +250,7 @@ def scaling(
     eta: Annotated[float | None, typer.Option(help="--reuse: step size.")] = None,
     steps: Annotated[int, typer.Option(help="--reuse: steps on the batch.")] = 2,
     noise_std: NoiseStd = 0.0,
+    inputs: Inputs = None,
     false_alarm: Annotated[float, typer.Option(help="Chance that a true law is called inconsistent.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
     figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
@@ -259,7 +263,6 @@ def scaling(
 
     Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
-    from ...symbolic.language.target import Target
     from ...verify.drawing import draw_reuse, draw_scaling
     from ...verify.reuse_samples import ReuseScaling, reuse_scaling
     from ...verify.scaling import Scaling
@@ -271,7 +274,7 @@ def scaling(
         require_format(figure)
     if not reuse and (alpha, eta, steps) != (4.0, None, 2):
         raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
-    learned = Target(text_of(target), noise_std=noise_std)
+    learned = target_from(target, inputs, noise_std)
     options: dict[str, Any] = {
         "seed": seed,
         "false_alarm": false_alarm,

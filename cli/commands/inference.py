@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ..options import AsJson, NoiseStd, TargetText, readout_from, text_of
+from ..options import AsJson, Inputs, NoiseStd, TargetText, readout_from, target_from
 from ..terminal import console, print_json
 
 
 def threshold(
     target: TargetText,
     noise_std: Annotated[float, typer.Option(help="Standard deviation of the label noise.")] = 0.0,
+    inputs: Inputs = None,
     max_degree: Annotated[int, typer.Option(help="Highest degree of a certificate.")] = 8,
     figure: Annotated[
         Path | None, typer.Option(help="Draw alpha_c against the variance of label noise.")
@@ -26,12 +27,12 @@ def threshold(
     from ...numeric.inference.threshold import weak_recovery_threshold
     from ..thresholds import certificates_table, stages_table
 
-    text = text_of(target)
+    learned = target_from(target, inputs, noise_std)
     if figure is not None:
         from ..figures import require_format
 
         require_format(figure)
-    answer = weak_recovery_threshold(text, noise_std=noise_std, max_degree=max_degree)
+    answer = weak_recovery_threshold(learned, max_degree=max_degree)
     if figure is not None:
         from ...numeric.inference.drawing import draw_threshold
         from ..figures import figure_of, save
@@ -41,7 +42,7 @@ def threshold(
         print_json(answer.to_json())
         return
     noise = f" + noise of standard deviation {noise_std:g}" if noise_std else ""
-    console.print(f"[bold]y = {escape(text)}[/]{noise}", highlight=False)
+    console.print(f"[bold]y = {escape(learned.text)}[/]{noise}", highlight=False)
     console.print(stages_table(answer))
     if answer.certificates:
         console.print(certificates_table(answer))
@@ -64,6 +65,7 @@ def ceiling(
         str | None, typer.Option(help="Step sizes that descent is tuned over, numbers with commas between.")
     ] = None,
     noise_std: NoiseStd = 0.0,
+    inputs: Inputs = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the cosines against the number of products.")
     ] = None,
@@ -76,14 +78,13 @@ def ceiling(
     """
     from ...numeric.inference.ceiling import ETAS
     from ...numeric.inference.ceiling import ceiling as ceiling_of
-    from ...symbolic.language.target import Target
     from ..thresholds import ceiling_table
 
     if figure is not None:
         from ..figures import require_format
 
         require_format(figure)
-    learned = Target(text_of(target), noise_std=noise_std)
+    learned = target_from(target, inputs, noise_std)
     tried = ETAS if etas is None else [float(x) for x in readout_from(etas) or []]
     answer = ceiling_of(learned, alpha=alpha, steps=steps, activation=activation, etas=tried, seed=seed)
     if figure is not None:

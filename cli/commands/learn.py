@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ..options import AsJson, NoiseStd, TargetText, integers_from, text_of
+from ..options import AsJson, Inputs, NoiseStd, TargetText, integers_from, target_from
 from ..terminal import console, print_json
 
 
@@ -26,6 +26,7 @@ def learn(
     runs: Annotated[int, typer.Option(help="Runs at each dimension.")] = 4,
     samples: Annotated[int, typer.Option(help="Samples of the readout.")] = 4000,
     noise_std: NoiseStd = 0.0,
+    inputs: Inputs = None,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
     figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
     as_json: AsJson = False,
@@ -35,7 +36,6 @@ def learn(
     Example: rebatch learn "He(3, z1)" -s "h + He(3, h)"
     """
     from ...numeric.generalization import generalization
-    from ...symbolic.language.target import Target
     from ..tables import sheet_table
 
     dimensions = integers_from("--d", d) if d else []
@@ -45,7 +45,7 @@ def learn(
 
         require_format(figure)
     result = generalization(
-        Target(text_of(target), noise_std=noise_std),
+        target_from(target, inputs, noise_std),
         activation,
         alpha=alpha,
         eta=eta,

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from ...symbolic.errors import RebatchError
-from ..options import AsJson, AsLatex, TargetText, text_of
+from ..options import AsJson, AsLatex, Inputs, TargetText, target_from
 from ..terminal import console, print_json
 
 
@@ -17,6 +17,7 @@ def phases(
         str | None,
         typer.Option("--activation", "-s", help="A name, or an expression in h; left out: any activation."),
     ] = None,
+    inputs: Inputs = None,
     max_power: Annotated[
         int, typer.Option(help="Highest power k of the label that look-ahead is asked for.")
     ] = 8,
@@ -38,7 +39,7 @@ def phases(
         from ..figures import figure_of, require_format, save
 
         require_format(figure)
-    diagram = phase_diagram(text_of(target), activation, max_power=max_power)
+    diagram = phase_diagram(target_from(target, inputs), activation, max_power=max_power)
     written = (
         save(figure_of(draw_phases, diagram), figure) if figure is not None and diagram.directions else None
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..options import AsJson, TargetText, text_of
+from ..options import AsJson, Inputs, TargetText, target_from
 from ..terminal import console, print_json, progress_bar
 
 
@@ -18,6 +18,7 @@ def report(
     runs: Annotated[int, typer.Option(min=6, help="Runs behind each simulated number.")] = 12,
     d: Annotated[int, typer.Option("--d", "-d", help="Their dimension beside the trajectory.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
+    inputs: Inputs = None,
     theory_only: Annotated[bool, typer.Option("--theory-only", help="Leave the simulations out.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -25,12 +26,14 @@ def report(
 
     Example: rebatch report "z1 + He(3, z2)" -o report.html
     """
-    from ...symbolic.language.target import Target
     from ..report import sections as parts
     from ..report import studies
     from ..report.page import page, write
 
-    given = Target(text_of(target))
+    given = target_from(target, inputs)
+    given.require_gaussian(
+        "a report", "sections of it are theirs alone; analyze, overlap, simulate take others"
+    )
     wanted = [
         lambda: parts.what_theory_says(given),
         lambda: parts.formula_section(given),

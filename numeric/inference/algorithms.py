@@ -66,7 +66,7 @@ def compare_algorithms(
     [('1/2', '0.25 D')]
     """
     target = Target(target, noise_std=noise_std)
-    target.require_gaussian("sharp thresholds")
+    target.require_gaussian("sharp thresholds", "state evolution is known of Gaussian rows")
     integrate = checks.flag("integrate", integrate)
     analysis = analyze(target, max_order=max_order, effort=effort)
     return AlgorithmComparison(analysis, sharp_thresholds(analysis, effort=effort, integrate=integrate))

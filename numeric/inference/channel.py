@@ -65,7 +65,7 @@ class LineChannel:
     """
 
     def __init__(self, target: Target) -> None:
-        target.require_gaussian("message passing")
+        target.require_gaussian("message passing", "state evolution is known of Gaussian rows")
         space = read(target).relevant
         if space.dimension != 1:
             raise RebatchError(

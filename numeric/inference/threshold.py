@@ -81,7 +81,7 @@ def weak_recovery_threshold(
         checks.integer("max_degree", max_degree, least=1),
         checks.flag("integrate", integrate),
     )
-    target.require_gaussian("sharp thresholds")
+    target.require_gaussian("sharp thresholds", "state evolution is known of Gaussian rows")
     require_second_moment(target)
     reading = read(target)
     trivial, how, proof = trivial_subspace(reading)
@@ -250,7 +250,7 @@ def alpha_curve(target: Target | str, variances: NDArray[np.float64]) -> AlphaCu
     if given.ndim != 1 or not given.size:
         raise RebatchError(f"variances of shape {given.shape}; allowed are sequences of numbers >= 0")
     target = Target(target)
-    target.require_gaussian("sharp thresholds")
+    target.require_gaussian("sharp thresholds", "state evolution is known of Gaussian rows")
     reading = read(target)
     left = trivial_subspace(reading)[0].within(reading.relevant)
     if not left.dimension:

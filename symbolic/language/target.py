@@ -173,7 +173,7 @@ class Target:
         """The symbols z1 … zk."""
         return tuple(coordinate(i) for i in range(1, self.k + 1))
 
-    def require_gaussian(self, what: str) -> None:
+    def require_gaussian(self, what: str, why: str = "") -> None:
         """Refuse inputs of another law, for what is known of Gaussian ones only.
 
         Raises
@@ -181,7 +181,10 @@ class Target:
         RebatchError
         """
         if not self.inputs.is_gaussian:
-            raise RebatchError(f"{what} of {self} with inputs {self.inputs}; allowed are gaussian inputs")
+            reason = f": {why}" if why else ""
+            raise RebatchError(
+                f"{what} of {self} with inputs {self.inputs}; allowed are gaussian inputs{reason}"
+            )
 
     def require_gaussian_noise(self) -> None:
         """Refuse label noise of another law, for what is known of none or of Gaussian noise only.

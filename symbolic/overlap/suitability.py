@@ -289,7 +289,7 @@ def activation_check(
     [D24, Theorem 1] for sigma = erf: fails literally: sigma^(2)(0) = 0
     """
     learned = Target(target)
-    learned.require_gaussian("what an activation shows after two steps")
+    learned.require_gaussian("what an activation shows after two steps", "its terms are Hermite coefficients")
     max_order = checks.integer("max_order", max_order, least=1)
     sigma = Activation(activation)
     verdicts = two_step_verdict(learned, max_order)

@@ -260,7 +260,7 @@ def phase_diagram(
     ['-1/2', '0']
     """
     target = Target(target)
-    target.require_gaussian("the phase diagram")
+    target.require_gaussian("the phase diagram", "its powers of d are those of Hermite coefficients")
     if target.noise_std:
         raise RebatchError(
             f"noise_std = {target.noise_std:g}; allowed is 0: the moments of look-ahead are those of g"

@@ -84,7 +84,7 @@ def certificate(target: Target | str, direction: Sequence[int | fmpq], degree: i
     71/111
     """
     target = Target(target)
-    target.require_gaussian("a certificate")
+    target.require_gaussian("a certificate", "it is a moment of Hermite polynomials")
     if not is_polynomial(target.expr, target.coordinates):
         raise NotPolynomialError(
             f"{target} is not a polynomial; certificates in rationals are of polynomials only"

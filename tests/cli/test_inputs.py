@@ -90,3 +90,36 @@ def test_verify_refuses_what_does_not_fit_in_one_line(capsys, arguments, says):
     assert code == 2
     assert says in err
     assert err.count("\n") == 1
+
+
+# Each takes a law, and says in one line why what it does is known of Gaussian inputs alone.
+OF_GAUSSIAN = {
+    "phases": "Hermite coefficients",
+    "learn": "a theorem of Gaussian inputs",
+    "threshold": "state evolution",
+    "ceiling": "state evolution",
+    "scaling": "isotropic leap",
+    "scaling --reuse": "Hermite coefficients",
+    "converge": "Gaussian numbers that a run draws",
+    "report --theory-only": "sections of it",
+}
+OF_ANY = {
+    "analyze": [],
+    "overlap": ["-s", "h + h^2/2"],
+    "simulate": ["-s", "relu", "--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "1"],
+}
+
+
+@pytest.mark.parametrize("inputs", ["boolean", "laplace", "boolean, gaussian"])
+def test_every_command_on_a_target_answers_for_a_law_or_says_why_not(capsys, inputs):
+    for command, why in OF_GAUSSIAN.items():
+        name, *flags = command.split()
+        code, out, err = rebatch(capsys, name, "z1*z2 + z1", "--inputs", inputs, *flags)
+        assert (code, out) == (2, ""), command
+        text = " ".join(err.split())
+        assert "allowed are gaussian inputs" in text, command
+        assert why in text, command
+    for command, options in OF_ANY.items():
+        code, out, err = rebatch(capsys, command, "z1*z2 + z1", "--inputs", inputs, *options)
+        assert (code, err) == (0, ""), command
+        assert f"inputs {inputs}" in out.replace("Inputs", "inputs"), command
