@@ -262,8 +262,15 @@ def assumptions_table(result: Universality) -> Table:
 
 def scaling_table(result: Scaling) -> Table:
     """Return the weak-recovery times, a row per dimension; the last column is flat where the law holds."""
-    level, law = 100 * (1 - result.false_alarm), result.protocol.law_in_words
-    table = _table("d", "eta/d", "median steps", f"{level:g}% interval", "reached", f"steps / ({law})")
+    level, law = 100 * (1 - result.false_alarm), result.protocol.law.in_words()
+    table = _table(
+        "d",
+        "eta/d",
+        f"{result.protocol.statistic}, steps",
+        f"{level:g}% interval",
+        "reached",
+        f"steps / ({law})",
+    )
     for d, times, median, low, high in zip(
         result.d, result.times, result.median, result.low, result.high, strict=True
     ):
@@ -273,7 +280,7 @@ def scaling_table(result: Scaling) -> Table:
             _steps(median),
             f"{_steps(low)} to {_steps(high)}",
             f"{sum(map(isfinite, times))} of {result.replicas}",
-            f"{median / result.protocol.law([d])[0]:.3g}" if isfinite(median) else "",
+            f"{median / result.protocol.times_law([d])[0]:.3g}" if isfinite(median) else "",
         )
     return table
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -113,6 +114,31 @@ def number(
     else:
         allowed = f"finite numbers{_open(above, below)}{_bounds(least, most)}"
     raise RebatchError(f"{name} = {shown(value)}; allowed are {allowed}")
+
+
+def rational(name: str, value: Any) -> Fraction:
+    """Return a rational number: an integer, a fraction, a finite number as it is written, or text such as "1/2".
+
+    Raises
+    ------
+    RebatchError
+        If it is none, or has over 80 digits.
+
+    Examples
+    --------
+    >>> rational("batch", "1/2"), rational("batch", 0.1)
+    (Fraction(1, 2), Fraction(1, 10))
+    """
+    text = value.strip() if isinstance(value, str) else str(value)
+    if isinstance(value, str | Real) and not isinstance(value, bool) and len(text) <= _LONGEST:
+        try:
+            known = Fraction(text)
+        except (ValueError, ZeroDivisionError):
+            pass
+        else:
+            if abs(known) <= MOST and known.denominator <= MOST:
+                return known
+    raise RebatchError(f"{name} = {shown(value)}; allowed are rational numbers, such as 1/2")
 
 
 def flag(name: str, value: Any) -> bool:

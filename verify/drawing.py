@@ -3,6 +3,7 @@
 Lines predict, points are measured, bars are two standard errors unless the legend says otherwise.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -152,20 +153,22 @@ def draw_scaling(result: Scaling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]
     panel.plot([], [], ".", color="0.7", label=f"{result.replicas} replicas each")
     known = np.isfinite(result.high)
     median, low, high = (values[known] for values in (result.median, result.low, result.high))
-    level = f"median, {100 * (1 - result.false_alarm):g}% interval"
+    level = f"{protocol.statistic}, {100 * (1 - result.false_alarm):g}% interval"
     bars = [median - low, high - median]
     panel.errorbar(d[known], median, bars, fmt="o", color=_REUSED, label=level, zorder=3)
     if (~known).any():
         late = result.budget[~known]
-        panel.plot(d[~known], late, "^", color=_WARNING, markersize=6, label="no median in the budget")
+        panel.plot(
+            d[~known], late, "^", color=_WARNING, markersize=6, label=f"no {protocol.statistic} in the budget"
+        )
     if result.fit is not None:
         fit, grid = result.fit, np.geomspace(d[0], d[-1], 100)
-        law = fit.constant * protocol.law(grid)
-        panel.plot(grid, law, "--", color=_FRESH, label=f"theory: {_in_math(protocol.law_in_words)}")
+        law = fit.constant * protocol.times_law(grid)
+        panel.plot(grid, law, "--", color=_FRESH, label=f"theory: {_in_math(protocol.law.in_words())}")
         middle = np.exp(np.log(d[known]).mean())
         at = np.exp((np.log(median) - np.log(protocol.factor(d[known]))).mean())
         power = at * (grid / middle) ** fit.slope * protocol.factor(grid)
-        times_log = r"\,\log d" if protocol.order == 2 else ""
+        times_log = r"\,\log d" if protocol.law.log else ""
         panel.plot(
             grid, power, "-", color=_REUSED, linewidth=1, label=rf"fit: $d^{{{fit.slope:.2f}}}{times_log}$"
         )
@@ -179,7 +182,7 @@ def draw_scaling(result: Scaling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]
     canvas.legend(panels, panel.get_legend_handles_labels()[0])
     canvas.say(
         panels,
-        f"g(z) = {protocol.target.text}, IE = {protocol.order}; online descent, sigma = {protocol.activation}, "
+        f"g(z) = {protocol.target.text}, {protocol.basis()}; online descent, sigma = {protocol.activation}, "
         f"p = 1, step eta/d from {protocol.step_size(int(d[0])):.2g} to {protocol.step_size(int(d[-1])):.2g}: "
         f"{result.outcome}",
     )
@@ -222,7 +225,8 @@ def draw_reuse(result: ReuseScaling, canvas: Canvas = NEW) -> "np.ndarray[Any, A
 
 
 def _in_math(law: str) -> str:
-    return "$" + law.replace("d log d", r"d\,\log d") + "$"
+    power = re.sub(r"\^\(?(-?[\d/]+)\)?", r"^{\1}", law)
+    return "$" + power.replace(" log d", r"\,\log d") + "$"
 
 
 def _label_dimensions(panel: "Axes", d: Sequence[int]) -> None:

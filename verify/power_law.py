@@ -168,24 +168,27 @@ def distinct_sizes(dimensions: Sequence[int]) -> list[int]:
     return sizes
 
 
-def sample_median(times: Array) -> float:
-    """Return the median of right-censored values (infinite where censored); infinite if it is among them.
+def sample_quantile(times: Array, quantile: float = 0.5) -> float:
+    """Return a quantile of right-censored values (infinite where censored); infinite if it is among them.
 
-    For an even number of values the upper of the two in the middle, so that no average is taken with a censored one.
+    Of the two values beside it the upper one, so that no average is taken with a censored one.
     """
-    ordered = np.sort(times)
-    return float(ordered[len(ordered) // 2])
+    return float(np.sort(times)[_index(len(times), quantile)])
 
 
-def bootstrap_log_error(times: Array, cap: float, seed: int) -> float:
-    """Return the standard error of the log of the median, from 2000 bootstrap samples.
+def _index(count: int, quantile: float) -> int:
+    return int(quantile * count)
 
-    A resampled median that is censored counts as `cap`, the time at which watching ended.
+
+def bootstrap_log_error(times: Array, cap: float, seed: int, quantile: float = 0.5) -> float:
+    """Return the standard error of the log of a quantile, from 2000 bootstrap samples.
+
+    A resampled quantile that is censored counts as `cap`, the time at which watching ended.
     """
     rng = np.random.default_rng(seed)
     ordered = np.sort(times)
     # The order statistic of a resample is the order statistic of the indices drawn.
     drawn = np.sort(rng.integers(len(ordered), size=(_RESAMPLES, len(ordered))), axis=1)
-    medians = ordered[drawn[:, len(ordered) // 2]]
-    medians[np.isinf(medians)] = cap
-    return float(np.log(medians).std(ddof=1))
+    found = ordered[drawn[:, _index(len(ordered), quantile)]]
+    found[np.isinf(found)] = cap
+    return float(np.log(found).std(ddof=1))

@@ -1,23 +1,32 @@
-"""How a weak-recovery time is measured: order, directions, activation, step size (theory, 6.3)."""
+"""How a weak-recovery time is measured: order, directions, activation, step size (theory, 6.3 and 12).
+
+A step on one sample has the drift (eta/d) q rho^(k-1) m^(i-1) of `regime.py`, and the random part of it shortens m by
+(eta/d)^2 d v m / 2, v = E[y^2] E[sigma'^2]. Both are of one size at eta/d = c d^{-max(i,2)/2}, c a share of
+q rho^(k-1)/v. Batches of B samples take the same step for each of them until B of them are a step of order one.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial.hermite_e import hermeval
+from scipy.special import ndtri
+from scipy.stats import qmc
 
+from ..numeric.response import kind_of, signals
 from ..numeric.setting import Setting
 from ..symbolic import checks
 from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.calculus.hermite import hermite_series
 from ..symbolic.errors import RebatchError
-from ..symbolic.exact.known import How
 from ..symbolic.exact.subspace import as_floats, in_words
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import information_exponent, isotropic_leap
 from ..symbolic.overlap.activation import Activation
 from .power_law import Array, distinct_sizes
+from .regime import SINGLE_SAMPLES, Law, Regime, activation_factor, batch_law, look_ahead_law, shown_label
 
 # By default from where the law is seen to where a run takes a minute or so on two cores.
 DIMENSIONS: dict[int, tuple[int, ...]] = {
@@ -29,6 +38,9 @@ DIMENSIONS: dict[int, tuple[int, ...]] = {
 _FALLBACK = (16, 24, 32, 48)
 # A replica is given up after so many times the time that the drift alone takes.
 PATIENCE = 8
+# Of the overlap in a step, as a share of the least time in which it can grow.
+_LARGEST_MOVE = 0.25
+_BITS = 16
 _DIRECTIONS_TRIED = 4096
 # For He_4 the law is seen only with small steps: with 1/2, steps / d^3 falls from 0.50 at d = 32 to 0.28 at d = 128;
 # with 1/5 it is even up to the errors (1.2, 1.1, 1.2, 1.0 up to d = 96).
@@ -43,6 +55,7 @@ def protocol(
     *,
     threshold: float = 0.5,
     share: float | None = None,
+    point: Regime = SINGLE_SAMPLES,
 ) -> "Protocol":
     """Return how the weak-recovery time of a target is measured: order, directions, activation, step size.
 
@@ -64,7 +77,47 @@ def protocol(
             f"the information exponent of {target.text} is {exponent}: there is no law to measure"
         )
     n = exponent.value
-    sigma = Activation(activation if activation is not None else _matched(n))
+    # Bounded slopes: with a polynomial's a look-ahead of order one makes rare samples decide.
+    sigma = Activation(activation if activation is not None else "tanh" if point.rho0 else _matched(n))
+    if point.rho0:
+        law, added = look_ahead_law(target, sigma, point)
+    else:
+        _require_moment(sigma, n)
+        law, added = batch_law(n, exponent.how, point), isotropic_leap(target).sequence[0][1]
+    directions = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in added])
+    moment = activation_factor(sigma, law.k, law.i)
+    drifts = _drifts(target, sigma, law, directions, float(moment), point)
+    readout, (drift, v) = max(drifts.items(), key=lambda known: known[1][0])
+    if point.rho0 and not point.r:
+        full = [_drift_and_noise(target, sigma, law, v, a, point.rho0) for a, (_, v) in drifts.items()]
+        readout, drift, noise = max(full, key=lambda known: known[1])
+    else:
+        slope = sigma.derivative.xreplace({ACTIVATION_VARIABLE: coordinate(1)})
+        noise = (float(expectation(target.expr**2)) + target.noise_std**2) * float(expectation(slope**2))
+    if drift <= 0:
+        raise RebatchError(
+            f"look_ahead = {point.rho0:g}: the term ({law.k}, {law.i}) leads back to 0 at this sign; allowed is "
+            f"{-point.rho0:g}"
+        )
+    return Protocol(
+        target,
+        sigma,
+        n,
+        law,
+        directions,
+        tuple(in_words(v) for v in added),
+        readout,
+        str(moment),
+        drift,
+        noise,
+        float(threshold),
+        float(_STEP_SHARE if law.i < 4 else _SMALL_STEP_SHARE) if share is None else float(share),
+        point,
+    )
+
+
+def _require_moment(sigma: Activation, n: int) -> None:
+    """Raise a RebatchError unless an activation has a moment of order n, known not to be 0."""
     moment = sigma.moment(order=n)
     if moment.is_zero() is not False:
         known = "is 0" if moment.is_zero() else "is not known not to be 0"
@@ -72,27 +125,46 @@ def protocol(
             f"E[sigma^({n})] {known} for sigma = {sigma}, so the drift at order IE = {n} is none; allowed is an "
             f"activation with this moment, such as {_matched(n)}"
         )
-    added = isotropic_leap(target).sequence[0][1]
-    directions = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in added])
-    lowest, highest = _form_range(target, n, directions)
-    # An odd form takes both signs; of an even one the larger side shall lead away from 0.
-    towards = highest if highest >= -lowest else lowest
-    slope = sigma.derivative.xreplace({ACTIVATION_VARIABLE: coordinate(1)})
-    noise = (float(expectation(target.expr**2)) + target.noise_std**2) * float(expectation(slope**2))
-    return Protocol(
-        target,
-        sigma,
-        n,
-        exponent.how,
-        directions,
-        tuple(in_words(v) for v in added),
-        1.0 if towards * float(moment) > 0 else -1.0,
-        str(moment),
-        abs(towards * float(moment)) / math.factorial(n - 1),
-        noise,
-        float(threshold),
-        float(_STEP_SHARE if n < 4 else _SMALL_STEP_SHARE) if share is None else float(share),
-    )
+
+
+def _drifts(
+    target: Target, sigma: Activation, law: Law, directions: Array, moment: float, point: Regime
+) -> dict[float, tuple[float, Array]]:
+    """Return, for a second layer of 1 and -1, the largest q over unit directions v, signed away from 0, and that v.
+
+    An odd form takes both signs; of an even one the larger side shall lead away from 0.
+    """
+    factor = moment * math.copysign(1.0, point.rho0) ** (law.k - 1) / math.factorial(law.i - 1)
+    found: dict[float, tuple[float, Array]] = {}
+    for a in (1, -1):
+        label = Target(shown_label(target, sigma, law.k, a), k=target.k)
+        form, v = _form_on_directions(label, law.i, directions)
+        at = int(np.argmax(factor * form))
+        found[float(a)] = float(factor * form[at]), v[at]
+    return found
+
+
+def _drift_and_noise(
+    target: Target, sigma: Activation, law: Law, v: Array, a: float, rho: float
+) -> tuple[float, float, float]:
+    """Return a, q rho^(k-1) / rho0^(k-1) and v of a look-ahead of order one, where all powers of the label count.
+
+    F = a y sigma'(h + rho a y sigma'(h)) has q = E[F He_i(v.z) He_(i-1)(h)] / (i-1)! and v = E[F^2], at independent
+    z and h. Only their size matters, and 2^16 points of a Sobol sequence give it to a few per cent.
+    """
+    points = ndtri(qmc.Sobol(target.k + 1, rng=np.random.default_rng(0)).random_base2(_BITS))
+    h = np.ascontiguousarray(points[:, -1])
+    y, sides, losses = target(points[:, :-1]), np.array([a]), np.empty(1)
+    kind, coefficients = kind_of(sigma), np.array(sigma.coefficients())
+    F = np.zeros((1, len(h)))
+    for _ in range(2):
+        F, field = np.empty_like(F), h[None] + rho * F
+        signals(field, y, sides, kind, coefficients, True, F, losses, 1)
+    one, other = (hermeval(t, [0.0] * n + [1.0]) for t, n in ((points[:, :-1] @ v, law.i), (h, law.i - 1)))
+    drift = float((F[0] * one * other).mean()) / math.factorial(law.i - 1)
+    # Of an odd order either sign of the overlap leads away from 0.
+    drift = abs(drift) if law.i % 2 else drift
+    return a, drift / abs(rho) ** (law.k - 1), float((F**2).mean())
 
 
 def _matched(n: int) -> str:
@@ -100,26 +172,26 @@ def _matched(n: int) -> str:
     return "h" if n == 1 else f"He({n}, h)/{math.factorial(n)}"
 
 
-def _form_range(target: Target, n: int, directions: Array) -> tuple[float, float]:
-    """Return the least and largest C_n(g)[v, …, v] = n! sum_S c_S v^S / S! over unit v in the span of `directions`.
+def _form_on_directions(target: Target, n: int, directions: Array) -> tuple[Array, Array]:
+    """Return C_n(g)[v, …, v] = n! sum_S c_S v^S / S! at many unit v of the span of `directions`, and the v.
 
-    The maxima are those over random unit vectors: they set the scale of the steps, of which only the order counts.
+    The largest of them sets the scale of the steps, of which only the order counts.
     """
     terms = [(S, float(c)) for S, c in hermite_series(target, n).coefficients.items() if sum(S) == n]
     rng = np.random.default_rng(0)
     v = np.vstack([np.eye(len(directions)), rng.standard_normal((_DIRECTIONS_TRIED, len(directions)))])
     v = v / np.linalg.norm(v, axis=1, keepdims=True) @ directions
-    form = sum(
+    form: Array = np.zeros(len(v)) + sum(
         c * math.factorial(n) / math.prod(map(math.factorial, S)) * np.prod(v ** np.array(S), axis=1)
         for S, c in terms
     )
-    return float(np.min(form)), float(np.max(form))
+    return form, v
 
 
 def sizes_of(plan: "Protocol", dimensions: Sequence[int] | None) -> list[int]:
     """Return the dimensions, sorted."""
     if dimensions is None:
-        return list(DIMENSIONS.get(plan.order, _FALLBACK))
+        return list(DIMENSIONS.get(plan.law.i, _FALLBACK))
     sizes = distinct_sizes(dimensions)
     if sizes[0] < _SMALLEST:
         raise RebatchError(f"d = {sizes[0]}; allowed are dimensions >= {_SMALLEST}")
@@ -134,10 +206,9 @@ class Protocol:
     ----------
     target : Target
     activation : Activation
-    order : int
-        IE(g).
-    how : How
-        How the order is known.
+    information_exponent : int
+    law : Law
+        That of the steps, with the order i of the overlap in the drift: i - 1.
     directions : ndarray, shape (q, k)
         Basis of the directions of first order, along which the overlap is measured.
     names : tuple of str
@@ -145,18 +216,20 @@ class Protocol:
     readout : float
         a: 1 or -1, so that the drift leads away from 0.
     activation_moment : str
-        E[sigma^(n)], n = IE(g): not zero.
+        E[sigma'^(k-1) sigma^(k) He_(i-1)] / (k-1)!: not zero. Without look-ahead E[sigma^(n)], n = IE(g).
     drift, noise : float
         |q| at its largest over unit directions, and v.
     threshold : float
     share : float
-        c = share |q|/v.
+        c = share |q| rho^(k-1)/v.
+    point : Regime
+        Single samples by default.
     """
 
     target: Target
     activation: Activation
-    order: int
-    how: How
+    information_exponent: int
+    law: Law
     directions: Array
     names: tuple[str, ...]
     readout: float
@@ -165,39 +238,57 @@ class Protocol:
     noise: float
     threshold: float
     share: float
+    point: Regime = SINGLE_SAMPLES
 
     @property
-    def exponent(self) -> int:
-        """The power of d in the law of the time, max(IE - 1, 1); at IE = 2 the law has a factor log d too."""
-        return max(self.order - 1, 1)
+    def quantile(self) -> float:
+        """Which of the replicas' times follows the law: the median, or the first quartile.
+
+        On batches and with look-ahead half of the starts may have the drift against them, where two orders of the
+        overlap have opposite signs, or where noise no longer carries them across 0.
+        """
+        return 0.5 if self.point.is_plain else 0.25
 
     @property
-    def law_in_words(self) -> str:
-        """The law of the time: d, d log d, d^2, …."""
-        return law_in_words(self.order)
+    def statistic(self) -> str:
+        """The quantile in words."""
+        return "median" if self.point.is_plain else "first quartile"
 
-    def law(self, d: Array | Sequence[int]) -> Array:
-        """Return the law of the time up to its constant: d^{max(IE-1,1)}, times log d at IE = 2."""
+    @property
+    def exponent(self) -> float:
+        """The power of d in the law of the steps."""
+        return float(self.law.exponent)
+
+    def times_law(self, d: Array | Sequence[int]) -> Array:
+        """Return the law of the steps up to its constant."""
         size = np.asarray(d, dtype=np.float64)
         return np.asarray(size**self.exponent * self.factor(size))
 
     def factor(self, d: Array | Sequence[int]) -> Array:
-        """Return what the law has beside its power of d: log d at IE = 2, else 1."""
+        """Return what the law has beside its power of d: log d, or 1."""
         size = np.asarray(d, dtype=np.float64)
-        return np.log(size) if self.order == 2 else np.ones_like(size)
+        return np.log(size) if self.law.log else np.ones_like(size)
 
     def finite_size(self, d: Array | Sequence[int]) -> Array:
-        """Return the leading finite-size term up to its coefficient: 1/log d at IE = 2, else 1/sqrt(d)."""
+        """Return the leading finite-size term up to its coefficient: 1/log d beside a logarithm, else 1/sqrt(d)."""
         size = np.asarray(d, dtype=np.float64)
-        return 1 / np.log(size) if self.order == 2 else 1 / np.sqrt(size)
+        return 1 / np.log(size) if self.law.log else 1 / np.sqrt(size)
+
+    def strength(self, d: int) -> float:
+        """Return q rho^(k-1)."""
+        return float(self.drift * abs(self.point.rho(d)) ** (self.law.k - 1))
 
     def step_size(self, d: int) -> float:
-        """Return eta/d = c d^{-max(IE,2)/2}."""
-        return self.share * self.drift / self.noise * math.pow(d, -max(self.order, 2) / 2)
+        """Return eta/d = c d^{-max(i,2)/2}; of a batch no more than makes a step of order one of all its samples."""
+        power, batch, share = max(self.law.i, 2) / 2, float(self.point.batch), self.share
+        if batch >= power:
+            # A step of order one: it shall not leap over the threshold.
+            share = min(share, _LARGEST_MOVE * self.noise / self.drift**2)
+        return share * self.strength(d) / self.noise * math.pow(d, -max(power, batch))
 
     def drift_time(self, d: int) -> float:
         """Return the steps that the drift alone takes from |m| = 0.67/sqrt(d), a median start, to the threshold."""
-        n, rate = self.order, self.step_size(d) * self.drift
+        n, rate = self.law.i, self.step_size(d) * self.strength(d) * self.point.samples(d)
         start = min(0.67 / math.sqrt(d), self.threshold / 2)
         if n == 1:
             return self.threshold / rate
@@ -224,15 +315,29 @@ class Protocol:
             reuse=False,
             normalize=True,
             record_every=steps,
+            rho=self.point.rho(d),
+            batch_size=self.point.samples(d) if self.point.batch else None,
         )
 
     def __str__(self) -> str:
-        sign = "-" if self.readout < 0 else ""
-        return (
-            f"{self.target.text}: IE = {self.order} ({self.how}); |M| along {', '.join(self.names)} exceeds "
-            f"{self.threshold:g}; sigma = {sign}({self.activation}), E[sigma^({self.order})] = "
-            f"{self.activation_moment}"
+        sign, law = "-" if self.readout < 0 else "", self.law
+        moment = (
+            f"E[sigma^({law.i})]"
+            if law.k == 1
+            else f"E[sigma'^({law.k - 1}) sigma^({law.k}) He_{law.i - 1}]/(k-1)!"
         )
+        return (
+            f"{self.target.text}: {self.basis()}; |M| along {', '.join(self.names)} exceeds {self.threshold:g}; "
+            f"sigma = {sign}({self.activation}), {moment} = {self.activation_moment}"
+        )
+
+    def basis(self) -> str:
+        """Return what the law rests on, in words."""
+        law, how = self.law, f"({self.law.how})"
+        if self.point.rho0:
+            return f"{self.point.in_words()}, term ({law.k}, {law.i}) {how}"
+        known = f"IE = {self.information_exponent} {how}"
+        return known if self.point.is_plain else f"{known}, {self.point.in_words()}"
 
 
 def law_in_words(order: int) -> str:

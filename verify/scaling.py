@@ -14,6 +14,7 @@ chain of overlaps (`numeric/online.py`) and held against that law.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,10 @@ from .power_law import (
     PowerLaw,
     bootstrap_log_error,
     power_law,
-    sample_median,
+    sample_quantile,
 )
-from .protocol import PATIENCE, Protocol, law_in_words, protocol, sizes_of
+from .protocol import PATIENCE, Protocol, protocol, sizes_of
+from .regime import regime
 
 # Below, an interval for the median of the usual level is all of the half line.
 _FEWEST = 16
@@ -52,12 +54,16 @@ def scaling(
     seed: int = 0,
     threshold: float = 0.5,
     share: float | None = None,
+    batch: Fraction | float | str | None = None,
+    look_ahead: float = 0.0,
+    look_ahead_power: Fraction | float | str = 0,
     false_alarm: float = 1e-3,
     threads: int | None = None,
 ) -> "Scaling":
-    """Measure the weak-recovery time of online descent against d, and hold it against the information exponent.
+    """Measure the weak-recovery time of online descent against d, and hold it against theory.
 
-    With several directions of first order the norm of M along all of them together is measured.
+    With several directions of first order the norm of M along all of them together is measured. The law is that of
+    the information exponent, or what the phase diagram says at a batch size or a look-ahead.
 
     Parameters
     ----------
@@ -73,8 +79,14 @@ def scaling(
     threshold : float
         Of the overlap, in (0, 1).
     share : float, optional
-        c = share |q|/v: the size of the steps against that at which noise balances drift; by default 1/2 below IE = 4
-        and 1/4 from there on.
+        c = share |q|/v: the size of the steps against that at which noise balances drift; by default 1/2 below order
+        4 and 1/4 from there on.
+    batch : Fraction, int, float or str, optional
+        mu: a step takes d^mu fresh samples, 0 <= mu below the order; by default one.
+    look_ahead : float
+        rho0 of a look-ahead rho = rho0 d^r of every step, on the same sample; 0: none.
+    look_ahead_power : Fraction, int, float or str
+        r <= 0.
     false_alarm : float
         Chance that a true law is called inconsistent by the fit.
     threads : int, optional
@@ -88,23 +100,25 @@ def scaling(
     Raises
     ------
     RebatchError
-        If an argument is not allowed, IE is infinite or undecided, or E[sigma^(n)] is zero or not known not to be.
+        If an argument is not allowed, IE is infinite or undecided, E[sigma^(n)] is zero or not known not to be, or
+        the piece of the phase diagram is open.
     TooLargeError
         If the study would take more than MOST_STEPS replica-steps.
 
     References
     ----------
-    [BA21]; theory, 6.3.
+    [BA21]; theory, 6.3 and 12.
     """
-    plan = protocol(target, activation, threshold=threshold, share=share)
+    point = regime(batch, look_ahead, look_ahead_power)
+    plan = protocol(target, activation, threshold=threshold, share=share, point=point)
     sizes = sizes_of(plan, dimensions)
     replicas, seed = checks.integer("replicas", replicas, least=_FEWEST), checks.seed(seed)
     false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
-    work = replicas * sum(plan.drift_time(d) for d in sizes)
+    work = replicas * sum(plan.drift_time(d) * point.samples(d) for d in sizes)
     if work > MOST_STEPS:
         raise TooLargeError(
-            f"about {work:.1g} steps of all replicas at d = {', '.join(map(str, sizes))} (the time grows like "
-            f"{law_in_words(plan.order)}); the limit is {MOST_STEPS:.0g}: give smaller dimensions or fewer replicas"
+            f"about {work:.1g} samples of all replicas at d = {', '.join(map(str, sizes))} (the steps grow like "
+            f"{plan.law.in_words()}); the limit is {MOST_STEPS:.0g}: give smaller dimensions or fewer replicas"
         )
     rows: list[Array] = []
     interrupted = False
@@ -147,22 +161,23 @@ def judged(
 ) -> "Scaling":
     """Return the medians of right-censored times, shape (sizes, replicas), and their law beside that of theory.
 
-    A dimension whose median's interval reaches into the censored times is left out of the fit.
+    Or another quantile, as the protocol says. A dimension where its interval reaches into the censored times is left
+    out of the fit.
     """
-    d, replicas = np.array(dimensions), times.shape[1]
-    # The r-th smallest and r-th largest of n hold the median with probability 1 - 2 P(Bin(n, 1/2) < r).
-    r = int(binom.ppf(false_alarm / 2, replicas, 0.5))
+    d, replicas, at = np.array(dimensions), times.shape[1], plan.quantile
+    # The r-th smallest of n is above the quantile q with probability P(Bin(n, q) < r), and likewise from above.
+    r, s = (int(binom.ppf(false_alarm / 2, replicas, q)) for q in (at, 1 - at))
     ordered = np.sort(times, axis=1)
-    low, high = (
-        (ordered[:, r - 1], ordered[:, replicas - r]) if r else (np.zeros(len(d)), np.full(len(d), np.inf))
-    )
-    median = np.array([sample_median(row) for row in times])
+    low = ordered[:, r - 1] if r else np.zeros(len(d))
+    high = ordered[:, replicas - s] if s else np.full(len(d), np.inf)
+    median = np.array([sample_quantile(row, at) for row in times])
     budget = np.array([plan.budget(size) for size in dimensions])
     known = np.isfinite(high)
     fit = None
     if known.sum() >= 3:
         errors = [
-            bootstrap_log_error(row, cap, seed) for row, cap in zip(times[known], budget[known], strict=True)
+            bootstrap_log_error(row, cap, seed, at)
+            for row, cap in zip(times[known], budget[known], strict=True)
         ]
         fit = power_law(
             d[known],
@@ -189,8 +204,8 @@ class Scaling(Tabulated, Drawn):
         Step at which the overlap first exceeds the threshold; infinite where that did not happen within the budget.
     budget : ndarray of int, shape (sizes,)
     median, low, high : ndarray, shape (sizes,)
-        The median and its distribution-free interval of the level of `false_alarm`, from order statistics: infinite
-        where they are among the replicas that were given up.
+        The median, or the quantile of the protocol, and its distribution-free interval of the level of `false_alarm`,
+        from order statistics: infinite where they are among the replicas that were given up.
     fit : PowerLaw or None
         Of the dimensions with a finite `high`; None with fewer than 3.
     false_alarm : float
@@ -213,7 +228,7 @@ class Scaling(Tabulated, Drawn):
 
     @property
     def overdue(self) -> NDArray[np.bool_]:
-        """Where it is certain, up to the false-alarm rate, that most replicas need longer than the budget."""
+        """Where it is certain, up to the false-alarm rate, that the quantile is beyond the budget."""
         return np.isinf(self.low)
 
     @property
@@ -221,8 +236,8 @@ class Scaling(Tabulated, Drawn):
         """Whether theory and numbers agree.
 
         ====================================================================== =============
-        at some d most replicas need longer than 8 times the drift's time      inconsistent
-        fewer than 3 dimensions have a median                                  undecided
+        at some d the quantile is beyond 8 times the drift's time              inconsistent
+        fewer than 3 dimensions have a quantile                                undecided
         otherwise                                                              as the fit
         ====================================================================== =============
         """
@@ -241,19 +256,19 @@ class Scaling(Tabulated, Drawn):
 
     def statement(self) -> str:
         """Return the outcome in one sentence, with its false-alarm rate."""
-        n, law = self.protocol.order, self.protocol.law_in_words
+        plan, law = self.protocol, self.protocol.law.in_words()
         if self.overdue.any():
             late = ", ".join(map(str, self.d[self.overdue]))
             return (
-                f"inconsistent with IE = {n}: at d = {late} most replicas need more than {PATIENCE} times the steps "
-                f"of the drift (false-alarm rate {self.false_alarm:g})"
+                f"inconsistent with {plan.basis()}: at d = {late} the {plan.statistic} is more than {PATIENCE} times "
+                f"the steps of the drift (false-alarm rate {self.false_alarm:g})"
             )
         if self.fit is None:
-            return f"undecided: fewer than 3 dimensions have a median recovery time; theory says {law}"
+            return f"undecided: fewer than 3 dimensions have a {plan.statistic}; theory says {law}"
         low, high = self.fit.interval
-        what = "steps / log d" if n == 2 else "steps"
+        what = "steps / log d" if plan.law.log else "steps"
         return (
-            f"{self.fit.outcome}, IE = {n} says {law}: {what} grow like d^{self.fit.slope:.2f}, interval "
+            f"{self.fit.outcome}, {plan.basis()} says {law}: {what} grow like d^{self.fit.slope:.2f}, interval "
             f"{low:.2f} to {high:.2f} (false-alarm rate {self.false_alarm:g}), theory {self.fit.expected:g}, "
             f"allowance for finite size ±{self.fit.allowance:.2f}"
         )
@@ -268,7 +283,7 @@ class Scaling(Tabulated, Drawn):
                 "budget": int(budget),
                 "reached": int(np.isfinite(times).sum()),
                 "replicas": self.replicas,
-                **dict(zip(("median", "low", "high"), map(float, known), strict=True)),
+                **dict(zip((self.protocol.statistic, "low", "high"), map(float, known), strict=True)),
             }
             for d, budget, times, *known in rows
         ]
@@ -278,7 +293,9 @@ class Scaling(Tabulated, Drawn):
         p = self.protocol
         return {
             "target": p.target.text,
-            "information_exponent": {"value": p.order, "how": str(p.how)},
+            "information_exponent": {"value": p.information_exponent, "how": str(p.law.how)},
+            "law": {"steps": p.law.in_words(), "term": [p.law.k, p.law.i], "how": str(p.law.how)},
+            **({} if p.point.is_plain else {"point": p.point.to_json(), "quantile": p.quantile}),
             "activation": p.activation.name,
             "activation_moment": p.activation_moment,
             "directions": list(p.names),
@@ -291,7 +308,7 @@ class Scaling(Tabulated, Drawn):
                     "step_size": p.step_size(int(d)),
                     "budget": int(budget),
                     "reached": int(np.isfinite(times).sum()),
-                    "median": _finite(median),
+                    p.statistic.replace(" ", "_"): _finite(median),
                     "interval": [_finite(low), _finite(high)],
                     "times": [_finite(t) for t in times],
                 }
@@ -313,7 +330,8 @@ class Scaling(Tabulated, Drawn):
         ):
             reached = int(np.isfinite(times).sum())
             lines.append(
-                f"d = {d}: median {median:g} steps ({low:g} to {high:g}), {reached} of {self.replicas} reached"
+                f"d = {d}: {self.protocol.statistic} {median:g} steps ({low:g} to {high:g}), {reached} of "
+                f"{self.replicas} reached"
             )
         return "\n".join([*lines, self.statement()])
 

@@ -249,6 +249,13 @@ def scaling(
     ] = 4.0,
     eta: Annotated[float | None, typer.Option(help="--reuse: step size.")] = None,
     steps: Annotated[int, typer.Option(help="--reuse: steps on the batch.")] = 2,
+    batch: Annotated[
+        str | None, typer.Option(help="MU: every step takes d^MU fresh samples, such as 1/2; by default one.")
+    ] = None,
+    look_ahead: Annotated[
+        float, typer.Option(help="RHO0: steps look ahead by rho = RHO0 d^R on the same sample.")
+    ] = 0.0,
+    look_ahead_power: Annotated[str, typer.Option(help="R <= 0 of the look-ahead RHO0 d^R.")] = "0",
     noise_std: NoiseStd = 0.0,
     inputs: Inputs = None,
     false_alarm: Annotated[float, typer.Option(help="Chance that a true law is called inconsistent.")] = 1e-3,
@@ -256,10 +263,11 @@ def scaling(
     figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how learning time grows with d, and hold it against the information exponent.
+    """Measure how learning time grows with d, and hold it against theory.
 
-    Weak-recovery time of online descent, by default; with --reuse, the samples that a reused batch needs. The exit
-    code is 1 where theory and numbers disagree.
+    Weak-recovery time of online descent, by default of single samples against the information exponent; with --batch
+    or --look-ahead against that point of the phase diagram; with --reuse, the samples that a reused batch needs. The
+    exit code is 1 where theory and numbers disagree.
 
     Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
@@ -274,6 +282,10 @@ def scaling(
         require_format(figure)
     if not reuse and (alpha, eta, steps) != (4.0, None, 2):
         raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
+    if reuse and (batch, look_ahead, look_ahead_power) != (None, 0.0, "0"):
+        raise RebatchError(
+            "--batch and --look-ahead are of online descent; allowed is one of them, or --reuse"
+        )
     learned = target_from(target, inputs, noise_std)
     options: dict[str, Any] = {
         "seed": seed,
@@ -294,7 +306,13 @@ def scaling(
         table, drawn = reuse_table(samples), figure_of(draw_reuse, samples) if figure else None
     else:
         result = times = measure(
-            learned, activation, replicas=192 if replicas is None else replicas, **options
+            learned,
+            activation,
+            replicas=192 if replicas is None else replicas,
+            batch=batch,
+            look_ahead=look_ahead,
+            look_ahead_power=look_ahead_power,
+            **options,
         )
         table, drawn = scaling_table(times), figure_of(draw_scaling, times) if figure else None
     written = save(drawn, figure) if drawn is not None and figure is not None else None
