@@ -36,6 +36,7 @@ DIMENSIONS: dict[int, tuple[int, ...]] = {
     4: (32, 48, 64, 96, 128),
 }
 _FALLBACK = (16, 24, 32, 48)
+_OF_LARGE_BATCHES = (36, 64, 100, 144)
 # A replica is given up after so many times the time that the drift alone takes.
 PATIENCE = 8
 # Of the overlap in a step, as a share of the least time in which it can grow.
@@ -87,7 +88,7 @@ def protocol(
     directions = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in added])
     moment = activation_factor(sigma, law.k, law.i)
     drifts = _drifts(target, sigma, law, directions, float(moment), point)
-    readout, (drift, v) = max(drifts.items(), key=lambda known: known[1][0])
+    readout, (drift, _) = max(drifts.items(), key=lambda known: known[1][0])
     if point.rho0 and not point.r:
         full = [_drift_and_noise(target, sigma, law, v, a, point.rho0) for a, (_, v) in drifts.items()]
         readout, drift, noise = max(full, key=lambda known: known[1])
@@ -191,6 +192,8 @@ def _form_on_directions(target: Target, n: int, directions: Array) -> tuple[Arra
 def sizes_of(plan: "Protocol", dimensions: Sequence[int] | None) -> list[int]:
     """Return the dimensions, sorted."""
     if dimensions is None:
+        if plan.point.batch > 1:
+            return list(_OF_LARGE_BATCHES)
         return list(DIMENSIONS.get(plan.law.i, _FALLBACK))
     sizes = distinct_sizes(dimensions)
     if sizes[0] < _SMALLEST:
