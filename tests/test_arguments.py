@@ -119,6 +119,7 @@ KINDS = {
     "X": "matrix", "y": "numbers", "directions": "matrix", "activations": "name",
     "reuse": "flag", "normalize": "flag", "whiten": "flag", "quick": "flag", "simulated": "flag", "integrate": "flag",
     "engine": "name", "loss": "name", "schedule": "name", "data": "name", "paper.name": "experiment", "noise": "name",
+    "batch": "finite", "look_ahead": "finite", "look_ahead_power": "finite",
     "inputs": "law", "progress": "progress",
 }  # fmt: skip
 

@@ -155,6 +155,11 @@ def look_ahead_law(target: Target, activation: Activation, point: Regime) -> tup
     RebatchError
         If no pair is known to find a direction, or which one is first is undecided.
     """
+    if point.rho0 < 0 and Slopes(activation).kink is not None:
+        raise RebatchError(
+            f"look_ahead = {point.rho0:g} with sigma = {activation}; allowed are positive ones: the law of crossing "
+            f"a kink is that of descent"
+        )
     pieces = [
         (phases.direction, phases.ahead(point.r)) for phases in phase_diagram(target, activation).directions
     ]
