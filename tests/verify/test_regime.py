@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.polynomial.hermite_e import hermegauss, hermeval
 
-from rebatch import RebatchError, phase_diagram, scaling
+from rebatch import Activation, RebatchError, phase_diagram, scaling
 from rebatch.verify.protocol import protocol
-from rebatch.verify.regime import Regime, regime
+from rebatch.verify.regime import Regime, activation_factor, regime
 
 NODES, WEIGHTS = hermegauss(120)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -144,3 +144,11 @@ def test_times_agree_with_theory_on_both_sides_of_a_breakpoint(target, activatio
     assert result.agrees is not False, str(result)
     # The laws of the other side are excluded: the interval is narrower than their distance.
     assert result.fit.error < 0.12
+
+
+def test_the_activation_has_the_factor_of_its_taylor_term():
+    h = NODES
+    t = np.tanh(h)
+    # tanh' = 1 - t^2 and tanh''' = -2 (1 - t^2)(1 - 3 t^2); the term of rho^2 has 1/2!.
+    expected = WEIGHTS @ ((1 - t**2) ** 2 * -2 * (1 - t**2) * (1 - 3 * t**2)) / 2
+    assert float(activation_factor(Activation("tanh"), 3, 1)) == pytest.approx(expected, rel=1e-4)
