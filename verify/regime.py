@@ -58,7 +58,7 @@ class Regime:
 
     def samples(self, d: int) -> int:
         """Return the samples of a step."""
-        return max(1, round(d ** float(self.batch)))
+        return max(1, round(float(d) ** float(self.batch)))
 
     def rho(self, d: int) -> float:
         """Return the look-ahead."""
@@ -127,9 +127,10 @@ class Law:
 
     def in_words(self) -> str:
         """Return the law: d, d log d, d^(3/2), …."""
-        power = self.exponent
-        base = {0: "", 1: "d"}.get(power, f"d^{power}" if power.denominator == 1 else f"d^({power})")
-        return f"{base} {'log d' if self.log else ''}".strip() or "1"
+        power = "d" if self.exponent == 1 else f"d^{self.exponent}"
+        if self.exponent.denominator > 1:
+            power = f"d^({self.exponent})"
+        return " ".join(([power] if self.exponent else []) + (["log d"] if self.log else [])) or "1"
 
 
 def batch_law(order: int, how: How, point: Regime) -> Law:

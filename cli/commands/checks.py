@@ -1,7 +1,7 @@
 """Where theory meets numbers: `converge`, `verify` and `scaling`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -23,6 +23,12 @@ from ..options import (
     text_of,
 )
 from ..terminal import console, print_json, progress_bar
+
+if TYPE_CHECKING:  # what only one command of these needs
+    from rich.table import Table
+
+    from ...verify.reuse_samples import ReuseScaling
+    from ...verify.scaling import Scaling
 
 
 def converge(
@@ -272,20 +278,18 @@ def scaling(
     Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
     from ...verify.drawing import draw_reuse, draw_scaling
-    from ...verify.reuse_samples import ReuseScaling, reuse_scaling
-    from ...verify.scaling import Scaling
+    from ...verify.reuse_samples import reuse_scaling
     from ...verify.scaling import scaling as measure
     from ..figures import figure_of, require_format, save
-    from ..tables import outcome_in_colour, reuse_table, scaling_table
+    from ..tables import reuse_table, scaling_table
 
     if figure is not None:
         require_format(figure)
-    if not reuse and (alpha, eta, steps) != (4.0, None, 2):
-        raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
-    if reuse and (batch, look_ahead, look_ahead_power) != (None, 0.0, "0"):
-        raise RebatchError(
-            "--batch and --look-ahead are of online descent; allowed is one of them, or --reuse"
-        )
+    _require_one_study(
+        reuse,
+        of_reuse=(alpha, eta, steps) != (4.0, None, 2),
+        online=(batch, look_ahead, look_ahead_power) != (None, 0.0, "0"),
+    )
     learned = target_from(target, inputs, noise_std)
     options: dict[str, Any] = {
         "seed": seed,
@@ -319,12 +323,29 @@ def scaling(
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})
     else:
-        console.print(result.heading(), highlight=False, markup=False)
-        console.print(table)
-        console.print(outcome_in_colour(result.outcome, result.statement()), highlight=False)
-        if result.interrupted:
-            console.print("interrupted: the dimensions finished before", highlight=False)
-        if written is not None:
-            console.print(f"figure: {written}", highlight=False)
+        _show_scaling(result, table, written)
     if result.outcome == "inconsistent":
         raise typer.Exit(1)
+
+
+def _require_one_study(reuse: bool, *, of_reuse: bool, online: bool) -> None:
+    """Raise a RebatchError where options of one study are given to the other."""
+    if of_reuse and not reuse:
+        raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
+    if online and reuse:
+        raise RebatchError(
+            "--batch and --look-ahead are of online descent; allowed is one of them, or --reuse"
+        )
+
+
+def _show_scaling(result: "ReuseScaling | Scaling", table: "Table", written: Path | None) -> None:
+    """Print a study: what was run, its table, its outcome."""
+    from ..tables import outcome_in_colour
+
+    console.print(result.heading(), highlight=False, markup=False)
+    console.print(table)
+    console.print(outcome_in_colour(result.outcome, result.statement()), highlight=False)
+    if result.interrupted:
+        console.print("interrupted: the dimensions finished before", highlight=False)
+    if written is not None:
+        console.print(f"figure: {written}", highlight=False)
