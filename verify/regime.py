@@ -13,6 +13,7 @@ from E[f(z, h) z_perp] = (1 - m^2) sum_j m^j / j! E[f He_(j+1)(z) He_j(h)]; at a
 there (`symbolic/phases/slopes.py`).
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from math import factorial
@@ -58,7 +59,7 @@ class Regime:
 
     def samples(self, d: int) -> int:
         """Return the samples of a step."""
-        return max(1, round(float(d) ** float(self.batch)))
+        return max(1, round(math.pow(d, self.batch)))
 
     def rho(self, d: int) -> float:
         """Return the look-ahead."""
