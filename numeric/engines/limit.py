@@ -22,6 +22,7 @@ are fewer than p of them).
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -71,6 +72,10 @@ _MEANINGS = {
     "response_kernel": "K(t, s) in h^t = (Gaussian part) + sum_{s<t} K(t, s) g^s; 0 between batches",
     "effective_regularisation": "lam I - alpha E[dg^t / dh^t]; NaN where h^t has fewer than p fresh directions",
 }
+
+
+class AccuracyMissed(UserWarning):
+    """The accuracy that was asked for is beyond the points that a run may take; the answer has its errors."""
 
 
 def simulate_limit(
@@ -138,6 +143,8 @@ def simulate_limit(
     StoppedEarly
         If the overlaps diverge: the steps before are kept, those that every run on a scramble has. On Ctrl-C: the
         finished runs are kept, their errors are NaN where there is but one, or else the steps of the first run.
+    AccuracyMissed
+        If an accuracy was asked for and not reached: the errors say how close the answer is.
 
     References
     ----------
@@ -164,6 +171,12 @@ def simulate_limit(
             answer = _by_sobol(setting, points, accuracy, scrambles, seeds, pool, overlaps_only)
     if answer.stopped:
         warn_of_stop(answer.stopped, stacklevel=3)
+    elif accuracy is not None and answer.provenance["accuracy_reached"] == "no":
+        warnings.warn(
+            f"accuracy = {accuracy:g} was not reached: the largest error of M is {answer.error['M'].max():.1e}",
+            AccuracyMissed,
+            stacklevel=3,
+        )
     extra = {
         name: (DIMENSIONS[name], answer.mean[name], {"long_name": meaning})
         for name, meaning in _MEANINGS.items()

@@ -58,7 +58,7 @@ class Activation:
     source : str, sympy.Expr or Activation
         A name (relu, leaky_relu with slope 1/100, erf, tanh, sigmoid, softplus, gelu, silu, sin, cos, exp, linear,
         quadratic, cubic) or any expression in h, such as ``h + h^2/2`` or ``He(3, h) + relu(h)``. ``erf`` is erf(h)
-        itself; [SS95] scales it to erf(h/sqrt(2)).
+        itself; [SS95] scales it to erf(h/sqrt(2)). At a kink the slope is the mean of both sides: relu'(0) = 1/2.
 
     Raises
     ------

@@ -83,6 +83,7 @@ def test_two_step_formula_is_the_mean_of_simulations(target, activation, neurons
     assert result.joint.p_value > LEVEL, result
 
 
+@pytest.mark.filterwarnings("ignore:accuracy")
 @tiers(quick=15, deep=100)
 @given(
     targets(kind="polynomial", max_degree=3, max_coordinates=1),
@@ -144,6 +145,7 @@ def test_a_hidden_direction_has_no_overlap_in_any_limit_and_a_learned_one_has_so
             assert shown[verdict.direction] > 12, verdict
 
 
+@pytest.mark.filterwarnings("ignore:accuracy")
 @tiers(quick=2, deep=40)
 @given(
     st.one_of(SMOOTH_LINES, nonconstant(targets(kind="polynomial", max_degree=3, max_coordinates=1))),

@@ -7,7 +7,7 @@ from scipy.special import erf
 from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
 from rebatch.numeric.engines import limit
 from rebatch.numeric.engines.descent import StoppedEarly
-from rebatch.numeric.engines.limit import simulate_limit
+from rebatch.numeric.engines.limit import AccuracyMissed, simulate_limit
 from rebatch.numeric.engines.recursion import orthonormalise
 from rebatch.numeric.integration import SobolSamples, gauss_hermite
 from rebatch.symbolic.errors import TooLargeError
@@ -361,7 +361,11 @@ def test_an_asked_accuracy_is_reached_or_the_answer_says_it_was_not():
     assert near.data.M_error.max() <= 2e-3
     # A kink in the target: quadrature has no chance, and says so.
     kinked = Setting(target="abs(z1 - 1)", activation="tanh", alpha=2, eta=0.3, steps=1)
-    run = simulate(kinked, "limit", seed=0, rule="gauss-hermite", accuracy=1e-12)
+    with pytest.warns(
+        AccuracyMissed, match=r"accuracy = 1e-12 was not reached: the largest error of M is \d"
+    ) as told:
+        run = simulate(kinked, "limit", seed=0, rule="gauss-hermite", accuracy=1e-12)
+    assert told[0].filename == __file__
     assert run.data.attrs["accuracy_reached"] == "no"
     assert run.data.M_error.max() > 1e-12
 
