@@ -9,6 +9,7 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from ..numeric.canvas import NEW, style
+from ..numeric.machine.files import require_writable
 from ..symbolic.errors import RebatchError
 
 
@@ -18,8 +19,8 @@ def figure_of(draw: Callable[..., Any], *args: Any, **options: Any) -> Figure:
     return figure
 
 
-def require_format(path: Path) -> None:
-    """Refuse a figure whose format is not one that can be written, before anything is computed for it.
+def require_drawable(path: Path) -> None:
+    """Refuse a figure that cannot be written, by its format or its place, before anything is computed for it.
 
     Raises
     ------
@@ -30,6 +31,7 @@ def require_format(path: Path) -> None:
         raise RebatchError(
             f"figure {str(path)!r}; allowed are names that end in .{', .'.join(sorted(known))}"
         )
+    require_writable(path, "figure")
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:

@@ -63,9 +63,9 @@ def converge(
     from ...numeric.setting import Setting
     from ...verify.convergence import convergence
     from ...verify.drawing import draw_convergence
-    from ..figures import figure_of, require_format, save
+    from ..figures import figure_of, require_drawable, save
 
-    require_format(figure)
+    require_drawable(figure)
     sizes = integers_from("--dimensions", dimensions)
     setting = Setting(
         target=target_from(target, inputs),
@@ -172,11 +172,11 @@ def _verify_inputs(
 ) -> None:
     """Print whether runs on other inputs agree with the Gaussian limit; exit code 1 if they do not."""
     from ...verify.drawing import draw_universality
-    from ..figures import figure_of, require_format, save
+    from ..figures import figure_of, require_drawable, save
     from ..universality import hold, show
 
     if figure is not None:
-        require_format(figure)
+        require_drawable(figure)
     result = hold(
         target,
         inputs,
@@ -202,9 +202,9 @@ def _verify_verdicts(target: str, figure: Path | None, *, as_json: bool, **optio
 
     if figure is not None:
         from ...verify.drawing import draw_learnability
-        from ..figures import figure_of, require_format, save
+        from ..figures import figure_of, require_drawable, save
 
-        require_format(figure)
+        require_drawable(figure)
     result = learnability(
         target,
         progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
@@ -280,11 +280,11 @@ def scaling(
     from ...verify.drawing import draw_reuse, draw_scaling
     from ...verify.reuse_samples import reuse_scaling
     from ...verify.scaling import scaling as measure
-    from ..figures import figure_of, require_format, save
+    from ..figures import figure_of, require_drawable, save
     from ..tables import reuse_table, scaling_table
 
     if figure is not None:
-        require_format(figure)
+        require_drawable(figure)
     _require_one_study(
         reuse,
         of_reuse=(alpha, eta, steps) != (4.0, None, 2),

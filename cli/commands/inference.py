@@ -29,9 +29,9 @@ def threshold(
 
     learned = target_from(target, inputs, noise_std)
     if figure is not None:
-        from ..figures import require_format
+        from ..figures import require_drawable
 
-        require_format(figure)
+        require_drawable(figure)
     answer = weak_recovery_threshold(learned, max_degree=max_degree)
     if figure is not None:
         from ...numeric.inference.drawing import draw_threshold
@@ -81,9 +81,9 @@ def ceiling(
     from ..thresholds import ceiling_table
 
     if figure is not None:
-        from ..figures import require_format
+        from ..figures import require_drawable
 
-        require_format(figure)
+        require_drawable(figure)
     learned = target_from(target, inputs, noise_std)
     tried = ETAS if etas is None else [float(x) for x in readout_from(etas) or []]
     answer = ceiling_of(learned, alpha=alpha, steps=steps, activation=activation, etas=tried, seed=seed)

@@ -41,9 +41,9 @@ def learn(
     dimensions = integers_from("--d", d) if d else []
     if figure is not None:
         from ...numeric.generalization_drawing import draw_generalization
-        from ..figures import figure_of, require_format, save
+        from ..figures import figure_of, require_drawable, save
 
-        require_format(figure)
+        require_drawable(figure)
     result = generalization(
         target_from(target, inputs, noise_std),
         activation,

@@ -35,9 +35,9 @@ def paper(
 
     if figure is not None:
         from ...verify.paper_drawing import draw_paper
-        from ..figures import figure_of, require_format, save
+        from ..figures import figure_of, require_drawable, save
 
-        require_format(figure)
+        require_drawable(figure)
     result = rerun(
         name,
         quick=quick,

@@ -36,9 +36,9 @@ def phases(
         raise RebatchError("--json and --latex are two forms of one answer; give one of them")
     if figure is not None:
         from ...numeric.phases_drawing import draw_phases
-        from ..figures import figure_of, require_format, save
+        from ..figures import figure_of, require_drawable, save
 
-        require_format(figure)
+        require_drawable(figure)
     diagram = phase_diagram(target_from(target, inputs), activation, max_power=max_power)
     written = (
         save(figure_of(draw_phases, diagram), figure) if figure is not None and diagram.directions else None

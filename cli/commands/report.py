@@ -26,10 +26,12 @@ def report(
 
     Example: rebatch report "z1 + He(3, z2)" -o report.html
     """
+    from ...numeric.machine.files import require_writable
     from ..report import sections as parts
     from ..report import studies
     from ..report.page import page, write
 
+    require_writable(out, "--out")
     given = target_from(target, inputs)
     given.require_gaussian(
         "a report", "sections of it are theirs alone; analyze, overlap, simulate take others"

@@ -164,11 +164,11 @@ def _require_places(out: Path | None, figure: Path | None, runs: int, *, compare
         if runs != 1:
             raise RebatchError(f"--out holds the trajectory of one run; --runs is {runs}")
     if figure is not None:
-        from ..figures import require_format
+        from ..figures import require_drawable
 
         if not compare:
             raise RebatchError("--figure draws limit and runs; give --compare too")
-        require_format(figure)
+        require_drawable(figure)
 
 
 def _require_comparable(runs: int, engine: str, *, compare: bool) -> None:
@@ -224,9 +224,9 @@ def demo(
     Example: rebatch demo --figure demo.png
     """
     from .. import demonstration
-    from ..figures import require_format
+    from ..figures import require_drawable
 
-    require_format(figure)
+    require_drawable(figure)
     if not as_json:
         analyze(demonstration.TARGET)
     result = demonstration.run(d, runs, lambda jobs: progress_bar(jobs, "simulating", show=not as_json))

@@ -54,9 +54,9 @@ def sweep(
     from ...numeric.index import read_folder
 
     if figure is not None:
-        from ..figures import require_format
+        from ..figures import require_drawable
 
-        require_format(figure)
+        require_drawable(figure)
     if source == "show":
         if folder is None:
             raise RebatchError("which folder? allowed is: rebatch sweep show FOLDER")

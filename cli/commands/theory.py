@@ -325,9 +325,9 @@ def _require_drawable(paths: Iterable[Path | None], *, numbers: bool) -> None:
     """Refuse a figure that cannot be written or has no numbers to show, before the work."""
     for path in paths:
         if path is not None:
-            from ..figures import require_format
+            from ..figures import require_drawable
 
-            require_format(path)
+            require_drawable(path)
             if not numbers:
                 raise RebatchError("a figure is drawn around --alpha and --eta; give both")
 

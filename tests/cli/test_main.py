@@ -1,3 +1,4 @@
+import inspect
 import json
 import sys
 
@@ -475,6 +476,34 @@ def test_every_command_knows_the_names_of_the_catalog(capsys, command):
     assert (code, out) == (2, "")
     assert err.startswith("error: no target is named '@nobody'; `rebatch catalog` lists the ")
     assert err.count("\n") == 1
+
+
+# Options that are paths: where something is written, and where something is read or goes on.
+WRITTEN = {"figure": "--figure", "map_figure": "--map", "out": "--out"}
+GIVEN = {"keep", "data", "source", "file", "folder"}
+DRAWN = {"simulate": ["--compare", "--runs", "6"], "overlap": ["--alpha", "1", "--eta", "0.1"]}
+PATHS = [
+    (info.callback.__name__, name)
+    for info in app.registered_commands
+    for name, parameter in inspect.signature(info.callback).parameters.items()
+    if "Path" in str(parameter.annotation) and name not in GIVEN
+]
+
+
+@pytest.mark.parametrize(("command", "option"), PATHS)
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(capsys, tmp_path, command, option):
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "plan.toml").write_text("")
+    needed = {"repeat": ["run.nc"], "sweep": [str(tmp_path / "plan.toml")], "paper": ["fig1-he4"], "demo": []}
+    given = needed.get(command, ["z1", *TAKE_A_TARGET.get(command, [])])
+    given = given + (DRAWN.get(command, []) if option != "out" else [])
+    for place in (tmp_path / "taken" / "x.png", tmp_path / "folder.png"):
+        code, out, err = rebatch(capsys, command, *given, WRITTEN[option], str(place))
+        assert (code, out) == (2, ""), err
+        assert err.startswith("error: ")
+        assert place.name in err
+        assert err.count("\n") == 1
 
 
 def test_a_name_stands_for_its_text(capsys):
