@@ -113,6 +113,7 @@ LONG = {
     "demo": ["demo", "--runs", "300", "--figure", "o.png"],
     "scaling": ["scaling", "He(3, z)"],
     "converge": ["converge"],
+    "analyze": ["analyze", "gelu(gelu(gelu(z1))) + z2", "--effort", "100000000"],
 }  # fmt: skip
 
 
