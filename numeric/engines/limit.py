@@ -173,7 +173,7 @@ def simulate_limit(
         warn_of_stop(answer.stopped, stacklevel=3)
     elif accuracy is not None and answer.provenance["accuracy_reached"] == "no":
         warnings.warn(
-            f"accuracy = {accuracy:g} was not reached: the largest error of M is {answer.error['M'].max():.1e}",
+            f"accuracy = {accuracy:g} was not reached: the largest error is {_largest(answer.error):.1e}",
             AccuracyMissed,
             stacklevel=3,
         )
@@ -198,6 +198,10 @@ def simulate_limit(
         stopped=answer.stopped,
         **answer.provenance,
     )
+
+
+def _largest(errors: Mapping[str, Array]) -> float:
+    return max(float(np.nanmax(error, initial=0.0)) for error in errors.values())
 
 
 def _check_setting(setting: Setting) -> None:

@@ -265,6 +265,7 @@ def test_one_pass_is_its_recursion_in_M_and_Q(loss):
 
 
 @pytest.mark.deep
+@pytest.mark.filterwarnings("ignore:accuracy")
 def test_both_rules_agree_and_quadrature_reaches_its_accuracy():
     setting = Setting(target="sin(z)", activation="erf", alpha=2, eta=0.2, steps=2)
     fine = simulate_limit(setting, seed=0, accuracy=1e-10)
@@ -362,7 +363,7 @@ def test_an_asked_accuracy_is_reached_or_the_answer_says_it_was_not():
     # A kink in the target: quadrature has no chance, and says so.
     kinked = Setting(target="abs(z1 - 1)", activation="tanh", alpha=2, eta=0.3, steps=1)
     with pytest.warns(
-        AccuracyMissed, match=r"accuracy = 1e-12 was not reached: the largest error of M is \d"
+        AccuracyMissed, match=r"accuracy = 1e-12 was not reached: the largest error is \d"
     ) as told:
         run = simulate(kinked, "limit", seed=0, rule="gauss-hermite", accuracy=1e-12)
     assert told[0].filename == __file__
