@@ -52,11 +52,9 @@ def draw_trajectory(
     draw_lines(panels, M.step.values, M.values, errors)
     shown = [_grey("-", str(curve.attrs.get("engine", "trajectory")), band=errors is not None)]
     if runs:
-        points = xr.concat([run["M"] for run in runs], "run", join="inner")
-        count = points.sizes["run"]
-        spread = points.std("run", ddof=1).values / np.sqrt(count) if count > 1 else None
-        draw_points(panels, points.step.values, points.mean("run").values, spread)
-        shown.append(_grey("o", f"mean of {count} runs, 2 s.e." if count > 1 else "1 run"))
+        mean, spread, label = _mean_of([run["M"] for run in runs])
+        draw_points(panels, mean.step.values, mean.values, spread)
+        shown.append(_grey("o", label))
     _finish(canvas, panels, names, M.sizes["neuron"], shown)
     if setting is not None:
         canvas.say(panels, heading(setting, d=_dimension([*runs, curve])))
@@ -90,19 +88,24 @@ def draw_losses(
     loss = curve.training_loss
     panels[0].plot(loss.step.values, loss.values, "o-", color=COLOURS[0], label="this run")
     if runs:
-        points = xr.concat([run.training_loss for run in runs], "run", join="inner")
-        count = points.sizes["run"]
-        spread = 2 * points.std("run", ddof=1).values / np.sqrt(count) if count > 1 else None
-        label = f"mean of {count} runs, 2 s.e." if count > 1 else "1 run"
-        panels[0].errorbar(
-            points.step.values, points.mean("run").values, spread, fmt="s", color=COLOURS[1], label=label
-        )
+        mean, spread, label = _mean_of([run.training_loss for run in runs])
+        bars = None if spread is None else 2 * spread
+        panels[0].errorbar(mean.step.values, mean.values, bars, fmt="s", color=COLOURS[1], label=label)
         canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
     panels[0].set(xlabel="step", ylabel="training loss")
     _whole(panels[0])
     if setting is not None:
         canvas.say(panels, heading(setting, d=_dimension([*runs, curve])))
     return panels
+
+
+def _mean_of(runs: Sequence[xr.DataArray]) -> tuple[xr.DataArray, Array | None, str]:
+    """Return the mean of runs at the steps that all have, its standard error if there are two, and its name."""
+    points = xr.concat(list(runs), "run", join="inner")
+    mean, count = points.mean("run"), points.sizes["run"]
+    if count == 1:
+        return mean, None, "1 run"
+    return mean, points.std("run", ddof=1).values / np.sqrt(count), f"mean of {count} runs, 2 s.e."
 
 
 def _dimension(sources: Sequence[xr.Dataset]) -> Any:

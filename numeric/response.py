@@ -18,6 +18,7 @@ from ..symbolic.language.called import Called
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.overlap.activation import Activation
+from .setting import semidefinite_cholesky
 
 Array = NDArray[np.float64]
 Kind = int | Called
@@ -28,8 +29,6 @@ _IDENTITY = np.array([0.0, 1.0])
 _RUNNING, _DIVERGED_AT = -1, -3
 # As in the chain's kernel: overlaps beyond it have diverged.
 _DIVERGED = 1e6
-# A pivot below this share of its entry is rounding: the row depends on those before it.
-_DEPENDENT = 1e-13
 
 
 def kind_of(activation: Activation) -> Kind:
@@ -166,11 +165,10 @@ def _chain_step(
         flat = h.transpose(1, 0, 2).reshape(p, R * b)
         g, loss = _signals(kind, flat, y.ravel(), a, correlation=correlation)
         g = g.reshape(p, R, b).transpose(1, 0, 2)
-        G = (
-            g @ x
-            if joint is None
-            else np.concatenate([g @ x, _root(g @ g.transpose(0, 2, 1)) @ joint], axis=-1)
-        )
+        G = g @ x
+        if joint is not None:
+            roots = np.array([semidefinite_cholesky(gram) for gram in g @ g.transpose(0, 2, 1)])
+            G = np.concatenate([G, roots @ joint], axis=-1)
         return G, loss.reshape(R, b).mean(axis=1)
 
     with np.errstate(all="ignore"):
@@ -181,17 +179,6 @@ def _chain_step(
         if normalize:
             moved /= np.linalg.norm(moved, axis=-1, keepdims=True)
     return moved, loss
-
-
-def _root(S: Array) -> Array:
-    """Return the lower triangular roots of matrices, shape (R, p, p); dependent columns are zero."""
-    L = np.zeros_like(S)
-    for j in range(S.shape[1]):
-        pivot = S[:, j, j] - (L[:, j, :j] ** 2).sum(axis=1)
-        pivot = np.where(pivot > _DEPENDENT * S[:, j, j], np.sqrt(np.maximum(pivot, 0.0)), 0.0)
-        rest = S[:, j:, j] - np.einsum("roi,ri->ro", L[:, j:, :j], L[:, j, :j])
-        L[:, j:, j] = np.where(pivot[:, None] > 0, rest / np.where(pivot > 0, pivot, 1.0)[:, None], 0.0)
-    return L
 
 
 def _mark(

@@ -513,7 +513,7 @@ MUTANTS = (
     Mutant("batches: steps stay small where a batch allows large ones", "verify/protocol.py",
            "math.pow(d, -max(power, batch))", "math.pow(d, -power - batch)", "verify/**/test_regime"),
     Mutant("look-ahead: the activation's factor without 1 / (k-1)!", "verify/regime.py",
-           "sp.Rational(1, factorial(k - 1))", "sp.Rational(1, 1)", "verify/**/test_regime"),
+           "sp.Rational(1, math.factorial(k - 1))", "sp.Rational(1, 1)", "verify/**/test_regime"),
     Mutant("look-ahead of order one: its leading term alone", "verify/protocol.py",
            "h[None] + rho * F", "h[None] + 0 * F", "verify/**/test_regime"),
     Mutant("online: what a batch adds outside without its root", "kernels/online.pyx",

@@ -8,6 +8,7 @@ q rho^(k-1)/v. Batches of B samples take the same step for each of them until B 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermeval
@@ -25,6 +26,7 @@ from ..symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import information_exponent, isotropic_leap
 from ..symbolic.overlap.activation import Activation
+from ..symbolic.phases.pieces import Line, power_in_words
 from .power_law import Array, distinct_sizes
 from .regime import SINGLE_SAMPLES, Law, Regime, activation_factor, batch_law, look_ahead_law, shown_label
 
@@ -345,4 +347,4 @@ class Protocol:
 
 def law_in_words(order: int) -> str:
     """Return the law of the time: d, d log d, d^2, …."""
-    return {1: "d", 2: "d log d"}.get(order, f"d^{order - 1}")
+    return power_in_words(Line(Fraction(0), Fraction(max(order - 1, 1))), "", log=order == 2)

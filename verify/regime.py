@@ -16,7 +16,6 @@ there (`symbolic/phases/slopes.py`).
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from math import factorial
 
 import sympy as sp
 
@@ -29,6 +28,7 @@ from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import Activation
 from ..symbolic.phases.batch import least_delta, steps_at
 from ..symbolic.phases.diagram import phase_diagram
+from ..symbolic.phases.pieces import Line, power_in_words
 from ..symbolic.phases.slopes import Slopes
 
 _SINGLE = Fraction(0)
@@ -128,10 +128,7 @@ class Law:
 
     def in_words(self) -> str:
         """Return the law: d, d log d, d^(3/2), …."""
-        power = "d" if self.exponent == 1 else f"d^{self.exponent}"
-        if self.exponent.denominator > 1:
-            power = f"d^({self.exponent})"
-        return " ".join(([power] if self.exponent else []) + (["log d"] if self.log else [])) or "1"
+        return power_in_words(Line(Fraction(0), self.exponent), "", log=self.log)
 
 
 def batch_law(order: int, how: How, point: Regime) -> Law:
@@ -196,8 +193,6 @@ def activation_factor(activation: Activation, k: int, i: int) -> Expectation:
     value = slopes.moment(k, i - 1)
     if value is None:
         raise RebatchError(f"{slopes.in_words(k, i - 1)} is not known for sigma = {activation}")
-    return (
-        value
-        if k == 1 or slopes.kink is not None
-        else value * Expectation.exact(sp.Rational(1, factorial(k - 1)))
-    )
+    if k == 1 or slopes.kink is not None:
+        return value
+    return value * Expectation.exact(sp.Rational(1, math.factorial(k - 1)))

@@ -504,7 +504,8 @@ def _worth_of_grids(
 
     if accuracy is None:
         return _GRIDS_FOR_POINTS * cost(_share(setting, min(_most_points(setting), DEFAULT_POINTS)))
-    few, most = min(_FIRST_POINTS, _most_points(setting)), _most_points(setting)
+    most = _most_points(setting)
+    few = min(_FIRST_POINTS, most)
     seeds = np.random.SeedSequence(seed)
     found = _by_sobol(setting, few, None, scrambles, seeds, pool, overlaps_only)
     if found.stopped:

@@ -29,7 +29,7 @@ from ..overlap.activation import Activation
 from .batch import batch_pieces, least_delta, steps_at
 from .labels import labels_of
 from .look_ahead import LookAhead
-from .pieces import BatchPiece, Line, LookAheadPiece
+from .pieces import BatchPiece, Line, LookAheadPiece, power_in_words
 from .slopes import Slopes
 
 BATCH = ("direction", "batch", "steps", "samples", "largest step", "rests on")
@@ -109,12 +109,14 @@ class DirectionPhases:
         rows: list[tuple[str, ...]] = []
         for piece in self.batch:
             where = f"d^mu, mu {piece.lower} to {piece.upper}"
-            steps, samples = (_power(line, "mu", log=piece.log) for line in (piece.time, piece.samples))
+            steps, samples = (
+                power_in_words(line, "mu", log=piece.log) for line in (piece.time, piece.samples)
+            )
             rows.append((name, where, steps, samples, _step(piece.step), f"order {self.order} ({self.how})"))
         if self.order is None:
             rows.append((name, "any", "undecided" if self.how is How.UNDECIDED else "never", "", "", ""))
         else:
-            size = _power(Line(Fraction(0), Fraction(self.order)), "mu", log=False)
+            size = power_in_words(Line(Fraction(0), Fraction(self.order)), "mu", log=False)
             rows.append((name, f"giant, {size}", "1", size, "", "one step"))
         steps = {"learned": "2", "hidden": NEVER, "undecided": "undecided"}[self.reuse]
         rows.append((name, "d, reused", steps, "d" if steps == "2" else "", "", f"two steps: {self.reuse}"))
@@ -132,7 +134,7 @@ class DirectionPhases:
             line = piece.shown
             if piece.lower == piece.upper:
                 where = str(piece.upper)
-            term, steps = piece.term, _power(line, "r", log=piece.log)
+            term, steps = piece.term, power_in_words(line, "r", log=piece.log)
             rows.append((name, where, steps, str(term), term.label, term.activation, str(term.how)))
         return rows
 
@@ -326,12 +328,6 @@ def _reuse(direction: Vector, k: int, verdicts: Sequence[DirectionVerdict]) -> V
         if direction in Subspace.span((v.direction for v in verdicts if v.verdict == verdict), k):
             return verdict
     return "undecided"
-
-
-def _power(line: Line, x: str, *, log: bool) -> str:
-    words = line.in_words(x)
-    base = {"0": "", "1": "d"}.get(words, f"d^{words}" if words.isalnum() else f"d^({words})")
-    return f"{base} {'log d' if log else ''}".strip() or "1"
 
 
 def _step(line: Line) -> str:

@@ -40,6 +40,13 @@ class Line:
         return [str(self.slope), str(self.intercept)]
 
 
+def power_in_words(line: Line, x: str, *, log: bool) -> str:
+    """Return the power of d with that exponent, perhaps times log d: "d^(1 - 2 r) log d"."""
+    words = line.in_words(x)
+    base = {"0": "", "1": "d"}.get(words, f"d^{words}" if words.isalnum() else f"d^({words})")
+    return f"{base} {'log d' if log else ''}".strip() or "1"
+
+
 @dataclass(frozen=True)
 class BatchPiece:
     """What holds for batches of d^mu samples, lower <= mu <= upper.
