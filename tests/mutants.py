@@ -64,6 +64,8 @@ MUTANTS = (
            "pair.i - 1 + level", "pair.i + level", "symbolic/phases/*"),
     Mutant("look-ahead: the field's overlap with what is known forgotten", "symbolic/phases/look_ahead.py",
            "pair.i - 1 + level", "pair.i - 1", "symbolic/phases/*"),
+    Mutant("look-ahead: the sign of rho from the label alone", "symbolic/phases/look_ahead.py",
+           "frozenset(sign * factor for sign in signs)", "frozenset(signs)", "symbolic/phases/*"),
     Mutant("look-ahead: logarithm at order 1", "symbolic/phases/look_ahead.py",
            "return self.i == 2", "return self.i == 1", "symbolic/phases/*"),
     Mutant("look-ahead: breakpoints at the wrong crossing", "symbolic/phases/look_ahead.py",

@@ -4,7 +4,8 @@ For each direction three maps, exact and piecewise linear, all in powers of d:
 
 batch d^mu     the largest stable step d^-delta, the steps and the samples, from mu = 0 to the giant batch mu = l
 step d^-delta  stable above the first of these lines, where the steps are d^(delta + max(l/2 - 1, 0))
-look-ahead     rho d = d^r on the same sample first: the steps, and the pair (k, i) that rules them
+look-ahead     |rho| d = d^r on the same sample first: the steps, the pair (k, i) that rules them, and at even k and i
+               the sign of rho for which its drift leads away from 0 (`look_ahead.py`)
 
 and the two points beside them: one giant step, and two steps on one reused batch of order d.
 """
@@ -135,7 +136,8 @@ class DirectionPhases:
             if piece.lower == piece.upper:
                 where = str(piece.upper)
             term, steps = piece.term, power_in_words(line, "r", log=piece.log)
-            rows.append((name, where, steps, str(term), term.label, term.activation, str(term.how)))
+            pair = ", ".join(filter(None, (str(term), term.sign_in_words())))
+            rows.append((name, where, steps, pair, term.label, term.activation, str(term.how)))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -173,11 +175,27 @@ class PhaseDiagram(Tabulated, Drawn):
         sigma = "any activation" if self.activation is None else f"sigma = {self.activation}"
         return f"g(z) = {self.target.text}, {sigma}"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What holds beside the maps: the sign of rho at even k and i, and which signs a kink's law is for."""
+        terms = [p.term for phases in self.directions for p in phases.look_ahead if p.term is not None]
+        notes = []
+        if any(term.k % 2 == term.i % 2 == 0 for term in terms):
+            notes.append(
+                "even k and i: the drift leads away from 0 for one sign of rho alone, that of the product of both "
+                "moments; for the other the pair finds nothing"
+            )
+        if any("crossing" in term.activation for term in terms):
+            notes.append(
+                "crossing: what a kink puts in the place of y^k and of sigma'^(k-1) sigma^(k), with a > 0 and rho > 0"
+            )
+        return tuple(notes)
+
     def __str__(self) -> str:
         rows = [
             row for phases in self.directions for row in (*phases.batch_rows(), *phases.look_ahead_rows())
         ]
-        return "\n".join([self.heading(), *("; ".join(filter(None, row)) for row in rows)])
+        return "\n".join([self.heading(), *("; ".join(filter(None, row)) for row in rows), *self.notes])
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each piece of each map."""
@@ -225,6 +243,8 @@ class PhaseDiagram(Tabulated, Drawn):
                     if ahead.shown is None
                     else _power_in_latex(ahead.shown, "r", log=ahead.log)
                 )
+                if ahead.term is not None and (sign := ahead.term.sign_in_words()):
+                    where += ", " + sign.replace("rho < 0", r"$\rho < 0$").replace("rho > 0", r"$\rho > 0$")
                 lines.append(rf"{name} & {where} & ${steps}$ & ${steps}$ \\")
         return "\n".join([r"\begin{tabular}{llll}", *lines, r"\bottomrule", r"\end{tabular}"])
 
@@ -236,6 +256,8 @@ def phase_diagram(
     max_power: int = MAX_POWER,
 ) -> PhaseDiagram:
     """Return how the exponents of a target move with batch size, step size and look-ahead.
+
+    At even k and i a look-ahead leads away from 0 for one sign of rho alone: each piece says for which.
 
     Parameters
     ----------
