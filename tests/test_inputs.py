@@ -8,7 +8,6 @@ import rebatch as rb
 from rebatch.symbolic.overlap.drift import drift_along
 from rebatch.symbolic.thresholds.certificates import certificate
 from rebatch.symbolic.thresholds.noise import noise_price
-from rebatch.verify.convergence import convergence
 
 # Even in each coordinate but for the product: nothing is trivial, so that thresholds do not end early.
 TARGET = rb.Target("z1*z2", inputs="boolean")
@@ -35,9 +34,6 @@ QUESTIONS = {
     "which_activation": rb.which_activation,
     "universality": lambda t: rb.universality(
         rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), inputs="laplace"
-    ),
-    "convergence": lambda t: convergence(
-        rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), [30, 100, 300], [3, 3, 3]
     ),
 }
 

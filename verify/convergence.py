@@ -9,7 +9,8 @@ linear in averages over the batch whose means are known exactly at every d. What
 off (control variates):
 
 - the training loss at the start, and M^1 = (1 - eta lam) M^0 + (eta/d) sum_v g_v z_v, with the means of the limit;
-- the averages of the normals that the run has drawn, and of their products in pairs; its other numbers.
+- the averages of the normals that the run has drawn, latent coordinates of another law as they are standardised
+  among them, and of their products in pairs; its other numbers.
 
 Where m_d to first order in 1/sqrt(d) is a combination of them, as for a linear target and activation, the rest is of
 order 1/d, as the deviation itself, and a few hundred runs show it at any d.
@@ -135,15 +136,12 @@ def convergence(
     Raises
     ------
     RebatchError
-        If there are too few dimensions or runs, the limit has no overlap, or the inputs are not Gaussian.
+        If there are too few dimensions or runs, or the limit has no overlap.
 
     References
     ----------
     theory, 5.3 (Finite-size law).
     """
-    setting.target.require_gaussian(
-        "the control variates", "averages of the Gaussian numbers that a run draws"
-    )
     if runs is None and dimensions:
         runs = _enough_runs(setting, dimensions, seed)
     if runs is None or len(set(dimensions)) < 3 or len(runs) != len(dimensions) or min(runs) < 3:
@@ -235,6 +233,7 @@ def _averages(normals: Array, numbers: Array) -> Array:
     Parameters
     ----------
     normals : ndarray, shape (draws, samples)
+        Independent, of mean 0 and variance 1; of latent coordinates of another law nothing else is asked.
     numbers : ndarray, shape (numbers,)
     """
     draws, n = normals.shape

@@ -146,6 +146,8 @@ class LazyGaussian:
                 row[block] = draw(part, self._streams[index], block.stop - block.start)
 
         self.blocks.run(drawn)
+        if self.draws is not None:
+            self.unseen.append(self.P[:k].astype(np.float64))
         self.drawn = k
 
     def transposed_product(self, G: Array) -> Array:
@@ -307,8 +309,6 @@ def simulate_lazy(
     """
     checks.one_of("storage", storage, tuple(_DEPENDENT))
     fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
-    if draws and not setting.inputs.is_gaussian:
-        raise RebatchError(f"draws=True with inputs {setting.inputs}; allowed with gaussian inputs")
     size = checks.integer("d", d, least=1)
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None

@@ -100,7 +100,6 @@ OF_GAUSSIAN = {
     "ceiling": "state evolution",
     "scaling": "isotropic leap",
     "scaling --reuse": "Hermite coefficients",
-    "converge": "Gaussian numbers that a run draws",
     "report --theory-only": "sections of it",
 }
 OF_ANY = {
