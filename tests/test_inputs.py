@@ -24,7 +24,6 @@ QUESTIONS = {
     "certificate": lambda t: certificate(t, (1, 1), 2),
     "noise_price": lambda t: noise_price(t, rb.relevant_subspace(GAUSSIAN)),
     "phase_diagram": rb.phase_diagram,
-    "learnability": rb.learnability,
     "scaling": rb.scaling,
     "reuse_scaling": rb.reuse_scaling,
     "hermite_series": rb.hermite_series,

@@ -44,6 +44,7 @@ from .product_exponents import (
     CoordinateLeap,
     Fourier,
     ProductVerdict,
+    SecondStep,
     centred_name,
     character_name,
     leap_over,
@@ -222,8 +223,7 @@ class EnumeratedReading:
         labels = self.spectrum.labels
         factor = sp.Integer(1) / (self.spectrum.scale * self.spectrum.centring)
         if labels.are_rational:
-            denominator = int(sp.ilcm(1, *(int(y.q) for y in labels.values)))
-            whole = np.array([int(y * denominator) for y in labels.values], dtype=object)
+            whole, denominator = self._whole
             weighted = sums.astype(object)
             for m in range(1, max_order + 1):
                 weighted = whole[:, None] * weighted
@@ -241,11 +241,55 @@ class EnumeratedReading:
             )
 
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
-        """Return that what is left is hidden: all labels have been gone through."""
+        """Return that what is left is hidden from F(y): all labels have been gone through; first what stays so."""
+        if not left.dimension:
+            return ()
         seen = self._centre if self._standard.is_plain else "(z - E[z])/s"
         proof = f"E[1[y = l] v.{seen}] = 0 for each of the {self.spectrum.labels.count} labels l"
-        basis = left.orthogonal_basis()
-        return tuple(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in basis)
+        stay = self.second_step().reused.within(left)
+        more = f"{proof}; not so given E[y {seen}].{seen}, which a first step shows to the second"
+        return (
+            *(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in stay.orthogonal_basis()),
+            *(
+                ProductVerdict(v, "hidden", self.spectrum.how, proof=more, given_first=True)
+                for v in stay.within(left).orthogonal_basis()
+            ),
+        )
+
+    def second_step(self) -> SecondStep:
+        """Return what a second step sees: class by class of the label and of mu.z.
+
+        Of labels that are not rational z on all coordinates that mu has stands for mu.z: no less is seen so, and what
+        a fresh batch sees at least is left at mu.
+        """
+        spectrum, rational = self.spectrum, self.spectrum.labels.are_rational
+        codes = spectrum.labels.codes.ravel()
+        if rational:
+            mu = Subspace.span([[fmpq(int(x)) for x in self._whole[0] @ self._sums.astype(object)]], self.k)
+            columns = list(map(self._along, self._standard.forms(mu)))
+        else:
+            moment, _ = _decided(spectrum.first_moments)
+            mu = Subspace.span([moment], self.k)
+            columns = [z for z, x in zip(spectrum.centred, moment, strict=True) if x != 0]
+        past = _joint([np.zeros_like(codes), *columns])
+        both = _joint([past, codes])
+        sums = spectrum.class_sums(both)
+        reused = self._standard.space(self._span(sums))
+        if not rational:
+            return SecondStep(reused, self._standard.space(mu), reused)
+        place = np.unique(both, return_index=True)[1]
+        seen = np.zeros((int(past.max()) + 1, self.k), dtype=object)
+        np.add.at(seen, past[place], self._whole[0][codes[place], None] * sums.astype(object))
+        own = self._span(spectrum.class_sums(past))
+        fresh = self._span(seen)
+        return SecondStep(reused, self._standard.space(fresh), self._standard.space(fresh + own))
+
+    @cached_property
+    def _whole(self) -> tuple[Integers, int]:
+        """Rational labels as integers over a denominator."""
+        values = self.spectrum.labels.values
+        denominator = int(sp.ilcm(1, *(int(y.q) for y in values)))
+        return np.array([int(y * denominator) for y in values], dtype=object), denominator
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
         """Return sign flips and exchanges of two coordinates that fix the target, until all hidden is moved."""

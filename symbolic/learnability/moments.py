@@ -38,6 +38,7 @@ from .product_exponents import (
     CoordinateLeap,
     Fourier,
     ProductVerdict,
+    SecondStep,
     centred_name,
     character_name,
     leap_over,
@@ -237,6 +238,12 @@ class MomentReading:
             for sign in signs if alike else ():
                 if exchanged(self._form, i, j, sign) == self._form:
                     yield signed_permutation(self.k, {i: (j, sign), j: (i, sign)})
+
+    def second_step(self) -> SecondStep:
+        """Return that mu = E[y z] is seen; what else is, is known of symmetries alone."""
+        mu = Subspace.span([first_moments(self._polynomial, self.law)], self.k)
+        relevant = self._standard.space(self.relevant)
+        return SecondStep(relevant, self._standard.space(mu), relevant)
 
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
         """Return that nothing is decided of what has neither witness nor symmetry."""

@@ -23,7 +23,7 @@ from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStair
 from .polynomial import PolynomialReading
 
 if TYPE_CHECKING:
-    from .product_exponents import CoordinateLeap, Fourier
+    from .product_exponents import CoordinateLeap, Fourier, SecondStep
 
 
 class Reading(Protocol):
@@ -95,6 +95,10 @@ class ProductReading(Reading, Protocol):
 
     def coordinate_leap(self) -> dict[str, Exponent]:
         """Return both leaps with a coordinate counted once, whatever its degree."""
+        ...
+
+    def second_step(self) -> SecondStep:
+        """Return what a second step sees of z."""
         ...
 
     def fourier(self) -> Fourier:
