@@ -156,7 +156,9 @@ def verify(
     """
     if inputs is not None or data is not None:
         if law is not None:
-            raise RebatchError("--law with --inputs or --data; allowed is one: those ask of the Gaussian limit")
+            raise RebatchError(
+                "--law with --inputs or --data; allowed is one: those ask of the Gaussian limit"
+            )
         sizes = None if dimensions is None else integers_from("--dimensions", dimensions)
         if sizes is not None and len(sizes) != 1:
             raise RebatchError(f"--dimensions {dimensions} with --inputs or --data; allowed is one")
@@ -172,7 +174,12 @@ def verify(
     options: dict[str, Any] = {"runs": runs, "alpha": alpha, "seed": seed, "max_order": max_order}
     sizes = integers_from("--dimensions", dimensions or "2000,16000,128000")
     _verify_verdicts(
-        target_from(target, law), figure, as_json=as_json, dimensions=sizes, false_alarm=false_alarm, **options
+        target_from(target, law),
+        figure,
+        as_json=as_json,
+        dimensions=sizes,
+        false_alarm=false_alarm,
+        **options,
     )
 
 

@@ -49,7 +49,10 @@ def report(
             lambda: parts.trajectory_section(given, steps, runs, d, seed),
         ]
         if gaussian:
-            wanted += [lambda: studies.ceiling_section(given, seed), lambda: studies.learn_section(given, seed)]
+            wanted += [
+                lambda: studies.ceiling_section(given, seed),
+                lambda: studies.learn_section(given, seed),
+            ]
     sections = [part() for part in progress_bar(wanted, "writing", show=not as_json)]
     written = write(page(given, sections), out)
     if as_json:

@@ -76,9 +76,7 @@ class DirectionVerdict:
     def summary(self) -> str:
         """The verdict, and the m of its witness."""
         return (
-            f"{self.verdict} (m {'<=' if self.at_most else '='} {self.order})"
-            if self.witness
-            else self.said
+            f"{self.verdict} (m {'<=' if self.at_most else '='} {self.order})" if self.witness else self.said
         )
 
     @property

@@ -114,7 +114,8 @@ def test_functions_of_more_labels_are_read_as_the_definitions_say(values):
 
 
 @given(
-    st.lists(st.integers(-2, 2), min_size=8, max_size=8), st.sampled_from([sp.Rational(1, 2), sp.Rational(1, 4)])
+    st.lists(st.integers(-2, 2), min_size=8, max_size=8),
+    st.sampled_from([sp.Rational(1, 2), sp.Rational(1, 4)]),
 )
 def test_a_second_step_sees_by_what_the_first_has_shown(values, p):
     """Classes of the label and of E[y z].z, on standardised coordinates, one by one."""
