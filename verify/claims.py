@@ -14,9 +14,9 @@ That a direction of round r has none before is claimed where it is proved only: 
 S_t <= U_t may be met, one step earlier. Two steps on fresh batches overlap with the directions of the first stages
 of order 1 of the isotropic leap; what is not in any stage of order 1 they cannot see, where this is proved.
 
-Where the inputs are not Gaussian no rotation tells of stages, and there is nothing to integrate out: after a first
-step along mu = E[y z] a second overlaps with span{E[y F(mu.z) z] : F} on fresh batches, and with span{E[F(y, mu.z) z]}
-on one, both decided by enumeration (theory, 13).
+Where the inputs are not Gaussian no rotation tells of stages: after a first step along mu = E[y z] a second overlaps
+with span{E[y F(mu.z) z] : F} on fresh batches, and with span{E[F(y, mu.z) z]} on one, both decided by enumeration
+(theory, 13).
 """
 
 from collections.abc import Iterator, Sequence

@@ -22,7 +22,6 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 
 from ...kernels.products import combine, inner
 from ...symbolic import checks
-from ...symbolic.errors import RebatchError
 from ...symbolic.language.law import Law
 from ..inputs import draw, target_at
 from ..labels import labels
