@@ -233,7 +233,7 @@ class LookAhead:
         """Whether a drift has no part that takes its sign from the overlaps with U."""
         highest, complete = self.labels.levels(pair.k, learned, pair.i)
         return complete and not any(
-            self._factor(pair.k, pair.i - 1 + level) is not None
+            self._factor(pair.k, pair.i + level - 1) is not None
             and self.labels.ask(pair.k, learned, pair.i, level).space.dimension
             for level in range(1, highest + 1)
         )
