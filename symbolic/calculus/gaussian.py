@@ -11,10 +11,10 @@
 Theory, 2 (Hermite calculus).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from itertools import permutations, product
-from operator import add
+from operator import add, mul
 from typing import TypeVar
 
 import sympy as sp
@@ -34,7 +34,7 @@ from .elimination import eliminated
 from .enclosure import enclosed, separated
 from .existence import grows_too_fast, is_integrable
 from .moments import first_moments, moments, polynomial_expectation, smoothed
-from .normal_form import Reader, in_normal_form
+from .normal_form import Reader, Readers, in_normal_form
 from .numeric import numeric_expectation
 from .product_form import product_expectation
 from .recombined import with_falling_tails
@@ -42,6 +42,7 @@ from .tail import UnboundedError
 
 __all__ = [
     "Average",
+    "Products",
     "expectation",
     "first_moments",
     "moments",
@@ -182,6 +183,32 @@ def with_average(expr: sp.Expr, compute: Callable[[Average], T]) -> T:
     expr = tamed(expr)
     coordinates = sorted(expr.free_symbols, key=lambda s: int(str(s)[1:]))
     return in_normal_form(coordinates, lambda reader: compute(Average(reader, reader.element(expr))))
+
+
+class Products:
+    """E[prod_i f_i(z)^e_i] of functions of the same coordinates, each of which is read once."""
+
+    def __init__(self, coordinates: Sequence[sp.Symbol]) -> None:
+        self._readers = Readers(coordinates)
+        self._tamed: dict[sp.Expr, sp.Expr] = {}
+        self._average: Average | None = None
+
+    def expectation(self, powers: Iterable[tuple[sp.Expr, int]]) -> Expectation:
+        """Return the expectation of a product of powers e_i >= 0; see :func:`expectation`."""
+        factors = [(self._checked(f), e) for f, e in powers if e]
+        with effort(DEFAULT_EFFORT):
+            return self._readers.ask(lambda reader: self._of(reader, factors))
+
+    def _checked(self, f: sp.Expr) -> sp.Expr:
+        if f not in self._tamed:
+            require_defined(f)
+            self._tamed[f] = tamed(f)
+        return self._tamed[f]
+
+    def _of(self, reader: Reader, factors: Sequence[tuple[sp.Expr, int]]) -> Expectation:
+        if self._average is None or self._average.reader is not reader:
+            self._average = Average(reader, reader.algebra.constant(1))
+        return self._average.of(reduce(mul, (reader.element(f) ** e for f, e in factors), self._average.g))
 
 
 def _groups(reader: Reader, P: fmpq_mpoly) -> Iterator[fmpq_mpoly]:

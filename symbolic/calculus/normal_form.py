@@ -45,15 +45,34 @@ def in_normal_form(coordinates: Sequence[sp.Symbol], compute: "Callable[[Reader]
     TooLargeError
         If it needs more than 400 constants, steps and functions.
     """
-    slots = _FIRST_SLOTS
-    while slots <= _MAX_SLOTS:
-        try:
-            return compute(Reader(Algebra(coordinates, slots)))
-        except OutOfSlotsError:
-            slots *= 2
-    raise TooLargeError(
-        f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed"
-    )
+    return Readers(coordinates).ask(compute)
+
+
+class Readers:
+    """A reader that is kept from one question to the next, until one of them needs a larger algebra."""
+
+    def __init__(self, coordinates: Sequence[sp.Symbol]) -> None:
+        self._coordinates, self._slots = coordinates, _FIRST_SLOTS
+        self._reader = Reader(Algebra(coordinates, _FIRST_SLOTS))
+
+    def ask(self, compute: "Callable[[Reader], T]") -> T:
+        """Return compute(reader).
+
+        Raises
+        ------
+        TooLargeError
+            If it needs more than 400 constants, steps and functions.
+        """
+        while True:
+            try:
+                return compute(self._reader)
+            except OutOfSlotsError:
+                if 2 * self._slots > _MAX_SLOTS:
+                    raise TooLargeError(
+                        f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed"
+                    ) from None
+                self._slots *= 2
+                self._reader = Reader(Algebra(self._coordinates, self._slots))
 
 
 class Reader:
