@@ -83,6 +83,7 @@ class Moments:
     def _nth(self, n: int) -> sp.Expr:
         """Return sigma^(n) in the coordinate that stands for h."""
         if n == 0:
+            assert self.activation is not None
             return self.activation.expr.xreplace({ACTIVATION_VARIABLE: coordinate(1)})
         return sp.diff(self._derivative(n - 1), coordinate(1))
 
