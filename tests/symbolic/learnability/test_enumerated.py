@@ -5,14 +5,15 @@ from itertools import combinations, permutations, product
 import numpy as np
 import pytest
 import sympy as sp
+from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rebatch import RebatchError, Target, analyze, isotropic_leap
-from rebatch.symbolic.exact.subspace import as_floats
+from rebatch.symbolic.exact.subspace import Subspace, as_floats
 from rebatch.symbolic.language.boolean_catalog import BOOLEAN_ENTRIES
 from rebatch.symbolic.language.papers import papers
-from rebatch.symbolic.learnability.enumerated import EnumeratedReading
+from rebatch.symbolic.learnability.enumerated import _PRIME, EnumeratedReading, _outside
 from rebatch.symbolic.learnability.verdict import second_step
 from rebatch.verify.strategies import boolean_functions
 
@@ -383,3 +384,15 @@ def test_all_functions_on_three_biased_bits_are_read_as_the_definitions_say(p):
                 direction * (moment @ direction), moment * (direction @ direction), atol=1e-9
             )
         assert len(verdicts) == len(relevant)
+
+
+def test_rows_that_a_prime_hides_are_found_exactly():
+    rows = np.array([[_PRIME, 0, 0], [0, 0, 0], [1, 1, 0], [1 - _PRIME, 1, 0]], dtype=object)
+    found = list(_outside(rows, Subspace.zero(3)))
+    assert Subspace.span([list(map(fmpq, map(int, rows[i]))) for i in found], 3).dimension == len(found) == 2
+    # (0, 0, 1) and multiples of the prime along e1: nothing shows modulo it.
+    assert list(_outside(rows[:2], Subspace.zero(3))) == [0]
+    assert (
+        list(_outside(rows, Subspace.span([(fmpq(1), fmpq(0), fmpq(0)), (fmpq(0), fmpq(1), fmpq(0))], 3)))
+        == []
+    )
