@@ -24,6 +24,8 @@ import sympy as sp
 from flint import fmpq
 from numpy.typing import NDArray
 
+from ..calculus.hermite_form import MultiIndex
+from ..calculus.product_form import monic_norm
 from ..enumeration.grid import WORD, Integers
 from ..enumeration.labels import distinct
 from ..enumeration.spectrum import Spectrum
@@ -32,7 +34,7 @@ from ..exact.ball import constant_ball
 from ..exact.expectation import Expectation
 from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
-from ..exact.polynomial import to_fmpq
+from ..exact.polynomial import rational, to_fmpq
 from ..exact.subspace import Subspace, Vector, axis, in_words, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
@@ -238,6 +240,17 @@ class EnumeratedReading:
                     for column in sums.T
                 ]
             )
+
+    def correlations(self, degree: int) -> dict[MultiIndex, sp.Expr]:
+        """Return E[g phi_S] of the monic orthogonal polynomials phi_S of a degree, those that are not 0."""
+        spectrum = self.spectrum
+        places = np.flatnonzero(spectrum.nonzero & (spectrum.degrees.sum(axis=1) == degree))
+        known = ((tuple(map(int, spectrum.degrees[place])), int(place)) for place in places)
+        return {
+            S: spectrum.coefficient(place)
+            * sp.sqrt(rational(monic_norm(self.target.inputs, S)) / spectrum.norm(place))
+            for S, place in known
+        }
 
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
         """Return that what is left is hidden from F(y): all labels have been gone through; first what stays so."""

@@ -110,11 +110,11 @@ OF_GAUSSIAN = {
     "learn": "a theorem of Gaussian inputs",
     "threshold": "state evolution",
     "ceiling": "state evolution",
-    "scaling": "isotropic leap",
-    "scaling --reuse": "Hermite coefficients",
+    "scaling --look-ahead 1": "Hermite coefficients",
 }
 OF_ANY = {
     "analyze": [],
+    "scaling": ["--dimensions", "16,24,32", "--replicas", "32"],
     "converge": ["--dimensions", "30,40,50", "--runs", "3", "-s", "relu", "--figure", "converge.png"],
     "overlap": ["-s", "h + h^2/2"],
     "simulate": ["-s", "relu", "--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "1"],
