@@ -82,10 +82,7 @@ def protocol(
             f"the information exponent of {target.text} is {exponent}: there is no law to measure"
         )
     n = exponent.value
-    # The target itself, or a Gaussian one with its drift, in the coordinates that are of first order.
-    start, used, scale = target, tuple(range(target.k)), 1.0
-    if not target.inputs.is_gaussian:
-        start, used, scale = leading_order(target, n)
+    start, used, scale = leading_order(target, n)
     # Bounded slopes: with a polynomial's a look-ahead of order one makes rare samples decide.
     sigma = Activation(activation if activation is not None else "tanh" if point.rho0 else _matched(n))
     if point.rho0:
@@ -102,8 +99,7 @@ def protocol(
         readout, drift, noise = max(full, key=lambda known: known[1])
     else:
         slope = sigma.derivative.xreplace({ACTIVATION_VARIABLE: coordinate(1)})
-        square = Target(target.expr**2, k=target.k, inputs=target.inputs)
-        noise = (float(expectation(square)) + target.noise_std**2) * float(expectation(slope**2))
+        noise = mean_square(target) * float(expectation(slope**2))
     if drift <= 0:
         raise RebatchError(
             f"look_ahead = {point.rho0:g}: the term ({law.k}, {law.i}) leads back to 0 at this sign; allowed is "
@@ -131,6 +127,12 @@ def _placed(rows: NDArray[Any], used: Sequence[int], k: int) -> NDArray[Any]:
     whole = np.zeros((len(rows), k), dtype=rows.dtype)
     whole[:, list(used)] = rows
     return whole
+
+
+def mean_square(target: Target) -> float:
+    """Return E[y^2], label noise included."""
+    square = Target(target.expr**2, k=target.k, inputs=target.inputs)
+    return float(expectation(square)) + target.noise_std**2
 
 
 def _require_moment(sigma: Activation, n: int) -> None:

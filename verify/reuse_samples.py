@@ -21,7 +21,6 @@ from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
-from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.errors import RebatchError, TooLargeError
 from ..symbolic.exact.shown import Drawn, Tabulated
 from ..symbolic.exact.subspace import Vector, as_floats, in_words
@@ -31,6 +30,7 @@ from ..symbolic.learnability.reading import read_product
 from ..symbolic.learnability.verdict import two_step_verdict
 from ..symbolic.overlap.activation import Activation
 from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law
+from .protocol import mean_square
 
 # alpha is searched on alpha_0 2^{j/2}, |j| <= _REACH: a factor of 32 either way.
 _RATIO = math.sqrt(2)
@@ -108,8 +108,7 @@ def reuse_scaling(
     runs = checks.integer("runs", runs, least=_FEWEST)
     false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     directions, order = _separating(target)
-    square = Target(target.expr**2, k=target.k, inputs=target.inputs)
-    scale = math.sqrt(float(expectation(square)) + target.noise_std**2)
+    scale = math.sqrt(mean_square(target))
     setting = Setting(
         target=target,
         activation=activation,

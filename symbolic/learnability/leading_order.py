@@ -24,12 +24,16 @@ from .standardised import Standardised
 def leading_order(target: Target, n: int) -> tuple[Target, tuple[int, ...], float]:
     """Return a Gaussian target with the drift of order n = IE, the coordinates it stands for, and a factor of it.
 
+    A Gaussian target is its own.
+
     Raises
     ------
     RebatchError
         If deviations differ, more than 12 coordinates are of that order, or the mean of y drifts as soon.
     """
     law = target.inputs
+    if law.is_gaussian:
+        return target, tuple(range(target.k)), 1.0
     if not Standardised(law, target.k).is_plain:
         raise RebatchError(
             f"the drift of {target} with inputs {law}; allowed are coordinates of one deviation: first "
