@@ -19,7 +19,7 @@ from ..exact.ball import Evaluator, constant_ball, evaluator
 from ..exact.effort import Memory
 from ..exact.integral import integral
 from ..language.symbols import hermite_powers
-from .tail import Majorant, T, UnboundedError, majorant
+from .tail import Majorant, T, UnboundedError, majorant, without_cancellation
 from .zeros import signs
 
 # A real symbol: on it odd and even functions show.
@@ -54,6 +54,7 @@ class LineIntegral:
     def __init__(
         self, F: sp.Expr, growth: sp.Expr, phase: sp.Expr, a: sp.Expr | None, b: sp.Expr | None
     ) -> None:
+        F = F.replace(lambda u: u.is_Add, lambda u: without_cancellation(u) or u)
         self.F, self.growth, self.phase, self.a, self.b = F, growth, phase, a, b
         self._evaluators = {F: evaluator(F, [LINE])}
         # The exponent is integrated less its greatest value: tolerances are about 1.

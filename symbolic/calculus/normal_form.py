@@ -11,6 +11,7 @@ The last line shows the parity of sigmoid, silu and softplus. Everything else st
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from math import prod
 from operator import mul
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ from ..exact.effort import spend
 from ..exact.polynomial import rational, to_fmpq
 from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
 from .dominance import divided, dominant
-from .thin import constant_sign, has_thin_zeros
+from .ranges import range_of
+from .thin import has_thin_zeros
 
 _FIRST_SLOTS = 10
 _MAX_SLOTS = 400
@@ -355,9 +357,14 @@ class Reader:
                     return known
         if expr.is_number:
             return algebra.constant(1 if algebra.is_positive(algebra.one * 0 + self.plain(f)) else -1)
-        if expr.is_positive or expr.is_negative:
-            return algebra.constant(1 if expr.is_positive else -1)
-        if (sign := constant_sign(self._written(f, expr))) is not None:
+        if expr.is_Mul:
+            signed, others = sp.sift(expr.args, lambda a: range_of(a).sign, binary=True)
+            if signed and others:
+                rest = sp.Mul(*others)
+                return self.sign(self.element(rest), rest).scaled(
+                    algebra.one * prod(range_of(a).sign for a in signed)
+                )
+        if sign := range_of(expr).sign or range_of(self._written(f, expr)).sign:
             return algebra.constant(sign)
         return self._function(f, expr, sp.sign)
 
@@ -391,12 +398,8 @@ class Reader:
             return self._affine_sign(*affine)
         directions = algebra.directions(algebra.of(factor))
         if len(directions) > 1:
-            expr = algebra.constant_expr(factor)
-            return (
-                algebra.constant(1 if expr.is_positive else -1)
-                if expr.is_positive or expr.is_negative
-                else None
-            )
+            sign = range_of(algebra.constant_expr(factor)).sign
+            return algebra.constant(sign) if sign else None
         (u,) = directions
         pivot = next(i for i, x in enumerate(u) if x != 0)
         direction = tuple(algebra.reduced(x * self.inverse(u[pivot])) for x in u)
