@@ -282,18 +282,18 @@ def _reflected(
     algebra = reader.algebra
     z = algebra.coordinates
     moved = {z[i]: signs[i] * z[order[i]] for i in range(algebra.k)}
-    images = [algebra.of(generator) for generator in algebra.generators]
+    polynomials = list(algebra.generators)
     for i in range(algebra.k):
-        images[i] = algebra.of(algebra.z[order[i]] * signs[i])
+        polynomials[i] = algebra.z[order[i]] * signs[i]
     for j in algebra.used(g):
         if algebra.slots[j].kind != "constant":
             function = algebra.slots[j].expr
             key = (function, tuple(order), tuple(signs))
-            images[j] = known.get(key, partial(reader.element, function.xreplace(moved)))
-    polynomials = [image.polynomial() for image in images]
-    if any(P is None for P in polynomials):
-        # An image outside the ring: take g itself, from which nothing follows.
-        return g
+            image = known.get(key, partial(reader.element, function.xreplace(moved))).polynomial()
+            if image is None:
+                # An image outside the ring: take g itself, from which nothing follows.
+                return g
+            polynomials[j] = image
     return Element(
         algebra,
         (
