@@ -235,7 +235,8 @@ def _unresolved(values: Array, sizes: Array) -> float:
         around = slice(max(first - 1, 0), first + layers + 1)
         _mark_bends(values[around], sizes[around], rough[around])
         for axis in range(1, values.ndim):
-            _mark_bends(*(np.moveaxis(a[here], axis, 0) for a in (values, sizes, rough)))
+            v, size = np.moveaxis(values[here], axis, 0), np.moveaxis(sizes[here], axis, 0)
+            _mark_bends(v, size, np.moveaxis(rough[here], axis, 0))
     return 2 * float(np.sum(sizes[rough]))
 
 
