@@ -129,12 +129,12 @@ class DirectionPhases:
         rows: list[tuple[str, ...]] = []
         for piece in self.look_ahead:
             where = f"{'below' if piece.lower is None else f'{piece.lower} to'} {piece.upper}"
+            if piece.lower == piece.upper:
+                where = str(piece.upper)
             if piece.term is None or piece.shown is None:
                 rows.append((name, where, _missing(piece), piece.open, "", "", ""))
                 continue
             line = piece.shown
-            if piece.lower == piece.upper:
-                where = str(piece.upper)
             term, steps = piece.term, power_in_words(line, "r", log=piece.log)
             pair = ", ".join(filter(None, (str(term), term.sign_in_words())))
             rows.append((name, where, steps, pair, term.label, term.activation, str(term.how)))
