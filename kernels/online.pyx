@@ -41,6 +41,12 @@ cdef struct Chain:
     bint normalize
     double shrink, eta, rho
 
+cdef struct Kept:
+    Py_ssize_t every, rows
+    double* M
+    double* Q
+    double* loss
+
 
 cdef inline void fields(const Chain* s, const double* M, const double* E, const double* D, const double* z,
                         const double* u, const double* A, double* h) noexcept nogil:
@@ -251,8 +257,8 @@ cdef inline long long stopped(Py_ssize_t p, Py_ssize_t k, const double* M, const
 
 cdef void singles(const Chain* s, Neurons neurons, Directions directions, const double* z, const double* u,
                   const double* A, const double* y, Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop,
-                  const double* V, Py_ssize_t count, double* M, double* E, long long* hit, Py_ssize_t every,
-                  Py_ssize_t rows, double* kept_M, double* kept_Q, double* kept_loss) noexcept nogil:
+                  const double* V, Py_ssize_t count, double* M, double* E, long long* hit,
+                  const Kept* kept) noexcept nogil:
     """The chain for b = 1, a new sample at every step, its sizes known when it is compiled.
 
     Replicas are the inner loop: their steps do not wait for each other's square root and exponential. The state of
@@ -262,7 +268,7 @@ cdef void singles(const Chain* s, Neurons neurons, Directions directions, const 
     cdef Py_ssize_t p = 1 if Neurons is One else 2
     cdef Py_ssize_t k = 1 if Directions is One else 2 if Directions is Two else 3
     cdef double loss, size, c, norm, tail
-    cdef bint kept
+    cdef bint now
     cdef double m[6]
     cdef double e[4]
     cdef double g[2]
@@ -270,14 +276,14 @@ cdef void singles(const Chain* s, Neurons neurons, Directions directions, const 
     cdef double D[2]
     cdef double S[4]
     for t in range(B):
-        kept = (first + t) % every == 0
+        now = (first + t) % kept.every == 0
         for r in range(R):
             at = t * R + r
             D[0] = D[1] = 0.0
-            if kept:
-                keep(s, M + r * p * k, E + r * p * p, D, kept_M + (r * rows + row) * p * k,
-                     kept_Q + (r * rows + row) * p * p)
-                kept_loss[r * rows + row] = NAN
+            if now:
+                keep(s, M + r * p * k, E + r * p * p, D, kept.M + (r * kept.rows + row) * p * k,
+                     kept.Q + (r * kept.rows + row) * p * p)
+                kept.loss[r * kept.rows + row] = NAN
             if hit[r] != RUNNING:
                 continue
             for i in range(p * k):
@@ -291,9 +297,9 @@ cdef void singles(const Chain* s, Neurons neurons, Directions directions, const 
                 for i in range(j + 1):
                     c += e[j * p + i] * u[at * p + i]
                 g[j] = h[j] = c
-            loss = signal(s, p, kept, y[at], g)
-            if kept:
-                kept_loss[r * rows + row] = loss
+            loss = signal(s, p, now, y[at], g)
+            if now:
+                kept.loss[r * kept.rows + row] = loss
             tail = A[at]
             if s.rho != 0.0:
                 size = tail * tail
@@ -328,7 +334,7 @@ cdef void singles(const Chain* s, Neurons neurons, Directions directions, const 
             for i in range(p * p):
                 E[r * p * p + i] = e[i]
             hit[r] = stopped(p, k, m, V, count, stop, first + t + 1)
-        row += kept
+        row += now
 
 
 cdef int checked_sizes(str what, const Py_ssize_t* given, tuple wanted) except -1:
@@ -376,6 +382,13 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     cdef Py_ssize_t R = M.shape[0], kept
     cdef Py_ssize_t q = along.shape[0]
     cdef Chain s
+    cdef Kept record
+    cdef const double* zs
+    cdef const double* us
+    cdef const double* As
+    cdef const double* ys
+    cdef const double* V
+    cdef long long* hits
     cdef double loss
     cdef bint running
     cdef double* m
@@ -425,31 +438,23 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     s.correlation, s.normalize = correlation, normalize
     s.shrink, s.eta, s.rho = shrink, eta, rho
     if b == repeats == 1 and p <= 2 and k <= 3:
+        record.every, record.rows, record.M = every, kept_loss.shape[1], &kept_M[0, 0, 0, 0]
+        record.Q, record.loss = &kept_Q[0, 0, 0, 0], &kept_loss[0, 0]
+        zs, us, As, ys = &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0]
+        V, m, e, hits = &along[0, 0], &M[0, 0, 0], &E[0, 0, 0], &hit[0]
         with nogil:
             if p == 1 and k == 1:
-                singles[One, One](&s, <One> 0, <One> 0, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first,
-                               stop, &along[0, 0], q, &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1],
-                               &kept_M[0, 0, 0, 0], &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+                singles[One, One](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
             elif p == 1 and k == 2:
-                singles[One, Two](&s, <One> 0, <Two> 0, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first,
-                               stop, &along[0, 0], q, &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1],
-                               &kept_M[0, 0, 0, 0], &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+                singles[One, Two](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
             elif p == 1 and k == 3:
-                singles[One, Three](&s, <One> 0, <Three> 0, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first,
-                               stop, &along[0, 0], q, &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1],
-                               &kept_M[0, 0, 0, 0], &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+                singles[One, Three](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
             elif p == 2 and k == 1:
-                singles[Two, One](&s, <Two> 0, <One> 0, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first,
-                               stop, &along[0, 0], q, &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1],
-                               &kept_M[0, 0, 0, 0], &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+                singles[Two, One](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
             elif p == 2 and k == 2:
-                singles[Two, Two](&s, <Two> 0, <Two> 0, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first,
-                               stop, &along[0, 0], q, &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1],
-                               &kept_M[0, 0, 0, 0], &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+                singles[Two, Two](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
             elif p == 2 and k == 3:
-                singles[Two, Three](&s, <Two> 0, <Three> 0, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first,
-                               stop, &along[0, 0], q, &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1],
-                               &kept_M[0, 0, 0, 0], &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+                singles[Two, Three](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
         return
     with nogil:
         for r in range(R):
