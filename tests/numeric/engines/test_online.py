@@ -104,11 +104,10 @@ def test_the_numbers_do_not_depend_on_the_number_of_threads(p):
     assert one.training_loss.equals(two.training_loss)
 
 
-# The last group of replicas stops after samples were drawn anew, where the first has stopped before.
-@pytest.mark.parametrize(("rho", "eta"), [(0.0, 5.0), (1e-14, 5.0), (0.0, 0.045)])
-def test_a_replica_stops_at_the_threshold(rho, eta):
+@pytest.mark.parametrize("rho", [0.0, 1e-14])
+def test_a_replica_stops_at_the_threshold(rho):
     setting = Setting(
-        target="z1", activation="erf", alpha=1, eta=eta, steps=2000, reuse=False, loss="correlation", normalize=True,
+        target="z1", activation="erf", alpha=1, eta=5.0, steps=2000, reuse=False, loss="correlation", normalize=True,
         rho=rho,
     )  # fmt: skip
     run = simulate(setting, "online", d=50, seed=0, replicas=20, stop=0.5)
@@ -119,7 +118,6 @@ def test_a_replica_stops_at_the_threshold(rho, eta):
         assert (np.abs(M[replica, :step]) <= 0.5).all()
         assert (M[replica, step:] == M[replica, step]).all()
         assert abs(M[replica, step]) > 0.5
-    np.testing.assert_allclose(run.Q.values[:, -400:], 1.0, rtol=1e-12)
 
 
 def test_a_diverging_chain_keeps_the_steps_before():
