@@ -46,8 +46,13 @@ COMPILED, LINKED = {
 # -march=native would make a wheel that fails on another machine: opt in for a local build.
 OPTIMISE = ["/O2"] if sys.platform == "win32" else ["-O3"]
 COMPILE = [*OPTIMISE, *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
-# No number depends on whether a root sets errno or an unused branch raises a flag, but vectors in a loop do.
-VECTORS = {"normals": [] if sys.platform == "win32" else ["-fno-math-errno", "-fno-trapping-math"]}
+# No number depends on whether a root sets errno or an unused branch raises a flag, but vectors in a loop do. Pairs of
+# numbers in a chain's small state are loaded slowly, right after each was stored alone.
+OWN = (
+    {}
+    if sys.platform == "win32"
+    else {"normals": ["-fno-math-errno", "-fno-trapping-math"], "online": ["-fno-tree-slp-vectorize"]}
+)
 # `make asan`: every read and write of the kernels is held against the memory that was asked for.
 SANITIZE = (
     ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"] if os.environ.get("REBATCH_SANITIZE") else []
@@ -88,7 +93,7 @@ kernels = [
         include_dirs=[numpy.get_include(), "kernels"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=[str(header) for header in Path("kernels").glob("*.h")],
-        extra_compile_args=[*COMPILE, *VECTORS.get(source.stem, ())],
+        extra_compile_args=[*COMPILE, *OWN.get(source.stem, ())],
     )
     for source in sorted(Path("kernels").glob("*.pyx"))
 ]

@@ -20,6 +20,7 @@ CASES = (
     ("p = k = 1, erf", {"target": "z1", "activation": "erf"}, 100_000),
     ("p = k = 1, relu", {"target": "z1", "activation": "relu"}, 100_000),
     ("p = k = 2, erf", {"target": "z1 + z2", "activation": "erf", "neurons": 2}, 20_000),
+    ("p = k = 2, relu", {"target": "z1 + z2", "activation": "relu", "neurons": 2}, 20_000),
     ("p = k = 1, erf, 4 a step", {"target": "z1", "activation": "erf", "batch_size": 4}, 10_000),
     ("p = k = 1, erf, rho", {"target": "z1", "activation": "erf", "rho": 0.1}, 20_000),
     ("p = 8, k = 2, erf", {"target": "z1 + z2", "activation": "erf", "neurons": 8}, 5_000),

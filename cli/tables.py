@@ -98,7 +98,7 @@ def proofs_table(analysis: Analysis) -> Table:
         style = _VERDICT_STYLE[verdict.verdict]
         table.add_row(
             in_words(verdict.direction),
-            f"[{style}]{verdict.verdict}[/]",
+            f"[{style}]{verdict.said}[/]",
             str(verdict.how),
             escape(verdict.reason()),
         )

@@ -9,15 +9,27 @@ A batch that is met once, without look-ahead, sees nothing of D: then sum_v g_v 
 signals. Its rows are R A with R R^T = g^T g and A of p vectors, so that a batch costs b (k + p), not b^2.
 """
 
-from libc.math cimport NAN, fabs, sqrt
+from libc.math cimport NAN, sqrt
 from libc.string cimport memset
 
-from activations cimport Kind, slope, value, value_then_slope
+from activations cimport Kind, slope, value_then_slope
 from entry cimport aligned, at_least, equal, network, within
 
 cdef enum:
     RUNNING = -1
 cdef double DIVERGED = 1e6
+
+# Sizes as types: each pair has its own compiled loop.
+ctypedef signed char One
+ctypedef short Two
+ctypedef int Three
+ctypedef fused Neurons:
+    One
+    Two
+ctypedef fused Directions:
+    One
+    Two
+    Three
 
 cdef struct Chain:
     Kind kind
@@ -28,6 +40,12 @@ cdef struct Chain:
     bint correlation
     bint normalize
     double shrink, eta, rho
+
+cdef struct Kept:
+    Py_ssize_t every, rows
+    double* M
+    double* Q
+    double* loss
 
 
 cdef inline void fields(const Chain* s, const double* M, const double* E, const double* D, const double* z,
@@ -46,14 +64,18 @@ cdef inline void fields(const Chain* s, const double* M, const double* E, const 
         h[j] = total
 
 
-cdef inline double signal(const Chain* s, double y, double* h) noexcept nogil:
-    """Replace the p fields of a sample by its signals; return its loss."""
+cdef inline double signal(const Chain* s, Py_ssize_t p, bint wanted, double y, double* h) noexcept nogil:
+    """Replace the p fields of a sample by its signals; return its loss, or nothing where it is not wanted."""
     cdef double f = 0.0, r
     cdef Py_ssize_t j
-    for j in range(s.p):
+    if s.correlation and not wanted:
+        for j in range(p):
+            h[j] = s.a[j] * slope(s.kind, h[j], s.c, s.terms) * y
+        return NAN
+    for j in range(p):
         f += s.a[j] * value_then_slope(s.kind, h + j, s.c, s.terms)
     r = y if s.correlation else y - f
-    for j in range(s.p):
+    for j in range(p):
         h[j] *= s.a[j] * r
     return -y * f if s.correlation else 0.5 * r * r
 
@@ -90,7 +112,7 @@ cdef void add_jointly(const Chain* s, const double* g, const double* A, double* 
                 D[j * p + i] += s.eta * L[j * p + other] * A[other * p + i]
 
 
-cdef void triangular(Py_ssize_t p, const double* S, double* L) noexcept nogil:
+cdef inline void triangular(Py_ssize_t p, const double* S, double* L) noexcept nogil:
     """Write the lower triangular root of S, of which the lower triangle is read; dependent columns are zero."""
     cdef Py_ssize_t j, other, i
     cdef double pivot
@@ -119,7 +141,7 @@ cdef double descend(const Chain* s, const double* z, const double* u, const doub
     cdef double* D_ahead = ahead + p * (k + p)
     for v in range(b):
         fields(s, M, E, D, z + v * k, u + v * p, A + v * n, g + v * p)
-        loss += signal(s, y[v], g + v * p)
+        loss += signal(s, p, True, y[v], g + v * p)
     if s.rho != 0.0:
         for i in range(p * k):
             M_ahead[i] = M[i]
@@ -131,7 +153,7 @@ cdef double descend(const Chain* s, const double* z, const double* u, const doub
             add(s, s.rho, g + v * p, z + v * k, u + v * p, A + v * n, M_ahead, E_ahead, D_ahead)
         for v in range(b):
             fields(s, M_ahead, E_ahead, D_ahead, z + v * k, u + v * p, A + v * n, g + v * p)
-            signal(s, y[v], g + v * p)
+            signal(s, p, False, y[v], g + v * p)
     if s.shrink != 1.0:
         for i in range(p * k):
             M[i] *= s.shrink
@@ -162,32 +184,32 @@ cdef double descend(const Chain* s, const double* z, const double* u, const doub
     return loss / b
 
 
-cdef void gram(const Chain* s, const double* E, const double* D, double* S) noexcept nogil:
+cdef inline void gram(Py_ssize_t p, Py_ssize_t columns, const double* E, const double* D, double* S) noexcept nogil:
     """Write S = E E^T + D D^T, shape (p, p)."""
     cdef Py_ssize_t j, other, i
     cdef double total
-    for j in range(s.p):
+    for j in range(p):
         for other in range(j + 1):
             total = 0.0
-            for i in range(s.p):
-                total += E[j * s.p + i] * E[other * s.p + i]
-            for i in range(s.columns):
-                total += D[j * s.columns + i] * D[other * s.columns + i]
-            S[j * s.p + other] = S[other * s.p + j] = total
+            for i in range(p):
+                total += E[j * p + i] * E[other * p + i]
+            for i in range(columns):
+                total += D[j * columns + i] * D[other * columns + i]
+            S[j * p + other] = S[other * p + j] = total
 
 
-cdef void rotate(const Chain* s, double* E, double* D, double* S) noexcept nogil:
+cdef inline void rotate(Py_ssize_t p, Py_ssize_t columns, double* E, double* D, double* S) noexcept nogil:
     """Replace E by the lower triangular root of E E^T + D D^T (dependent columns are zero), and D by zero."""
-    gram(s, E, D, S)
-    triangular(s.p, S, E)
-    memset(D, 0, s.p * s.columns * sizeof(double))
+    gram(p, columns, E, D, S)
+    triangular(p, S, E)
+    memset(D, 0, p * columns * sizeof(double))
 
 
 cdef void keep(const Chain* s, const double* M, const double* E, const double* D, double* kept_M,
                double* Q) noexcept nogil:
     """Copy M, and write Q = M M^T + E E^T + D D^T."""
     cdef Py_ssize_t j, other, i
-    gram(s, E, D, Q)
+    gram(s.p, s.columns, E, D, Q)
     for j in range(s.p):
         for i in range(s.k):
             kept_M[j * s.k + i] = M[j * s.k + i]
@@ -195,88 +217,124 @@ cdef void keep(const Chain* s, const double* M, const double* E, const double* D
                 Q[j * s.p + other] += M[j * s.k + i] * M[other * s.k + i]
 
 
-cdef inline double longest(const Chain* s, const double* M) noexcept nogil:
+cdef inline double longest(Py_ssize_t p, Py_ssize_t k, const double* M) noexcept nogil:
     """Return the squared norm of the longest row of M; NaN if an entry is."""
     cdef double result = 0.0, total
     cdef Py_ssize_t j, i
-    for j in range(s.p):
+    for j in range(p):
         total = 0.0
-        for i in range(s.k):
-            total += M[j * s.k + i] * M[j * s.k + i]
+        for i in range(k):
+            total += M[j * k + i] * M[j * k + i]
         if not total <= result:
             result = total
     return result
 
 
-cdef inline double longest_along(const Chain* s, const double* M, const double* V, Py_ssize_t count) noexcept nogil:
+cdef inline double longest_along(Py_ssize_t p, Py_ssize_t k, const double* M, const double* V,
+                                 Py_ssize_t count) noexcept nogil:
     """Return the squared norm of the longest row of M V^T, V (count, k) orthonormal."""
     cdef double result = 0.0, total, part
     cdef Py_ssize_t j, i, q
-    for j in range(s.p):
+    for j in range(p):
         total = 0.0
         for q in range(count):
             part = 0.0
-            for i in range(s.k):
-                part += V[q * s.k + i] * M[j * s.k + i]
+            for i in range(k):
+                part += V[q * k + i] * M[j * k + i]
             total += part * part
         if total > result:
             result = total
     return result
 
 
-cdef void scalar_chain(const Chain* s, const double* z, const double* u, const double* A, const double* y,
-                       Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop, double* M, double* E,
-                       long long* hit, Py_ssize_t every, Py_ssize_t rows, double* kept_M, double* kept_Q,
-                       double* kept_loss) noexcept nogil:
-    """The chain for p = k = b = 1, a new sample at every step.
+cdef inline long long stopped(Py_ssize_t p, Py_ssize_t k, const double* M, const double* V, Py_ssize_t count,
+                              double stop, long long step) noexcept nogil:
+    """Return what `hit` holds after a step: -2 - its number if M diverged, its number beyond `stop`, else RUNNING."""
+    if not longest(p, k, M) <= DIVERGED * DIVERGED:
+        return -2 - step
+    return step if stop >= 0 and longest_along(p, k, M, V, count) > stop * stop else RUNNING
 
-    Replicas are the inner loop: their steps do not wait for each other's square root and exponential.
+
+cdef void singles(const Chain* s, Neurons neurons, Directions directions, const double* z, const double* u,
+                  const double* A, const double* y, Py_ssize_t R, Py_ssize_t B, Py_ssize_t first, double stop,
+                  const double* V, Py_ssize_t count, double* M, double* E, long long* hit,
+                  const Kept* kept) noexcept nogil:
+    """The chain for b = 1, a new sample at every step, its sizes known when it is compiled.
+
+    Replicas are the inner loop: their steps do not wait for each other's square root and exponential. The state of
+    one is held in registers; the field after looking ahead is h_j + rho g_j |x|^2.
     """
-    cdef Py_ssize_t t, r, row = 0, at
-    cdef double h, f, residual, c, m, e, tail, norm
-    cdef bint kept
+    cdef Py_ssize_t t, r, j, i, row = 0, at
+    cdef Py_ssize_t p = 1 if Neurons is One else 2
+    cdef Py_ssize_t k = 1 if Directions is One else 2 if Directions is Two else 3
+    cdef double loss, size, c, norm, tail
+    cdef bint now
+    cdef double m[6]
+    cdef double e[4]
+    cdef double g[2]
+    cdef double h[2]
+    cdef double D[2]
+    cdef double S[4]
     for t in range(B):
-        kept = (first + t) % every == 0
+        now = (first + t) % kept.every == 0
         for r in range(R):
             at = t * R + r
-            if kept:
-                kept_M[r * rows + row] = M[r]
-                kept_Q[r * rows + row] = M[r] * M[r] + E[r] * E[r]
-                kept_loss[r * rows + row] = NAN
+            D[0] = D[1] = 0.0
+            if now:
+                keep(s, M + r * p * k, E + r * p * p, D, kept.M + (r * kept.rows + row) * p * k,
+                     kept.Q + (r * kept.rows + row) * p * p)
+                kept.loss[r * kept.rows + row] = NAN
             if hit[r] != RUNNING:
                 continue
-            h = M[r] * z[at] + E[r] * u[at]
-            residual = y[at]
-            if kept or not s.correlation:
-                f = s.a[0] * value(s.kind, h, s.c, s.terms)
-                if s.correlation:
-                    kept_loss[r * rows + row] = -residual * f
-                else:
-                    residual -= f
-                    if kept:
-                        kept_loss[r * rows + row] = 0.5 * residual * residual
-            c = s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
+            for i in range(p * k):
+                m[i] = M[r * p * k + i]
+            for i in range(p * p):
+                e[i] = E[r * p * p + i]
+            for j in range(p):
+                c = 0.0
+                for i in range(k):
+                    c += m[j * k + i] * z[at * k + i]
+                for i in range(j + 1):
+                    c += e[j * p + i] * u[at * p + i]
+                g[j] = h[j] = c
+            loss = signal(s, p, now, y[at], g)
+            if now:
+                kept.loss[r * kept.rows + row] = loss
+            tail = A[at]
             if s.rho != 0.0:
-                h += s.rho * c * (z[at] * z[at] + u[at] * u[at] + A[at] * A[at])
-                if not s.correlation:
-                    residual = y[at] - s.a[0] * value(s.kind, h, s.c, s.terms)
-                c = s.a[0] * slope(s.kind, h, s.c, s.terms) * residual
-            c *= s.eta
-            m = s.shrink * M[r] + c * z[at]
-            e = s.shrink * E[r] + c * u[at]
-            tail = c * A[at]
-            e = sqrt(e * e + tail * tail)
+                size = tail * tail
+                for i in range(k):
+                    size += z[at * k + i] * z[at * k + i]
+                for i in range(p):
+                    size += u[at * p + i] * u[at * p + i]
+                for j in range(p):
+                    g[j] = h[j] + s.rho * g[j] * size
+                signal(s, p, False, y[at], g)
+            for j in range(p):
+                c = s.eta * g[j]
+                for i in range(k):
+                    m[j * k + i] = s.shrink * m[j * k + i] + c * z[at * k + i]
+                for i in range(p):
+                    e[j * p + i] = s.shrink * e[j * p + i] + c * u[at * p + i]
+                D[j] = c * tail
+            gram(p, 1, e, D, S)
+            triangular(p, S, e)
             if s.normalize:
-                norm = 1.0 / sqrt(m * m + e * e)
-                m *= norm
-                e *= norm
-            M[r] = m
-            E[r] = e
-            if not fabs(m) <= DIVERGED:
-                hit[r] = -3 - first - t
-            elif stop >= 0 and fabs(m) > stop:
-                hit[r] = first + t + 1
-        row += kept
+                for j in range(p):
+                    norm = S[j * p + j]
+                    for i in range(k):
+                        norm += m[j * k + i] * m[j * k + i]
+                    norm = 1.0 / sqrt(norm)
+                    for i in range(k):
+                        m[j * k + i] *= norm
+                    for i in range(j + 1):
+                        e[j * p + i] *= norm
+            for i in range(p * k):
+                M[r * p * k + i] = m[i]
+            for i in range(p * p):
+                E[r * p * p + i] = e[i]
+            hit[r] = stopped(p, k, m, V, count, stop, first + t + 1)
+        row += now
 
 
 cdef int checked_sizes(str what, const Py_ssize_t* given, tuple wanted) except -1:
@@ -324,7 +382,14 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     cdef Py_ssize_t R = M.shape[0], kept
     cdef Py_ssize_t q = along.shape[0]
     cdef Chain s
-    cdef double loss, length
+    cdef Kept record
+    cdef const double* zs
+    cdef const double* us
+    cdef const double* As
+    cdef const double* ys
+    cdef const double* V
+    cdef long long* hits
+    cdef double loss
     cdef bint running
     cdef double* m
     cdef double* e
@@ -372,11 +437,24 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
     s.c = &coefficients[0] if s.terms else NULL
     s.correlation, s.normalize = correlation, normalize
     s.shrink, s.eta, s.rho = shrink, eta, rho
-    if p == k == b == repeats == 1:
+    if b == repeats == 1 and p <= 2 and k <= 3:
+        record.every, record.rows, record.M = every, kept_loss.shape[1], &kept_M[0, 0, 0, 0]
+        record.Q, record.loss = &kept_Q[0, 0, 0, 0], &kept_loss[0, 0]
+        zs, us, As, ys = &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0]
+        V, m, e, hits = &along[0, 0], &M[0, 0, 0], &E[0, 0, 0], &hit[0]
         with nogil:
-            scalar_chain(&s, &z[0, 0, 0, 0], &u[0, 0, 0, 0], &A[0, 0, 0, 0], &y[0, 0, 0], R, B, first, stop,
-                         &M[0, 0, 0], &E[0, 0, 0], &hit[0], every, kept_loss.shape[1], &kept_M[0, 0, 0, 0],
-                         &kept_Q[0, 0, 0, 0], &kept_loss[0, 0])
+            if p == 1 and k == 1:
+                singles[One, One](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
+            elif p == 1 and k == 2:
+                singles[One, Two](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
+            elif p == 1 and k == 3:
+                singles[One, Three](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
+            elif p == 2 and k == 1:
+                singles[Two, One](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
+            elif p == 2 and k == 2:
+                singles[Two, Two](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
+            elif p == 2 and k == 3:
+                singles[Two, Three](&s, 0, 0, zs, us, As, ys, R, B, first, stop, V, q, m, e, hits, &record)
         return
     with nogil:
         for r in range(R):
@@ -394,14 +472,10 @@ def chain(const double[:, :, :, ::1] z, const double[:, :, :, ::1] u, const doub
                     loss = NAN
                     if hit[r] == RUNNING:
                         loss = descend(&s, &z[t, r, 0, 0], &u[t, r, 0, 0], &A[t, r, 0, 0], &y[t, r, 0], m, e, D, g, ahead)
-                        length = longest(&s, m)
-                        if not length <= DIVERGED * DIVERGED:
-                            hit[r] = -3 - step
-                        elif stop >= 0 and longest_along(&s, m, &along[0, 0], q) > stop * stop:
-                            hit[r] = step + 1
+                        hit[r] = stopped(p, k, m, &along[0, 0], q, stop, step + 1)
                     if step % every == 0:
                         kept_loss[r, row] = loss
                         row += 1
                     step += 1
                 if running:
-                    rotate(&s, e, D, S)
+                    rotate(p, s.columns, e, D, S)

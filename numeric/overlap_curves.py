@@ -19,7 +19,7 @@ from ..symbolic.exact.subspace import axis, dot
 from ..symbolic.language.compiled import compiled
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import isotropic_leap
-from ..symbolic.learnability.verdict import two_step_verdict
+from ..symbolic.learnability.verdict import second_step, two_step_verdict
 from ..symbolic.overlap.eta import ALPHA, ETA, LAM
 from ..symbolic.overlap.series import OverlapSeries
 from ..symbolic.overlap.two_steps import TwoStepOverlap
@@ -230,11 +230,13 @@ def _kind(prediction: Prediction) -> str:
 def is_zero(target: Target, r: int, *, reuse: bool) -> bool:
     """Whether theory says that M^2 e_r is 0 from M = 0, whatever the step size (theory, 3.3 and 3.4)."""
     v = axis(r, target.k)
-    seen = [verdict.direction for verdict in two_step_verdict(target) if verdict.verdict != "hidden"]
+    seen = [verdict.direction for verdict in two_step_verdict(target) if not verdict.stays_hidden]
     if not any(dot(v, w) != 0 for w in seen):
         return True
     if reuse:
         return False
+    if not target.inputs.is_gaussian:
+        return all(dot(v, w) == 0 for w in second_step(target).fresh_bound.rows)
     leap = isotropic_leap(target)
     if leap.how not in (How.EXACT, How.THEOREM, How.ENCLOSURE):
         return False

@@ -134,7 +134,9 @@ def _draw_look_ahead(panel: "Axes", phases: DirectionPhases) -> None:
             )
             continue
         panel.plot(x, y, "-", color=own[number])
-        label = f"{piece.term}" + (r", $\times \log d$" if piece.log else "")
+        label = ", ".join(
+            filter(None, (f"{piece.term}", r"$\times \log d$" * piece.log, piece.term.sign_in_words()))
+        )
         panel.annotate(
             label,
             (sum(x) / 2, sum(y) / 2),

@@ -8,7 +8,6 @@ import rebatch as rb
 from rebatch.symbolic.overlap.drift import drift_along
 from rebatch.symbolic.thresholds.certificates import certificate
 from rebatch.symbolic.thresholds.noise import noise_price
-from rebatch.verify.convergence import convergence
 
 # Even in each coordinate but for the product: nothing is trivial, so that thresholds do not end early.
 TARGET = rb.Target("z1*z2", inputs="boolean")
@@ -25,9 +24,7 @@ QUESTIONS = {
     "certificate": lambda t: certificate(t, (1, 1), 2),
     "noise_price": lambda t: noise_price(t, rb.relevant_subspace(GAUSSIAN)),
     "phase_diagram": rb.phase_diagram,
-    "learnability": rb.learnability,
-    "scaling": rb.scaling,
-    "reuse_scaling": rb.reuse_scaling,
+    "scaling": lambda t: rb.scaling(t, look_ahead=1.0),
     "hermite_series": rb.hermite_series,
     "generalization": lambda t: rb.generalization(t, "relu"),
     "drift_along": lambda t: drift_along(t, "erf", (fmpq(1), fmpq(0))),
@@ -35,9 +32,6 @@ QUESTIONS = {
     "which_activation": rb.which_activation,
     "universality": lambda t: rb.universality(
         rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), inputs="laplace"
-    ),
-    "convergence": lambda t: convergence(
-        rb.Setting(target=t, activation="relu", alpha=1, eta=0.1, steps=2), [30, 100, 300], [3, 3, 3]
     ),
 }
 

@@ -13,6 +13,10 @@ U_t the rounds of the reuse staircase: F sees of z what the weights overlap with
 That a direction of round r has none before is claimed where it is proved only: where E[y z] is not 0 the bound
 S_t <= U_t may be met, one step earlier. Two steps on fresh batches overlap with the directions of the first stages
 of order 1 of the isotropic leap; what is not in any stage of order 1 they cannot see, where this is proved.
+
+Where the inputs are not Gaussian no rotation tells of stages: after a first step along mu = E[y z] a second overlaps
+with span{E[y F(mu.z) z] : F} on fresh batches, and with span{E[F(y, mu.z) z]} on one, both decided by enumeration
+(theory, 13).
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +29,7 @@ from ..symbolic.exact.subspace import Subspace, Vector, dot
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.direction_verdict import DirectionVerdict
 from ..symbolic.learnability.exponents import isotropic_leap, reuse_staircase
-from ..symbolic.learnability.verdict import two_step_verdict
+from ..symbolic.learnability.verdict import second_step, two_step_verdict
 
 Claim = Literal["learned", "hidden", "undecided"]
 
@@ -85,10 +89,11 @@ def _on_one_batch(
     first_order_vanishes = verdict.verdict == "learned" and (verdict.order or 0) > 1
     if first_order_vanishes and not verdict.at_most and verdict.how in _PROVED:
         yield Claimed(v, True, 1, "hidden", "E[y z] is orthogonal to it, and one step sees nothing else")
-    if verdict.verdict == "undecided" and fresh.claim == "learned":
+    if fresh.claim == "learned" and (verdict.verdict == "undecided" or verdict.given_first):
         yield Claimed(v, True, TWO, "learned", f"{fresh.reason}, on fresh batches, and so on one")
     else:
-        yield Claimed(v, True, TWO, verdict.verdict, verdict.reason())
+        known: Claim = "undecided" if verdict.given_first else verdict.verdict
+        yield Claimed(v, True, TWO, known, verdict.reason())
     # Where two steps reach nothing at all every further step is as the first.
     for_ever = bool(verdict.certificate) or nothing_shows
     if verdict.verdict == "hidden" and for_ever and last > TWO:
@@ -104,7 +109,10 @@ def _of_later_rounds(spaces: Sequence[Subspace]) -> Iterator[Claimed]:
 
 def _on_fresh_batches(target: Target, verdict: DirectionVerdict) -> Claimed:
     """Return what two steps on fresh batches do with a direction."""
-    v, leap = verdict.direction, isotropic_leap(target)
+    v = verdict.direction
+    if not target.inputs.is_gaussian:
+        return _on_fresh_signs(target, verdict)
+    leap = isotropic_leap(target)
     linear = [directions for _, directions in takewhile(lambda stage: stage[0] == 1, leap.sequence)]
     if any(dot(v, w) != 0 for stage in linear[:TWO] for w in stage):
         return Claimed(v, False, TWO, "learned", f"seen at order 1 in {len(linear[:TWO])} steps")
@@ -114,6 +122,18 @@ def _on_fresh_batches(target: Target, verdict: DirectionVerdict) -> Claimed:
         order = leap.order_of(v)
         return Claimed(v, False, TWO, "hidden", f"seen at order {order} only: n ~ d^{order} fresh samples")
     return Claimed(v, False, TWO, "undecided", "no order known at which fresh samples see it")
+
+
+def _on_fresh_signs(target: Target, verdict: DirectionVerdict) -> Claimed:
+    """Return what two steps on fresh batches do with a direction under inputs that are not Gaussian."""
+    v, step = verdict.direction, second_step(target)
+    if any(dot(v, w) != 0 for w in step.fresh.rows):
+        return Claimed(v, False, TWO, "learned", "E[y F(E[y z].z) z] is not orthogonal to it")
+    if verdict.certificate:
+        return Claimed(v, False, TWO, "hidden", verdict.reason())
+    if verdict.how in _PROVED and all(dot(v, w) == 0 for w in step.fresh_bound.rows):
+        return Claimed(v, False, TWO, "hidden", "E[F(y, E[y z].z) z] is orthogonal to it for F linear in y")
+    return Claimed(v, False, TWO, "undecided", "not known whether a second fresh batch sees it")
 
 
 def _parallel(v: Vector, w: Vector) -> bool:

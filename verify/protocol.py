@@ -1,4 +1,4 @@
-"""How a weak-recovery time is measured: order, directions, activation, step size (theory, 6.3 and 12).
+"""How a weak-recovery time is measured: order, directions, activation, step size (theory, 6.3, 12 and 13).
 
 A step on one sample has the drift (eta/d) q rho^(k-1) m^(i-1) of `regime.py`, and the random part of it shortens m by
 (eta/d)^2 d v m / 2, v = E[y^2] E[sigma'^2]. Both are of one size at eta/d = c d^{-max(i,2)/2}, c a share of
@@ -9,9 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermeval
+from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
@@ -25,6 +27,7 @@ from ..symbolic.exact.subspace import as_floats, in_words
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import information_exponent, isotropic_leap
+from ..symbolic.learnability.leading_order import leading_order
 from ..symbolic.overlap.activation import Activation
 from ..symbolic.phases.pieces import Line, power_in_words
 from .power_law import Array, distinct_sizes
@@ -68,9 +71,8 @@ def protocol(
         As for :func:`scaling`.
     """
     target = Target(target)
-    target.require_gaussian(
-        "experiments", "directions are those of the isotropic leap, which needs rotations"
-    )
+    if point.rho0:
+        target.require_gaussian("a look-ahead", "its law is that of Hermite coefficients")
     threshold = checks.number("threshold", threshold, above=0, below=1)
     if share is not None:
         share = checks.number("share", share, above=0)
@@ -80,23 +82,24 @@ def protocol(
             f"the information exponent of {target.text} is {exponent}: there is no law to measure"
         )
     n = exponent.value
+    start, used, scale = leading_order(target, n)
     # Bounded slopes: with a polynomial's a look-ahead of order one makes rare samples decide.
     sigma = Activation(activation if activation is not None else "tanh" if point.rho0 else _matched(n))
     if point.rho0:
         law, added = look_ahead_law(target, sigma, point)
     else:
         _require_moment(sigma, n)
-        law, added = batch_law(n, exponent.how, point), isotropic_leap(target).sequence[0][1]
+        law, added = batch_law(n, exponent.how, point), isotropic_leap(start).sequence[0][1]
     directions = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in added])
     moment = activation_factor(sigma, law.k, law.i)
-    drifts = _drifts(target, sigma, law, directions, float(moment), point)
+    drifts = _drifts(start, sigma, law, directions, scale * float(moment), point)
     readout, (drift, _) = max(drifts.items(), key=lambda known: known[1][0])
     if point.rho0 and not point.r:
         full = [_drift_and_noise(target, sigma, law, v, a, point.rho0) for a, (_, v) in drifts.items()]
         readout, drift, noise = max(full, key=lambda known: known[1])
     else:
         slope = sigma.derivative.xreplace({ACTIVATION_VARIABLE: coordinate(1)})
-        noise = (float(expectation(target.expr**2)) + target.noise_std**2) * float(expectation(slope**2))
+        noise = mean_square(target) * float(expectation(slope**2))
     if drift <= 0:
         raise RebatchError(
             f"look_ahead = {point.rho0:g}: the term ({law.k}, {law.i}) leads back to 0 at this sign; allowed is "
@@ -107,8 +110,8 @@ def protocol(
         sigma,
         n,
         law,
-        directions,
-        tuple(in_words(v) for v in added),
+        _placed(directions, used, target.k),
+        tuple(in_words(_placed(np.array([v], dtype=object), used, target.k)[0]) for v in added),
         readout,
         str(moment),
         drift,
@@ -117,6 +120,19 @@ def protocol(
         float(_STEP_SHARE if law.i < 4 else _SMALL_STEP_SHARE) if share is None else float(share),
         point,
     )
+
+
+def _placed(rows: NDArray[Any], used: Sequence[int], k: int) -> NDArray[Any]:
+    """Return rows of some coordinates as rows of all k."""
+    whole = np.zeros((len(rows), k), dtype=rows.dtype)
+    whole[:, list(used)] = rows
+    return whole
+
+
+def mean_square(target: Target) -> float:
+    """Return E[y^2], label noise included."""
+    square = Target(target.expr**2, k=target.k, inputs=target.inputs)
+    return float(expectation(square)) + target.noise_std**2
 
 
 def _require_moment(sigma: Activation, n: int) -> None:
@@ -326,14 +342,16 @@ class Protocol:
 
     def __str__(self) -> str:
         sign, law = "-" if self.readout < 0 else "", self.law
+        inputs = self.target.inputs
+        law_of = "" if inputs.is_gaussian else f", inputs {inputs}"
         moment = (
             f"E[sigma^({law.i})]"
             if law.k == 1
             else f"E[sigma'^({law.k - 1}) sigma^({law.k}) He_{law.i - 1}]/(k-1)!"
         )
         return (
-            f"{self.target.text}: {self.basis()}; |M| along {', '.join(self.names)} exceeds {self.threshold:g}; "
-            f"sigma = {sign}({self.activation}), {moment} = {self.activation_moment}"
+            f"{self.target.text}{law_of}: {self.basis()}; |M| along {', '.join(self.names)} exceeds "
+            f"{self.threshold:g}; sigma = {sign}({self.activation}), {moment} = {self.activation_moment}"
         )
 
     def basis(self) -> str:

@@ -21,15 +21,16 @@ from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
-from ..symbolic.calculus.gaussian import expectation
 from ..symbolic.errors import RebatchError, TooLargeError
 from ..symbolic.exact.shown import Drawn, Tabulated
 from ..symbolic.exact.subspace import Vector, as_floats, in_words
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import isotropic_leap
+from ..symbolic.learnability.reading import read_product
 from ..symbolic.learnability.verdict import two_step_verdict
 from ..symbolic.overlap.activation import Activation
 from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law
+from .protocol import mean_square
 
 # alpha is searched on alpha_0 2^{j/2}, |j| <= _REACH: a factor of 32 either way.
 _RATIO = math.sqrt(2)
@@ -103,12 +104,11 @@ def reuse_scaling(
     [D24]; theory, 3.4, 5.3, 6.2.
     """
     target = Target(target)
-    target.require_gaussian("experiments", "what two steps show is drawn from Hermite coefficients")
     steps = checks.integer("steps", steps, least=2, why=": the first step is that of one pass")
     runs = checks.integer("runs", runs, least=_FEWEST)
     false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     directions, order = _separating(target)
-    scale = math.sqrt(float(expectation(target.expr**2)) + target.noise_std**2)
+    scale = math.sqrt(mean_square(target))
     setting = Setting(
         target=target,
         activation=activation,
@@ -413,11 +413,12 @@ def _separating(target: Target) -> tuple[tuple[Vector, ...], int]:
         If there is none.
     """
     verdicts = two_step_verdict(target)
-    leap = isotropic_leap(target)
+    # Where no rotation keeps the law of the inputs, the leap over coordinates: those that are met count as known.
+    leap = isotropic_leap(target) if target.inputs.is_gaussian else read_product(target).leap()
     orders = {v.direction: leap.order_of(v.direction) for v in verdicts if v.verdict == "learned"}
     separating = {v: order for v, order in orders.items() if order is not None and order > 1}
     if not separating:
-        said = "; ".join(f"{in_words(v.direction)}: {v.verdict}" for v in verdicts)
+        said = "; ".join(f"{in_words(v.direction)}: {v.said}" for v in verdicts)
         easy = ", ".join(in_words(v) for v in orders)
         because = f"one pass learns {easy} with n = Theta(d) too" if easy else said or "it has no direction"
         raise RebatchError(

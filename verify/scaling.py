@@ -293,6 +293,7 @@ class Scaling(Tabulated, Drawn):
         p = self.protocol
         return {
             "target": p.target.text,
+            **({} if p.target.inputs.is_gaussian else {"inputs": p.target.inputs.name}),
             "information_exponent": {"value": p.information_exponent, "how": str(p.law.how)},
             "law": {"steps": p.law.in_words(), "term": [p.law.k, p.law.i], "how": str(p.law.how)},
             **({} if p.point.is_plain else {"point": p.point.to_json(), "quantile": p.quantile}),

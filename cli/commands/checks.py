@@ -27,6 +27,7 @@ from ..terminal import console, print_json, progress_bar
 if TYPE_CHECKING:  # what only one command of these needs
     from rich.table import Table
 
+    from ...symbolic.language.target import Target
     from ...verify.reuse_samples import ReuseScaling
     from ...verify.scaling import Scaling
 
@@ -123,6 +124,12 @@ def verify(
             "laplace, student, …"
         ),
     ] = None,
+    law: Annotated[
+        str | None,
+        typer.Option(
+            help="Verdicts under this law of the coordinates, theory and runs alike: boolean, biased(1/4), …"
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Or runs on this matrix? .npy, or text, a row per sample.")
     ] = None,
@@ -148,6 +155,10 @@ def verify(
     Example: rebatch verify "z1 + He(3, z2)" --figure verify.png
     """
     if inputs is not None or data is not None:
+        if law is not None:
+            raise RebatchError(
+                "--law with --inputs or --data; allowed is one: those ask of the Gaussian limit"
+            )
         sizes = None if dimensions is None else integers_from("--dimensions", dimensions)
         if sizes is not None and len(sizes) != 1:
             raise RebatchError(f"--dimensions {dimensions} with --inputs or --data; allowed is one")
@@ -163,7 +174,12 @@ def verify(
     options: dict[str, Any] = {"runs": runs, "alpha": alpha, "seed": seed, "max_order": max_order}
     sizes = integers_from("--dimensions", dimensions or "2000,16000,128000")
     _verify_verdicts(
-        text_of(target), figure, as_json=as_json, dimensions=sizes, false_alarm=false_alarm, **options
+        target_from(target, law),
+        figure,
+        as_json=as_json,
+        dimensions=sizes,
+        false_alarm=false_alarm,
+        **options,
     )
 
 
@@ -195,7 +211,7 @@ def _verify_inputs(
         raise typer.Exit(1)
 
 
-def _verify_verdicts(target: str, figure: Path | None, *, as_json: bool, **options: Any) -> None:
+def _verify_verdicts(target: "Target", figure: Path | None, *, as_json: bool, **options: Any) -> None:
     """Print every verdict beside its experiment; exit code 1 if they disagree."""
     from ...verify.learnability import learnability
     from ..tables import learnability_table
@@ -215,7 +231,7 @@ def _verify_verdicts(target: str, figure: Path | None, *, as_json: bool, **optio
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})
     else:
-        console.print(f"[bold]g(z) = {escape(result.target.text)}[/]", highlight=False)
+        console.print(f"[bold]{escape(result.heading())}[/]", highlight=False)
         for experiment in result.experiments():
             console.print(f"experiment: {experiment}", highlight=False, markup=False)
         if result.checks:

@@ -53,11 +53,7 @@ def phases(
     console.print(batch_table(diagram))
     console.print("look-ahead on the same sample first, rho d = d^r", highlight=False)
     console.print(look_ahead_table(diagram))
-    if "crossing" in str(diagram):
-        console.print(
-            "crossing: what a kink puts in the place of y^k and of sigma'^(k-1) sigma^(k), with a > 0 and rho > 0",
-            style="dim",
-            highlight=False,
-        )
+    for note in diagram.notes:
+        console.print(note, style="dim", highlight=False)
     if written is not None:
         console.print(f"figure: {written}", highlight=False)

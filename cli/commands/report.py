@@ -33,24 +33,26 @@ def report(
 
     require_writable(out, "--out")
     given = target_from(target, inputs)
-    given.require_gaussian(
-        "a report", "sections of it are theirs alone; analyze, overlap, simulate take others"
-    )
-    wanted = [
-        lambda: parts.what_theory_says(given),
-        lambda: parts.formula_section(given),
-        lambda: studies.activation_section(given),
-        lambda: studies.phase_section(given),
-        lambda: studies.threshold_section(given),
-    ]
+    # What rests on rotations or on Hermite coefficients has no meaning for other inputs.
+    gaussian = given.inputs.is_gaussian
+    wanted = [lambda: parts.what_theory_says(given), lambda: parts.formula_section(given)]
+    if gaussian:
+        wanted += [
+            lambda: studies.activation_section(given),
+            lambda: studies.phase_section(given),
+            lambda: studies.threshold_section(given),
+        ]
     if not theory_only:
         wanted += [
             lambda: studies.two_step_section(given, runs, d),
             lambda: parts.experiment_section(given, runs, seed),
             lambda: parts.trajectory_section(given, steps, runs, d, seed),
-            lambda: studies.ceiling_section(given, seed),
-            lambda: studies.learn_section(given, seed),
         ]
+        if gaussian:
+            wanted += [
+                lambda: studies.ceiling_section(given, seed),
+                lambda: studies.learn_section(given, seed),
+            ]
     sections = [part() for part in progress_bar(wanted, "writing", show=not as_json)]
     written = write(page(given, sections), out)
     if as_json:

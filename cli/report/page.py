@@ -26,6 +26,7 @@ def page(target: Target, sections: Sequence[Section]) -> str:
     """Return the report as one HTML page that loads nothing."""
     return _template().render(
         title=f"rebatch: {target.text}",
+        inputs="" if target.inputs.is_gaussian else target.inputs.name,
         formula=mathml(target.latex(), display=False),
         sections=sections,
         marked=_MARKED,

@@ -2,9 +2,12 @@
 
 import base64
 import io
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ...symbolic.language.target import Target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +57,12 @@ class Section:
     tables: Sequence[Table] = ()
     formulas: Sequence[str] = ()
     figures: Sequence[Picture] = field(default=())
+
+
+def quoted(target: Target, option: str = "--inputs") -> str:
+    """Return a target as a terminal takes it, with the option that names its inputs where they are not Gaussian."""
+    law = "" if target.inputs.is_gaussian else f" {option} {shlex.quote(target.inputs.name)}"
+    return shlex.quote(target.text) + law
 
 
 def picture(figure: "Figure", alternative: str, caption: str) -> Picture:

@@ -1,7 +1,5 @@
 """The sections of a report: what each says, what it rests on, and the command that repeats it."""
 
-import shlex
-
 from ...numeric.canvas import NEW
 from ...numeric.inference.algorithms import sharp_thresholds
 from ...numeric.setting import Setting
@@ -19,7 +17,7 @@ from ...symbolic.thresholds.algorithms import AlgorithmComparison
 from ...verify.drawing import draw_learnability
 from ...verify.learnability import COLUMNS, learnability
 from ..figures import figure_of
-from .parts import Section, Table, picture
+from .parts import Section, Table, picture, quoted
 
 # The network of the trajectory: the one of theory, 7.
 _ACTIVATION, _NEURONS, _ALPHA, _ETA = "relu", 2, 3.0, 0.2
@@ -31,7 +29,8 @@ def what_theory_says(target: Target) -> Section:
     return Section(
         "What theory says",
         "each line on what stands in its column; witnesses can be checked by hand",
-        f"rebatch analyze {_quoted(target)}",
+        f"rebatch analyze {quoted(target)}",
+        text=known.notes(),
         tables=(
             *_fates(known),
             Table(
@@ -40,7 +39,7 @@ def what_theory_says(target: Target) -> Section:
             ),
             Table(
                 ("direction", "two steps", "how known", "proof"),
-                [(in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in known.two_step],
+                [(in_words(v.direction), v.said, str(v.how), v.reason()) for v in known.two_step],
             ),
             Table(
                 ("algorithm", "learns", "needs", "how known", "reference"),
@@ -60,7 +59,7 @@ def _fates(known: Analysis) -> tuple[Table, ...]:
 
 def formula_section(target: Target) -> Section:
     """Return the overlap after two steps as a series for any smooth activation, and where each direction appears."""
-    title, command = "The overlap after two steps", f"rebatch overlap {_quoted(target)} --loss correlation"
+    title, command = "The overlap after two steps", f"rebatch overlap {quoted(target)} --loss correlation"
     try:
         reused, fresh = (
             overlap_series(target, None, loss="correlation", reuse=reuse) for reuse in (True, False)
@@ -81,7 +80,7 @@ def formula_section(target: Target) -> Section:
             Table(
                 ("direction v", "two steps", "leading term of M2 v, batch reused", "in one pass"),
                 [
-                    (in_words(r.verdict.direction), r.verdict.verdict, str(r.reuse), str(r.one_pass))
+                    (in_words(r.verdict.direction), r.verdict.said, str(r.reuse), str(r.one_pass))
                     for r in rows
                 ],
             ),
@@ -97,7 +96,7 @@ def experiment_section(target: Target, runs: int, seed: int) -> Section:
     return Section(
         "Do simulations agree?",
         f"{runs} runs at each dimension; a true theory is contradicted with probability {result.false_alarm:g}",
-        f"rebatch verify {_quoted(target)} --runs {runs} --seed {seed}",
+        f"rebatch verify {quoted(target, '--law')} --runs {runs} --seed {seed}",
         text=(result.statement,),
         tables=(Table(COLUMNS, result.rows()),),
         figures=(
@@ -122,7 +121,7 @@ def trajectory_section(target: Target, steps: int, runs: int, d: int, seed: int)
     return Section(
         "Longer training on one batch",
         f"the limit d to infinity by quasi-Monte Carlo, with its error as a band; {runs} simulations at d = {d}",
-        f"rebatch simulate {_quoted(target)} {given} --runs {runs} --d {d} --compare",
+        f"rebatch simulate {quoted(target)} {given} --runs {runs} --d {d} --compare",
         text=(f"{setting}.",),
         figures=(
             picture(
@@ -132,7 +131,3 @@ def trajectory_section(target: Target, steps: int, runs: int, d: int, seed: int)
             ),
         ),
     )
-
-
-def _quoted(target: Target) -> str:
-    return shlex.quote(target.text)

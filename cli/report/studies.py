@@ -3,7 +3,6 @@
 Each is what one command answers; where it refuses a target, the section says why, in the words of the command.
 """
 
-import shlex
 from collections.abc import Callable, Iterable
 
 from ...numeric.generalization import generalization
@@ -21,7 +20,7 @@ from ...symbolic.overlap.suitability import which_activation
 from ...symbolic.phases.diagram import phase_diagram
 from .. import comparison
 from ..figures import figure_of
-from .parts import Picture, Section, Table, picture
+from .parts import Picture, Section, Table, picture, quoted
 
 # The network of the two steps, a kink that no series but only the integrals know; that of the chain has a formula.
 _ACTIVATION, _ALPHA, _ETA = "relu", 2.0, 0.1
@@ -40,7 +39,7 @@ def or_refusal(title: str, command: str, section: Callable[[], Section]) -> Sect
 
 def activation_section(target: Target) -> Section:
     """Return what each named activation shows of each direction in two steps."""
-    title, command = "Which activation shows what", f"rebatch analyze {_quoted(target)} --which-activation"
+    title, command = "Which activation shows what", f"rebatch analyze {quoted(target)} --which-activation"
 
     def section() -> Section:
         known = which_activation(target)
@@ -62,7 +61,7 @@ def two_step_section(target: Target, runs: int, d: int) -> Section:
     """Return the overlap after two steps against the step size, predicted and simulated."""
     title = "Two steps, predicted and simulated"
     given = f"-s {_ACTIVATION} --alpha {_ALPHA:g} --eta {_ETA:g} --loss correlation"
-    command = f"rebatch overlap {_quoted(target)} {given} --figure two-steps.png --runs {runs} --d {d}"
+    command = f"rebatch overlap {quoted(target)} {given} --figure two-steps.png --runs {runs} --d {d}"
 
     def section() -> Section:
         setting = Setting(
@@ -107,7 +106,7 @@ def two_step_section(target: Target, runs: int, d: int) -> Section:
 
 def threshold_section(target: Target) -> Section:
     """Return the weak-recovery thresholds of the best methods, with the certificates below them."""
-    title, command = "Samples that the best methods need", f"rebatch threshold {_quoted(target)}"
+    title, command = "Samples that the best methods need", f"rebatch threshold {quoted(target)}"
 
     def section() -> Section:
         found = weak_recovery_threshold(target)
@@ -131,7 +130,7 @@ def threshold_section(target: Target) -> Section:
 def ceiling_section(target: Target, seed: int) -> Section:
     """Return descent beside the best first-order method at equal numbers of products with the data."""
     title = "Descent against the best first-order method"
-    command = f"rebatch ceiling {_quoted(target)} --seed {seed} --figure ceiling.png"
+    command = f"rebatch ceiling {quoted(target)} --seed {seed} --figure ceiling.png"
 
     def section() -> Section:
         found = ceiling(target, seed=seed)
@@ -158,7 +157,7 @@ def phase_section(target: Target) -> Section:
     """Return how exponents move with the batch size and with the look-ahead."""
     title, command = (
         "Batch size, steps and look-ahead",
-        f"rebatch phases {_quoted(target)} --figure phases.png",
+        f"rebatch phases {quoted(target)} --figure phases.png",
     )
 
     def section() -> Section:
@@ -185,7 +184,7 @@ def learn_section(target: Target, seed: int) -> Section:
     """Return the chain from two steps to a small error, predicted and run."""
     title = "From two steps to a small error"
     given = f'-s "{_LEARNER}" --alpha {_LEARNER_ALPHA:g} --seed {seed}'
-    command = f"rebatch learn {_quoted(target)} {given} --figure learn.png"
+    command = f"rebatch learn {quoted(target)} {given} --figure learn.png"
 
     def section() -> Section:
         found = generalization(target, _LEARNER, alpha=_LEARNER_ALPHA, seed=seed)
@@ -214,7 +213,3 @@ def _tables(sheets: Iterable[Sheet]) -> tuple[Table, ...]:
         )
         for sheet in sheets
     )
-
-
-def _quoted(target: Target) -> str:
-    return shlex.quote(target.text)

@@ -7,12 +7,13 @@ draw: Householder dice [L21].
 Here the two sides differ. The dynamics sees R^n entry by entry (samples pass through sigma and g), but R^d only
 through inner products: it is invariant under rotations that fix what is known. So the v_i stay abstract, a vector of
 R^d is its coefficients on them, and the fresh part of X^T u is a new v times a chi-distributed length. The memory
-is n x (number of products); d costs nothing. Latent coordinates of another law (theory, 13) are columns drawn
-first; everything orthogonal to them stays Gaussian.
+is n x (number of products), on disk where there is no room for it; d costs nothing. Latent coordinates of another law
+(theory, 13) are columns drawn first; everything orthogonal to them stays Gaussian.
 """
 
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,13 +23,13 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 
 from ...kernels.products import combine, inner
 from ...symbolic import checks
-from ...symbolic.errors import RebatchError
 from ...symbolic.language.law import Law
 from ..inputs import draw, target_at
 from ..labels import labels
 from ..machine.blocks import Array, Blocks, Threads, thread_pool
 from ..machine.draws import stream
-from ..machine.memory import require
+from ..machine.memory import require_or_store
+from ..machine.scratch import folder, scratch
 from ..response import kind_of, signals
 from ..setting import Setting
 from ..start import start
@@ -43,6 +44,10 @@ _DEPENDENT = {"float64": 1e-12, "float32": 1e-6}
 _VISIBLE = {"float64": 1e-7, "float32": 1e-3}
 # Rows that are combinations of an orthonormal basis, and it of them, with coefficients below this need no pivots.
 _CLEAR = 100.0
+
+
+class OnDisk(UserWarning):
+    """Rows are kept on disk, because memory has no room for them: the numbers are the same, the run is slower."""
 
 
 @dataclass
@@ -96,6 +101,8 @@ class LazyGaussian:
         storage: Storage = "float64",
         draws: Draws | None = None,
         later: int = 0,
+        *,
+        on_disk: bool = False,
     ) -> None:
         self.n, self.d, self.directions = n, d, directions
         self.draws = draws
@@ -103,10 +110,14 @@ class LazyGaussian:
         self.drawn = self.rows = 0
         self.blocks = Blocks(n, pool)
         # Two arrays for passing use, of as many rows as are drawn at a time.
-        room = (directions, "float64")
-        *self.rooms, self.P, self.U = _in_one_piece(
-            n, room, room, (directions + products + later, storage), (products, storage)
-        )
+        rooms = [(directions, "float64")] * 2
+        kept = [(directions + products + later, storage), (products, storage)]
+        if on_disk:
+            # Written once, row after row, and then read; the rooms are written all the time.
+            self.rooms = _in_one_piece(n, rooms)
+            self.P, self.U = _in_one_piece(n, kept, scratch)
+        else:
+            *self.rooms, self.P, self.U = _in_one_piece(n, [*rooms, *kept])
         self.C = np.zeros((products, directions + products + later))
         self._dependent, self._visible = _DEPENDENT[storage], _VISIBLE[storage]
         *streams, own = seed.spawn(len(self.blocks.slices) + 1)
@@ -146,6 +157,8 @@ class LazyGaussian:
                 row[block] = draw(part, self._streams[index], block.stop - block.start)
 
         self.blocks.run(drawn)
+        if self.draws is not None:
+            self.unseen.append(self.P[:k].astype(np.float64))
         self.drawn = k
 
     def transposed_product(self, G: Array) -> Array:
@@ -192,7 +205,10 @@ class LazyGaussian:
         keep = (np.linalg.norm(factor, axis=0) > self._dependent) & (np.abs(R).max(axis=0) > self._visible)
         new = slice(self.rows, self.rows + int(keep.sum()))
         weights = size[:, None] * np.hstack([first + L @ second, factor[:, keep]])
-        basis = basis if keep.all() else basis[keep]
+        for to, kept in enumerate(np.flatnonzero(keep)):
+            if to != kept:
+                basis[to] = basis[kept]
+        basis = basis[: new.stop - new.start]
         self.U[new] = basis
         self.C[new, : self.drawn] = self._inner(basis, self.P[: self.drawn])
         self.rows = new.stop
@@ -242,13 +258,19 @@ def _root(S: Array, visible: float) -> tuple[Array, Array]:
     return L[back], dtrtri(L, lower=1)[0][:, back]
 
 
-def _in_one_piece(n: int, *parts: tuple[int, str]) -> list[NDArray[Any]]:
-    """Return an array (rows, n) for every (rows, dtype), the wider types first.
+def _in_memory(size: int) -> NDArray[np.uint8]:
+    return np.empty(size, dtype=np.uint8)
+
+
+def _in_one_piece(
+    n: int, parts: Sequence[tuple[int, str]], place: Callable[[int], NDArray[np.uint8]] = _in_memory
+) -> list[NDArray[Any]]:
+    """Return an array (rows, n) for every (rows, dtype), the wider types first, in bytes from `place`.
 
     Small pages cost more to ask for than to fill; the system hands out large pieces in large pages.
     """
     sizes = [rows * n * np.dtype(dtype).itemsize for rows, dtype in parts]
-    pieces = np.split(np.empty(sum(sizes), dtype=np.uint8), np.cumsum(sizes)[:-1])
+    pieces = np.split(place(sum(sizes)), np.cumsum(sizes)[:-1])
     return [piece.view(dtype).reshape(rows, n) for piece, (rows, dtype) in zip(pieces, parts, strict=True)]
 
 
@@ -303,12 +325,11 @@ def simulate_lazy(
     References
     ----------
     [L21]; theory, 6.2. Time: about 4 (p steps)^2 n flops; memory: 8 n (3 k + 3 p + 2 p steps + 1) bytes, and
-    as many as the draws take that are kept.
+    as many as the draws take that are kept. Where they are not free, the 8 n (k + p + 2 p steps) bytes of what is
+    written once, half as many in float32, are in a file without a name in TMPDIR, by default in /var/tmp.
     """
     checks.one_of("storage", storage, tuple(_DEPENDENT))
     fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
-    if draws and not setting.inputs.is_gaussian:
-        raise RebatchError(f"draws=True with inputs {setting.inputs}; allowed with gaussian inputs")
     size = checks.integer("d", d, least=1)
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None
@@ -373,15 +394,23 @@ class _LazySide:
         self.products = min(self.each_time * updates, self.n)
         self.later = self.each_time * len(setting.fresh_at)
         first = setting.k + setting.neurons + self.later
-        rows = np.dtype(storage).itemsize * (first + 2 * self.products) + 8 * (2 * first + 1)
+        size = np.dtype(storage).itemsize
+        kept, passing = size * (first + 2 * self.products), 8 * (2 * first + 1)
         # Kept, and once more while they are put together.
         drawn = 0 if draws is None else 16 * (first + 1 + self.products) * math.ceil(setting.steps / steps)
-        fresh = rows + np.dtype(storage).itemsize * self.products if setting.fresh_at else 0
+        fresh = self.batch if setting.fresh_at else 0
         square = 8.0 * self.products * (first + self.products)
-        require(
-            self.n * (rows + drawn) + self.batch * fresh + square,
-            f"the lazy engine with n = {self.n} and {self.products} products",
-        )
+        stored = float(self.n * kept + fresh * (kept + size * self.products))
+        what = f"the lazy engine with n = {self.n} and {self.products} products"
+        self.on_disk = require_or_store(self.n * (passing + drawn) + fresh * passing + square, stored, what)
+        if self.on_disk:
+            less = "; storage='float32' halves them" if storage == "float64" else ""
+            warnings.warn(
+                f"{what}: memory has no room for {stored / 1e9:.3g} GB of its rows, which are kept in a file in "
+                f"{folder()} until it ends{less}",
+                OnDisk,
+                stacklevel=4,
+            )
         (order_seed,) = seed.spawn(1)
         self.visits = Visits(setting, self.n, self.batch, stream(order_seed))
 
@@ -409,7 +438,16 @@ class _LazySide:
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
         X = LazyGaussian(
-            n, self.d, directions, products, matrix_seed, self.pool, self.storage, self.draws, self.later
+            n,
+            self.d,
+            directions,
+            products,
+            matrix_seed,
+            self.pool,
+            self.storage,
+            self.draws,
+            self.later,
+            on_disk=self.on_disk,
         )
         return _LazyData(self.setting, X, noise_seed, self.draws)
 

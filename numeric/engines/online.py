@@ -129,6 +129,10 @@ class _Group:
         self.scratch = np.empty((replicas, p * (k + 3 * p + 3 * b) + b * p))
         self.hit = hit
 
+    def Q(self) -> Array:
+        """Return M M^T + E E^T, shape (replicas, p, p)."""
+        return np.asarray(self.M @ self.M.transpose(0, 2, 1) + self.E @ self.E.transpose(0, 2, 1))
+
 
 class _Online:
     """All replicas of one setting, and what is kept of them."""
@@ -202,6 +206,9 @@ class _Online:
     def _advance(self, group: _Group, replicas: slice, rows: slice, done: int, steps: int) -> None:
         """Draw the samples of the next steps of a group, and take the steps."""
         setting, rng, (R, p, k) = self.setting, group.rng, group.M.shape
+        if (group.hit != -1).all():  # what is drawn from here on nobody sees
+            self.M[replicas, rows], self.Q[replicas, rows] = group.M[:, None], group.Q()[:, None]
+            return
         shape = (-(-steps // setting.repeats), R, self.b)
         z = draw(setting.inputs, rng, (*shape, k))
         u = rng.standard_normal((*shape, p))
@@ -244,8 +251,7 @@ class _Online:
         M, Q, loss = (values[:, :kept] for values in (self.M, self.Q, self.loss))
         if now is not None:
             last_M = np.concatenate([group.M for group in self.groups])
-            E = np.concatenate([group.E for group in self.groups])
-            last_Q = last_M @ last_M.transpose(0, 2, 1) + E @ E.transpose(0, 2, 1)
+            last_Q = np.concatenate([group.Q() for group in self.groups])
             step = np.append(step, now)
             M, Q = np.concatenate([M, last_M[:, None]], axis=1), np.concatenate([Q, last_Q[:, None]], axis=1)
             loss = np.concatenate([loss, np.full((len(loss), 1), np.nan)], axis=1)

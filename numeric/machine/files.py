@@ -8,9 +8,8 @@ import contextlib
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -142,7 +141,7 @@ def clear(folder: Path) -> None:
                 os.close(handle)
 
 
-def read(path: str | os.PathLike[str], name: str = "file") -> bytes:
+def read(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a file, of a file only: a pipe or a device may never end.
 
     Raises
@@ -150,24 +149,15 @@ def read(path: str | os.PathLike[str], name: str = "file") -> bytes:
     RebatchError
         If there is none, or it cannot be read.
     """
-    with opened(path, name) as file:
-        return file.read()
-
-
-@contextlib.contextmanager
-def opened(path: str | os.PathLike[str], name: str = "file") -> Iterator[BinaryIO]:
-    """Open a file to be read; what goes wrong with it meanwhile is the error of :func:`read`."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(None, "not a file")
-            yield file
+            return file.read()
     except TypeError:
         raise RebatchError(f"path = {path!r}; allowed are paths") from None
-    except RebatchError:
-        raise
-    except (OSError, ValueError, EOFError) as error:
-        raise refused(path, error, name) from None
+    except (OSError, ValueError) as error:
+        raise refused(path, error) from None
 
 
 def set_aside(path: Path) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ...symbolic.errors import TooLargeError
+from . import scratch
 from .limits import memory
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,33 @@ def require(needed: float, what: str) -> None:
             f"{what} needs {needed / 1e9:.3g} GB; allowed are {SHARE:.0%} of the {free / 1e9:.3g} GB that are free "
             "for this process"
         )
+
+
+def require_or_store(resident: float, stored: float, what: str) -> bool:
+    """Check that there is room for `resident` bytes in memory, and for `stored` ones there or on disk.
+
+    Returns
+    -------
+    bool
+        Whether the latter must be on disk.
+
+    Raises
+    ------
+    TooLargeError
+        If there is room in neither; the message names what is needed and allowed.
+    """
+    try:
+        require(resident + stored, what)
+    except TooLargeError as error:
+        if not resident <= SHARE * memory():
+            raise TooLargeError(f"{error}, and {resident / 1e9:.3g} GB of it cannot be on disk") from None
+        if not stored <= scratch.free():
+            raise TooLargeError(
+                f"{error}; nor is there room on disk for {stored / 1e9:.3g} GB of them: allowed are "
+                f"{scratch.free() / 1e9:.3g} GB in {scratch.folder() or 'a folder named by the variable TMPDIR'}"
+            ) from None
+        return True
+    return False
 
 
 def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

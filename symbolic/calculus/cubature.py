@@ -31,6 +31,8 @@ Function = Callable[..., Array]
 
 _MOST_NODES = 4_000_000
 _CHUNK = 1 << 18
+# Numbers of an array that is swept over several times.
+_NEAR = 1 << 14
 # Nodes of one array cost less than a unit each.
 _NODES_PER_UNIT = 4
 _TOLERANCE = 1e-13
@@ -151,14 +153,17 @@ def _trapezoid(g: Function, r: int) -> tuple[float, float, float, tuple[float, i
     points = min(limit // 4, 64)
     previous, change, error = None, inf, inf
     while True:
-        total, size, unresolved = _grid_sum(g, r, points, reach)
+        last = points * 2 > limit
+        total, size, unresolved = _grid_sum(g, r, points, reach, resolve=last)
         if previous is not None:
             change = abs(total - previous)
             # Refining leaves the error of the finer grid below the change; twice that for luck in the change.
             error = 2 * change + 1e-15 * size + 1e-16 * sqrt(points) * size
-        if error <= _TOLERANCE * size or points * 2 > limit:
+        if error <= _TOLERANCE * size or last:
             break
         previous, points = total, points * 2
+    if not last:
+        _, _, unresolved = _grid_sum(g, r, points, reach, resolve=True)
     third, _, _ = _grid_sum(g, r, int(points * _INCOMMENSURATE) | 1, reach)
     if abs(third - total) > _LUCK * max(change, error):
         error = 2 * abs(third - total)
@@ -198,8 +203,10 @@ def _weighted(g: Function, z: Sequence[NDArray[np.floating]]) -> Array:
     return np.asarray(g(*z) * density)
 
 
-def _grid_sum(g: Function, r: int, points: int, reach: float) -> tuple[float, float, float]:
-    """Return the trapezoidal sums of g phi, of |g| phi, and of what is not resolved of it."""
+def _grid_sum(
+    g: Function, r: int, points: int, reach: float, *, resolve: bool = False
+) -> tuple[float, float, float]:
+    """Return the trapezoidal sums of g phi, of |g| phi, and, if that is asked for, of what is not resolved of it."""
     spend(points**r // _NODES_PER_UNIT)
     h = 2 * reach / points
     axis = -reach + h * (np.arange(points) + (_SHIFT * points) % 1)
@@ -209,7 +216,8 @@ def _grid_sum(g: Function, r: int, points: int, reach: float) -> tuple[float, fl
         sizes = np.abs(values)
         total += float(np.sum(values))
         size += float(np.sum(sizes))
-        unresolved += _unresolved(values, sizes)
+        if resolve:
+            unresolved += _unresolved(values, sizes)
     return total * h**r, size * h**r, unresolved * h**r
 
 
@@ -220,18 +228,27 @@ def _unresolved(values: Array, sizes: Array) -> float:
     where a grid resolves the function much less. Of points at random about half are counted.
     """
     rough = np.zeros(values.shape, dtype=bool)
-    for axis in range(values.ndim):
-        if values.shape[axis] < 3:
-            continue
-        v, size = np.moveaxis(values, axis, 0), np.moveaxis(sizes, axis, 0)
-        bend = v[:-2] - 2 * v[1:-1]
-        bend += v[2:]
-        np.abs(bend, out=bend)
-        most = size[:-2] + 2 * size[1:-1]
-        most += size[2:]
-        most *= 0.75
-        np.moveaxis(rough, axis, 0)[1:-1] |= bend > most
+    # A few layers at a time stay near the processor.
+    layers = max(1, _NEAR // values[0].size)
+    for first in range(0, len(values), layers):
+        here = slice(first, first + layers)
+        around = slice(max(first - 1, 0), first + layers + 1)
+        _mark_bends(values[around], sizes[around], rough[around])
+        for axis in range(1, values.ndim):
+            v, size = np.moveaxis(values[here], axis, 0), np.moveaxis(sizes[here], axis, 0)
+            _mark_bends(v, size, np.moveaxis(rough[here], axis, 0))
     return 2 * float(np.sum(sizes[rough]))
+
+
+def _mark_bends(v: Array, size: Array, rough: NDArray[np.bool_]) -> None:
+    """Mark the points that stand out from both neighbours along the first axis."""
+    bend = v[:-2] + v[2:]
+    bend -= 2 * v[1:-1]
+    np.abs(bend, out=bend)
+    most = size[:-2] + size[2:]
+    most += 2 * size[1:-1]
+    most *= 0.75
+    rough[1:-1] |= bend > most
 
 
 def _grid(axis: NDArray[np.floating], r: int) -> Iterator[tuple[NDArray[np.floating], ...]]:

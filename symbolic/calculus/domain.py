@@ -15,8 +15,8 @@ from ..exact.ball import evaluator
 from ..exact.effort import spend
 from ..exact.polynomial import is_polynomial
 from ..language.compiled import compiled
+from .ranges import Range, range_of
 from .tail import T, minorant
-from .thin import constant_sign
 
 _GRID = 2001
 _REACH = 12.0
@@ -54,7 +54,7 @@ def require_defined(expr: sp.Expr) -> None:
 @lru_cache(maxsize=1024)
 def _require(part: sp.Expr, u: sp.Expr, need: str) -> None:
     """Check that u is positive, nonnegative or nonzero everywhere."""
-    if u.is_positive or (need == "nonzero" and u.is_negative) or (need == "nonnegative" and u.is_nonnegative):
+    if _is_met(range_of(u), need):
         return
     while need == "nonzero" and isinstance(u, sp.Abs):
         u = u.args[0]
@@ -66,8 +66,12 @@ def _require(part: sp.Expr, u: sp.Expr, need: str) -> None:
     place = _violation_on_grid(u, symbols, need)
     if place is not None:
         raise _undefined(part, place)
-    if not (constant_sign(u) is not None or (len(symbols) == 1 and _excludes_zero(u, symbols[0]))):
+    if not (len(symbols) == 1 and _excludes_zero(u, symbols[0])):
         raise UndefinedFunctionError(f"{_named(part)} could not be shown to be defined for every z")
+
+
+def _is_met(u: Range, need: str) -> bool:
+    return u.nonnegative if need == "nonnegative" else u.sign > 0 or (need == "nonzero" and u.sign < 0)
 
 
 def _undefined(part: sp.Expr, place: str) -> UndefinedFunctionError:

@@ -51,6 +51,18 @@ class Separated:
                 total += term
             return total
 
+    def require_decay(self) -> None:
+        """Check that each of the integrals exists.
+
+        Raises
+        ------
+        UnboundedError
+            If that is not shown of one of them.
+        """
+        for orders in self.coefficients:
+            for n, table in zip(orders, self.tables, strict=True):
+                table.require_decay(n)
+
 
 class NotSeparableError(RebatchError):
     """A term that does not fall apart into functions of one direction each."""

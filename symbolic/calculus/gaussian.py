@@ -11,18 +11,20 @@
 Theory, 2 (Hermite calculus).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial, reduce
 from itertools import permutations, product
-from operator import add
+from math import inf
+from operator import add, mul
 from typing import TypeVar
 
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
+from flint import arb, fmpq, fmpq_mpoly
 
 from .. import checks
 from ..errors import DivergentError, RebatchError
-from ..exact.effort import DEFAULT_EFFORT, Memory, effort
+from ..exact.effort import DEFAULT_EFFORT, EffortSpentError, Memory, effort, spend
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..language.target import Target
@@ -31,10 +33,10 @@ from .closed_form import NoClosedFormError, Tilt
 from .domain import require_defined
 from .dominance import tamed
 from .elimination import eliminated
-from .enclosure import enclosed, separated
+from .enclosure import Separated, enclosed, separated
 from .existence import grows_too_fast, is_integrable
 from .moments import first_moments, moments, polynomial_expectation, smoothed
-from .normal_form import Reader, in_normal_form
+from .normal_form import Reader, Readers, in_normal_form
 from .numeric import numeric_expectation
 from .product_form import product_expectation
 from .recombined import with_falling_tails
@@ -42,6 +44,7 @@ from .tail import UnboundedError
 
 __all__ = [
     "Average",
+    "Products",
     "expectation",
     "first_moments",
     "moments",
@@ -55,6 +58,8 @@ MAX_DIGITS = 1000
 # Signed permutations are tried up to this many coordinates (48 of them), sign flips alone up to _MAX_FLIPPED.
 _MAX_PERMUTED = 3
 _MAX_FLIPPED = 6
+# Units of work that are spent on a rigorous ball before a float serves: a fifth of what an analysis may take.
+_FOR_A_BALL = DEFAULT_EFFORT // 5
 
 T = TypeVar("T")
 
@@ -146,14 +151,15 @@ class Average:
             if not terms and not several.parts:
                 return Expectation.exact(to_expr(exact), symmetry)
             result = Expectation.exact(to_expr(exact))
-            if terms:
-                ball = enclosed(terms, exact, digits)
-                if ball.is_finite():
-                    result, rest = Expectation.enclosed(ball), several
+            if terms and (ball := _affordable_ball(terms, exact, digits)).is_finite():
+                result, rest = Expectation.enclosed(ball), several
+            elif not integrable:
+                for term in terms:
+                    term.require_decay()
         except UnboundedError as error:
             raise _growth_error(self.reader, g, str(error)) from None
         if rest.parts:
-            if not integrable and not is_integrable(self.reader, rest):
+            if not integrable and not is_integrable(self.reader, several):
                 raise _growth_error(self.reader, g, "no bound is known that the Gaussian density outweighs")
             result = result + numeric_expectation(self.reader, rest)
         return result
@@ -182,6 +188,41 @@ def with_average(expr: sp.Expr, compute: Callable[[Average], T]) -> T:
     expr = tamed(expr)
     coordinates = sorted(expr.free_symbols, key=lambda s: int(str(s)[1:]))
     return in_normal_form(coordinates, lambda reader: compute(Average(reader, reader.element(expr))))
+
+
+class Products:
+    """E[prod_i f_i(z)^e_i] of functions of the same coordinates, each of which is read once."""
+
+    def __init__(self, coordinates: Sequence[sp.Symbol]) -> None:
+        self._readers = Readers(coordinates)
+        self._tamed: dict[sp.Expr, sp.Expr] = {}
+        self._average: Average | None = None
+
+    def expectation(self, powers: Iterable[tuple[sp.Expr, int]]) -> Expectation:
+        """Return the expectation of a product of powers e_i >= 0; see :func:`expectation`."""
+        factors = [(self._checked(f), e) for f, e in powers if e]
+        with effort(DEFAULT_EFFORT):
+            return self._readers.ask(lambda reader: self._of(reader, factors))
+
+    def _checked(self, f: sp.Expr) -> sp.Expr:
+        if f not in self._tamed:
+            require_defined(f)
+            self._tamed[f] = tamed(f)
+        return self._tamed[f]
+
+    def _of(self, reader: Reader, factors: Sequence[tuple[sp.Expr, int]]) -> Expectation:
+        if self._average is None or self._average.reader is not reader:
+            self._average = Average(reader, reader.algebra.constant(1))
+        return self._average.of(reduce(mul, (reader.element(f) ** e for f, e in factors), self._average.g))
+
+
+def _affordable_ball(terms: Sequence[Separated], exact: Element, digits: int) -> arb:
+    """Return a ball around exact + the terms; an infinite one where it takes more than a share of the effort."""
+    with suppress(EffortSpentError), effort(_FOR_A_BALL):
+        return enclosed(terms, exact, digits)
+    # Where it is the whole effort that is spent, there is no answer at all.
+    spend(0)
+    return arb(0, inf)
 
 
 def _groups(reader: Reader, P: fmpq_mpoly) -> Iterator[fmpq_mpoly]:
@@ -241,18 +282,18 @@ def _reflected(
     algebra = reader.algebra
     z = algebra.coordinates
     moved = {z[i]: signs[i] * z[order[i]] for i in range(algebra.k)}
-    images = [algebra.of(generator) for generator in algebra.generators]
+    polynomials = list(algebra.generators)
     for i in range(algebra.k):
-        images[i] = algebra.of(algebra.z[order[i]] * signs[i])
+        polynomials[i] = algebra.z[order[i]] * signs[i]
     for j in algebra.used(g):
         if algebra.slots[j].kind != "constant":
             function = algebra.slots[j].expr
             key = (function, tuple(order), tuple(signs))
-            images[j] = known.get(key, partial(reader.element, function.xreplace(moved)))
-    polynomials = [image.polynomial() for image in images]
-    if any(P is None for P in polynomials):
-        # An image outside the ring: take g itself, from which nothing follows.
-        return g
+            image = known.get(key, partial(reader.element, function.xreplace(moved))).polynomial()
+            if image is None:
+                # An image outside the ring: take g itself, from which nothing follows.
+                return g
+            polynomials[j] = image
     return Element(
         algebra,
         (

@@ -11,6 +11,7 @@ The last line shows the parity of sigmoid, silu and softplus. Everything else st
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from math import prod
 from operator import mul
 from typing import TypeVar
 
@@ -23,13 +24,13 @@ from ..exact.effort import spend
 from ..exact.polynomial import rational, to_fmpq
 from .algebra import Algebra, Direction, Element, Kind, OutOfSlotsError, Slot
 from .dominance import divided, dominant
-from .thin import constant_sign, has_thin_zeros
+from .ranges import range_of
+from .thin import has_thin_zeros
 
 _FIRST_SLOTS = 10
 _MAX_SLOTS = 400
 # Two branches are read, expressions among them.
 _BRANCH = 3000
-_PER_GENERATOR = 25
 # Trial division only beyond it: what is left is then one root, whose zeros show by a separation bound.
 _MAX_FACTORED = 2**80
 _KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
@@ -46,15 +47,34 @@ def in_normal_form(coordinates: Sequence[sp.Symbol], compute: "Callable[[Reader]
     TooLargeError
         If it needs more than 400 constants, steps and functions.
     """
-    slots = _FIRST_SLOTS
-    while slots <= _MAX_SLOTS:
-        try:
-            return compute(Reader(Algebra(coordinates, slots)))
-        except OutOfSlotsError:
-            slots *= 2
-    raise TooLargeError(
-        f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed"
-    )
+    return Readers(coordinates).ask(compute)
+
+
+class Readers:
+    """A reader that is kept from one question to the next, until one of them needs a larger algebra."""
+
+    def __init__(self, coordinates: Sequence[sp.Symbol]) -> None:
+        self._coordinates, self._slots = coordinates, _FIRST_SLOTS
+        self._reader = Reader(Algebra(coordinates, _FIRST_SLOTS))
+
+    def ask(self, compute: "Callable[[Reader], T]") -> T:
+        """Return compute(reader).
+
+        Raises
+        ------
+        TooLargeError
+            If it needs more than 400 constants, steps and functions.
+        """
+        while True:
+            try:
+                return compute(self._reader)
+            except OutOfSlotsError:
+                if 2 * self._slots > _MAX_SLOTS:
+                    raise TooLargeError(
+                        f"the target has over {_MAX_SLOTS} constants, kinks and functions, the most that is allowed"
+                    ) from None
+                self._slots *= 2
+                self._reader = Reader(Algebra(self._coordinates, self._slots))
 
 
 class Reader:
@@ -117,7 +137,7 @@ class Reader:
         step = next((j for j in algebra.used(f) if algebra.slots[j].kind == "step"), None)
         if step is None:
             return function(f, expr)
-        spend(_BRANCH + _PER_GENERATOR * len(algebra.generators))
+        spend(_BRANCH)
         H = algebra.of(algebra.generators[step])
         total = algebra.constant(0)
         for indicator, value in ((H, 1), (algebra.constant(1) - H, 0)):
@@ -337,9 +357,14 @@ class Reader:
                     return known
         if expr.is_number:
             return algebra.constant(1 if algebra.is_positive(algebra.one * 0 + self.plain(f)) else -1)
-        if expr.is_positive or expr.is_negative:
-            return algebra.constant(1 if expr.is_positive else -1)
-        if (sign := constant_sign(self._written(f, expr))) is not None:
+        if expr.is_Mul:
+            signed, others = sp.sift(expr.args, lambda a: range_of(a).sign, binary=True)
+            if signed and others:
+                rest = sp.Mul(*others)
+                return self.sign(self.element(rest), rest).scaled(
+                    algebra.one * prod(range_of(a).sign for a in signed)
+                )
+        if sign := range_of(expr).sign or range_of(self._written(f, expr)).sign:
             return algebra.constant(sign)
         return self._function(f, expr, sp.sign)
 
@@ -373,12 +398,8 @@ class Reader:
             return self._affine_sign(*affine)
         directions = algebra.directions(algebra.of(factor))
         if len(directions) > 1:
-            expr = algebra.constant_expr(factor)
-            return (
-                algebra.constant(1 if expr.is_positive else -1)
-                if expr.is_positive or expr.is_negative
-                else None
-            )
+            sign = range_of(algebra.constant_expr(factor)).sign
+            return algebra.constant(sign) if sign else None
         (u,) = directions
         pivot = next(i for i, x in enumerate(u) if x != 0)
         direction = tuple(algebra.reduced(x * self.inverse(u[pivot])) for x in u)
@@ -398,7 +419,6 @@ class Reader:
         first, *rest = sorted(expr.args, key=lambda a: not a.is_number)
         value, value_expr = self.element(first), first
         for argument in rest:
-            spend(_BRANCH + _PER_GENERATOR * len(self.algebra.generators))
             other = self.element(argument)
             above = self.indicator(other - value, argument - value_expr)
             low, high = (value, other) if isinstance(expr, sp.Max) else (other, value)

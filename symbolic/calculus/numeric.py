@@ -18,6 +18,7 @@ from .cubature import Gaussian, cubature
 from .enclosure import element_ball
 from .existence import is_square_integrable
 from .normal_form import Reader
+from .ranges import range_of
 
 
 def numeric_expectation(reader: Reader, g: Element) -> Expectation:
@@ -57,4 +58,13 @@ def _cubature(expr: sp.Expr, reader: Reader, law: Gaussian | None, tame: bool) -
     if not used:
         return Expectation.exact(expr)
     marginal = None if law is None else law.marginal(used)
+    expr = _real_everywhere(expr)
     return Expectation.numeric(*cubature(expr, tuple(z[i] for i in used), marginal, tame=tame))
+
+
+def _real_everywhere(expr: sp.Expr) -> sp.Expr:
+    """Return roots and logarithms of |u| for those of u: off the cells where they count, u may be negative."""
+    return expr.replace(
+        lambda f: isinstance(f, sp.log) or (f.is_Pow and f.exp.is_Rational and not f.exp.is_Integer),
+        lambda f: f if range_of(f.args[0]).nonnegative else f.func(sp.Abs(f.args[0]), *f.args[1:]),
+    )

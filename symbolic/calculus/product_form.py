@@ -70,6 +70,11 @@ def norm(law: Law, m: int) -> fmpq:
     return _product(law, m, phi)
 
 
+def monic_norm(law: Law, S: Sequence[int]) -> fmpq:
+    """Return E[phi_S^2]."""
+    return prod((norm(law.at(i), int(n)) for i, n in enumerate(S) if n), start=fmpq(1))
+
+
 def _product(law: Law, n: int, phi: tuple[fmpq, ...]) -> fmpq:
     """Return E[z^n phi]."""
     return sum((c * moment(law, n + power) for power, c in enumerate(phi) if c != 0), fmpq(0))

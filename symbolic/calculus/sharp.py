@@ -20,6 +20,8 @@ from ..language.compiled import compiled
 Array = NDArray[np.float64]
 
 _LINES = 40
+# In one dimension they are one line, on which only the grid is moved.
+_SHIFTS = 4
 # Of one sign: the sum of the differences is at least this share of the sum of their sizes.
 _ONE_SIDED = 0.5
 # The mean over so few lines is itself known to a part.
@@ -57,12 +59,13 @@ def left_out(
     g, *zeros_of = (moved(compiled(u, tuple(coordinates))) for u in (expr, *parts))
     draw = np.random.default_rng(_SEED)
     largest, r = 0.0, len(coordinates)
+    lines = _LINES if r > 1 else _SHIFTS
     for axis in range(r):
-        at, shift = draw.standard_normal((_LINES, r)), draw.random(_LINES)
+        at, shift = draw.standard_normal((lines, r)), draw.random(lines)
         differences = _differences(_Lines(at, axis), g, zeros_of, reach, points, shift)
         size = float(np.sum(np.abs(differences)))
         if np.isfinite(size) and abs(float(np.sum(differences))) >= _ONE_SIDED * size:
-            largest = max(largest, _SAFETY * size / _LINES)
+            largest = max(largest, _SAFETY * size / lines)
     return largest
 
 
@@ -128,6 +131,7 @@ def _differences(
 
 def _zeros(lines: _Lines, u: Callable[..., Array], grid: Array) -> tuple[NDArray[np.intp], Array]:
     """Return the lines and the places where a part changes its sign between points, by bisection."""
+    spend(grid.size // _NODES_PER_UNIT)
     every = np.repeat(np.arange(len(grid)), grid.shape[1])
     values = lines.values(u, every, grid.ravel()).reshape(grid.shape)
     line, place = np.nonzero(np.sign(values[:, :-1]) * np.sign(values[:, 1:]) < 0)

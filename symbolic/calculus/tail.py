@@ -18,13 +18,13 @@ from flint import arb, fmpq
 
 from ..errors import RebatchError
 from ..exact.ball import constant_ball
+from .ranges import as_polynomial, factored, range_of
 
 # The variable on its positive side; for the other side, -t is put in.
 T = sp.Symbol("t", positive=True)
 
 # One term of a sum is to outgrow the others before 2^12.
 _DOUBLINGS = 13
-_BOUNDED = (sp.sin, sp.cos, sp.tanh, sp.erf, sp.sign, sp.Heaviside)
 
 
 class UnboundedError(RebatchError):
@@ -58,8 +58,11 @@ class Majorant:
         )
 
     def inverse(self) -> "Majorant":
-        """Return the majorant of 1/|f| of a minorant, n = 0."""
-        return Majorant(1 / self.c, a={j: -a for j, a in self.a.items()}, start=self.start)
+        """Return the majorant of 1/|f| of a minorant, n = 0, or the minorant of 1/|f|: t^n <= exp(n t)."""
+        a = {j: -a for j, a in self.a.items()}
+        if self.n:
+            a[1] = a.get(1, arb(0)) - arb(fmpq(self.n.numerator, self.n.denominator))
+        return Majorant(1 / self.c, a=a, start=self.start)
 
     def highest(self) -> arb | None:
         """Return a bound of it for all t >= start where it decays exponentially, else None.
@@ -116,6 +119,17 @@ def majorant(expr: sp.Expr) -> Majorant:
     UnboundedError
         If a part of it has none of that form.
     """
+    try:
+        return _from_parts(expr)
+    except UnboundedError:
+        size = range_of(expr).size
+        if not size.is_finite():
+            raise
+        return Majorant(size)
+
+
+def _from_parts(expr: sp.Expr) -> Majorant:
+    """Return a majorant built from those of the parts."""
     if expr.is_number:
         return Majorant(abs(constant_ball(expr)))
     if expr.is_Symbol:
@@ -131,14 +145,8 @@ def majorant(expr: sp.Expr) -> Majorant:
         if r > 0:
             return majorant(expr.base).power(r)
         return minorant(expr.base).inverse().power(-r)
-    if isinstance(expr, _BOUNDED):
-        return Majorant(arb(1))
-    if isinstance(expr, sp.erfc):
-        return Majorant(arb(2))
     if isinstance(expr, sp.tan):
         return _of_tangent(expr.args[0])
-    if isinstance(expr, sp.atan):
-        return Majorant(arb(2))
     if isinstance(expr, sp.cosh | sp.sinh):
         return _of_exponential(expr.args[0]) + _of_exponential(-expr.args[0])
     if isinstance(expr, sp.Abs):
@@ -159,8 +167,8 @@ def _of_exponential(u: sp.Expr) -> Majorant:
     c, power = u.as_coeff_exponent(T)
     if c.is_number and power.is_Integer and power > 0:
         return Majorant(arb(1), a={int(power): constant_ball(c)})
-    if u.is_nonpositive:
-        return Majorant(arb(1))
+    if (top := range_of(u).upper.value).is_finite():
+        return Majorant(top.exp())
     bound = majorant(u)
     if (highest := bound.highest()) is not None:
         return Majorant(highest.exp(), start=bound.start)
@@ -208,18 +216,28 @@ def minorant(u: sp.Expr) -> Majorant:
         return _below_exponential(u.args[0])
     if isinstance(u, sp.cosh):
         return _below_cosh(u.args[0])
+    if isinstance(u, sp.erfc):
+        # erfc(v) >= 1, or >= 2 exp(-v^2) / sqrt(pi) / (v + sqrt(v^2 + 2)), and that is below 2v + sqrt(2).
+        v = u.args[0]
+        return (_of_exponential(v**2) * (Majorant(arb(3)) + majorant(v) * Majorant(arb(2)))).inverse()
     if isinstance(u, sp.Abs):
         return minorant(u.args[0])
     if u.free_symbols == {T} and u.is_polynomial(T):
         return _below_polynomial(u)
     if u.is_Mul:
         return reduce(Majorant.__mul__, map(minorant, u.args))
-    if u.is_Pow and u.exp.is_Rational and u.exp > 0:
-        return minorant(u.base).power(Fraction(int(u.exp.p), int(u.exp.q)))
-    found = _below_sum(u) if u.is_Add else None
-    if found is None:
+    if u.is_Pow and u.exp.is_Rational:
+        r = Fraction(int(u.exp.p), int(u.exp.q))
+        return minorant(u.base).power(r) if r > 0 else majorant(u.base).inverse().power(-r)
+    if isinstance(u, sp.log) and range_of(u.args[0] - 1).nonnegative:
+        # log(1 + w) >= 1/(1 + 1/w).
+        return (Majorant(arb(1)) + minorant(u.args[0] - 1).inverse()).inverse()
+    if u.is_Add and (found := _below_sum(u)) is not None:
+        return found
+    least = -range_of(u).absolute().lower.value
+    if not least > 0:
         raise UnboundedError(f"no lower bound is known for {u}")
-    return found
+    return Majorant(least)
 
 
 def _below_exponential(v: sp.Expr) -> Majorant:
@@ -227,9 +245,7 @@ def _below_exponential(v: sp.Expr) -> Majorant:
     if v.free_symbols == {T} and v.is_polynomial(T):
         coefficients = {power: constant_ball(c) for (power,), c in sp.Poly(v, T).terms()}
         return Majorant(coefficients.pop(0, arb(0)).exp(), a=coefficients)
-    if v.is_nonnegative:
-        return Majorant(arb(1))
-    raise UnboundedError(f"no lower bound is known for exp({v})")
+    return _of_exponential(-v).inverse()
 
 
 def _below_cosh(v: sp.Expr) -> Majorant:
@@ -242,21 +258,26 @@ def _below_cosh(v: sp.Expr) -> Majorant:
 
 
 def _below_polynomial(u: sp.Expr) -> Majorant:
-    """Return half of the leading coefficient: beyond 2 sum |c_j| / |lead| the lower terms are at most half of it."""
+    """Return half of the leading coefficient: beyond 3 max_j |c_(n-j) / lead|^(1/j) the rest is at most half of it.
+
+    There sum_j |c_(n-j) / lead| t^-j <= sum_j 3^-j <= 1/2.
+    """
     lead, *lower = (constant_ball(c) for c in sp.Poly(u, T).all_coeffs())
     if not abs(lead) > 0:
         raise UnboundedError(f"no lower bound is known for {u}")
-    start = 2 * sum((abs(c) for c in lower), arb(0)) / abs(lead)
-    return Majorant(abs(lead) / 2, start=start.max(1))
+    roots = (abs(c / lead).upper() ** (arb(1) / j) for j, c in enumerate(lower, 1))
+    return Majorant(abs(lead) / 2, start=reduce(arb.max, (3 * root for root in roots), arb(1)))
 
 
 def _below_sum(u: sp.Add) -> Majorant | None:
     """Return a minorant of a sum: of one term if all have one sign, else large less small; None: none found."""
     for terms in (u.args, tuple(-a for a in u.args)):
-        if all(a.is_nonnegative or _is_absolute_value(a) for a in terms):
+        if all(range_of(a).nonnegative for a in terms):
             known = [bound for a in terms if (bound := _or_none(minorant, a)) is not None]
             if known:
                 return reduce(_larger_of, known)
+    if (other := without_cancellation(u) or _as_product(u)) is not None:
+        return _or_none(minorant, other)
     bounds = [(a, _constant_bound(a)) for a in u.args]
     bounded = [bound for _, bound in bounds if bound is not None]
     rest = [a for a, bound in bounds if bound is None]
@@ -273,6 +294,30 @@ def _below_sum(u: sp.Add) -> Majorant | None:
         if size > less:
             return Majorant(bottom.c * (1 - less / size), a=bottom.a, start=start)
     return _dominated(u)
+
+
+def without_cancellation(u: sp.Add) -> sp.Expr | None:
+    """Return a sum whose terms cancel far out with that carried out; None of another one.
+
+    c (1 + tanh v) = 2c / (1 + exp(-2v)), c (1 - erf v) = c erfc(v), log(2 cosh v) + v = log(1 + exp(2v)).
+    """
+    c, rest = u.as_coeff_Add()
+    d, f = rest.as_coeff_Mul()
+    if c != 0 and abs(c) == abs(d) and isinstance(f, sp.tanh):
+        return 2 * c / (1 + sp.exp(-2 * sp.sign(c * d) * f.args[0]))
+    if c != 0 and abs(c) == abs(d) and isinstance(f, sp.erf):
+        return c * sp.erfc(-sp.sign(c * d) * f.args[0], evaluate=False)
+    for log in (f for f in u.args if isinstance(f, sp.log)):
+        n, cosh = log.args[0].as_coeff_Mul()
+        if n == 2 and isinstance(cosh, sp.cosh):
+            for v in (v for v in u.args if cosh.args[0] in (v, -v)):
+                return u - log - v + sp.log(1 + sp.exp(2 * v))
+    return None
+
+
+def _as_product(u: sp.Add) -> sp.Expr | None:
+    polynomial = as_polynomial(u)
+    return None if polynomial is None else factored(polynomial)
 
 
 def _dominated(u: sp.Add) -> Majorant | None:
@@ -332,13 +377,6 @@ def _constant_bound(u: sp.Expr) -> tuple[arb, arb] | None:
     except UnboundedError:
         return None
     return (bound.c, bound.start) if bound.n == 0 and all(a <= 0 for a in bound.a.values()) else None
-
-
-def _is_absolute_value(u: sp.Expr) -> bool:
-    """Whether u is c v sign(v), c >= 0."""
-    c, product = u.as_coeff_Mul()
-    signs = [factor for factor in sp.Mul.make_args(product) if isinstance(factor, sp.sign)]
-    return bool(c >= 0) and any(product == s * s.args[0] for s in signs)
 
 
 def _larger(a: arb, b: arb) -> arb:

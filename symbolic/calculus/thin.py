@@ -34,17 +34,6 @@ def has_thin_zeros(u: sp.Expr) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
-def constant_sign(u: sp.Expr) -> int | None:
-    """Return the sign of u(z) if a ball over the whole space excludes 0, as for 2 + sin(z1 z2); None if not."""
-    symbols = sorted(u.free_symbols, key=str)
-    try:
-        value = evaluator(u, symbols)([arb(0, float("inf"))] * len(symbols), False)
-    except RebatchError:
-        return None
-    return 1 if value > 0 else -1 if value < 0 else None
-
-
 def _is_somewhere_nonzero(u: sp.Expr, symbols: list[sp.Symbol]) -> bool:
     """Whether u is proved not to vanish at one of a few rational points."""
     if u.is_zero:

@@ -1,9 +1,9 @@
 """SymPy expressions as rigorous balls (Arb, through python-flint), and the sign of exact constants.
 
 A ball provably contains the value, so a ball that excludes 0 proves that a constant is not 0. That a constant *is* 0
-is proved for algebraic numbers by a separation bound: an expression of integers, + - * /, k-th roots and cosines of
-rational multiples of pi that is not 0 has absolute value at least 1 / (l u^(D - 1)), with u, l, D read off the
-expression [BFMSS01].
+is proved for algebraic numbers by a separation bound: an expression of integers, + - * /, k-th roots, zeros of
+polynomials and cosines of rational multiples of pi that is not 0 has absolute value at least 1 / (l u^(D - 1)), with
+u, l, D read off the expression [BFMSS01].
 
 References
 ----------
@@ -202,8 +202,8 @@ def _collected(expr: sp.Expr) -> dict[sp.Expr, sp.Expr]:
 
 
 def _is_algebraic(expr: sp.Expr) -> bool:
-    """Whether the separation bound can read it: integers, + - * / and roots."""
-    if expr.is_Rational:
+    """Whether the separation bound can read it: integers, + - * /, roots, and zeros of polynomials."""
+    if expr.is_Rational or isinstance(expr, sp.CRootOf):
         return True
     if expr.is_Add or expr.is_Mul:
         return all(map(_is_algebraic, expr.args))
@@ -233,10 +233,16 @@ def _separation(expr: sp.Expr, roots: dict[sp.Expr, int]) -> tuple[float, float]
     """Return (log u, log l) of [BFMSS01], here u and v, and collect the distinct roots with their degrees.
 
     The cosine of a rational multiple of pi is one more kind of leaf: 2 cos(2 pi k / n) is an algebraic integer whose
-    conjugates are at most 2, in the field of the n-th roots of unity, of degree phi(n).
+    conjugates are at most 2, in the field of the n-th roots of unity, of degree phi(n). So is a zero of a polynomial
+    of integers: c times it, c the leading one, is an algebraic integer whose conjugates are at most c + max |c_j|
+    (Cauchy).
     """
     if expr.is_Rational:
         return log(max(1, abs(int(expr.p)))), log(int(expr.q))
+    if isinstance(expr, sp.CRootOf):
+        lead, *others = (abs(int(c)) for c in expr.poly.all_coeffs())
+        roots[expr] = int(expr.poly.degree())
+        return log(lead + max(others)), log(lead)
     if expr.is_Pow:
         u, v = _separation(expr.base, roots)
         p, q = int(expr.exp.p), int(expr.exp.q)

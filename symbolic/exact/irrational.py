@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import inf, lcm
+from math import gcd, inf, isqrt, lcm
 from operator import add, mul, truediv
 from typing import Any, TypeAlias
 
@@ -17,7 +17,6 @@ import sympy as sp
 from flint import fmpq
 
 from .ball import constant_ball
-from .effort import Memory, count
 from .expectation import Expectation
 from .known import How
 from .polynomial import rational
@@ -30,9 +29,6 @@ _FEW_ROOTS = 2
 _LOW_DEGREE = 12
 # Results that are kept: a target of four irrational forms asks for some thousand different ones.
 _REMEMBERED = 1 << 14
-# Units of work: SymPy takes so long for each operation in a number that it brings into another form.
-_PER_OPERATION = 500
-_PER_BALL = 20
 # A float counts as nonzero beyond this many times its estimated error, and as evidence only.
 SIGNIFICANT = 8
 
@@ -120,28 +116,63 @@ def _combined(operation: Operation, a: Scalar | int, b: Scalar | int) -> Scalar:
     """Return the sum, product or quotient."""
     x, y = as_expectation(a), as_expectation(b)
     if x.how is y.how is How.EXACT:
-        # Elimination meets the same ones over and over.
-        return _combinations.get((operation, x.value, y.value), lambda: scalar(operation(x, y)))
-    count(_PER_BALL)
+        return _combined_exactly(operation, x.value, y.value)
     return scalar(operation(x, y))
 
 
-_combinations: Memory[Scalar] = Memory(_REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
+def _combined_exactly(operation: Operation, a: sp.Expr, b: sp.Expr) -> Scalar:
+    """Return the sum, product or quotient of exact numbers: elimination meets the same ones over and over."""
+    x, y = _single_root(a), _single_root(b)
+    if x is not None and y is not None:
+        (p, m), (q, n) = x, y
+        if operation is not add:
+            common = gcd(m, n)
+            factor = q if operation is mul else 1 / (q * n)
+            return from_root(p * factor * common, m // common * (n // common))
+        if m == n:
+            return from_root(p + q, m)
+    return scalar(operation(Expectation.exact(a), Expectation.exact(b)))
+
+
+def single_root(x: Scalar) -> tuple[fmpq, int] | None:
+    """Return q and n of q sqrt(n), n a positive integer; None of another number."""
+    return _single_root(x.known.value) if isinstance(x, Real) and x.how is How.EXACT else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _single_root(x: sp.Expr) -> tuple[fmpq, int] | None:
+    """Return q and n of q sqrt(n), as SymPy writes it; None of another number, and of 0."""
+    q, root = x.as_coeff_Mul(rational=True)
+    if root is sp.S.One and q != 0:
+        return fmpq(int(q.p), int(q.q)), 1
+    if root.is_Pow and root.exp is sp.S.Half and root.base.is_Integer and root.base > 0:
+        return fmpq(int(q.p), int(q.q)), int(root.base)
+    return None
+
+
+def from_root(q: fmpq, n: int) -> Scalar:
+    """Return q sqrt(n)."""
+    whole = isqrt(n)
+    return q * whole if whole**2 == n or q == 0 else Real(Expectation.exact(rational(q) * sp.sqrt(n)))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _text(x: sp.Expr) -> str:
-    return str(x)
+    known = _single_root(x)
+    if known is None:
+        return str(x)
+    q, n = known
+    front = "" if q.p == 1 else "-" if q.p == -1 else f"{q.p}*"
+    return f"{front}sqrt({n})" + ("" if q.q == 1 else f"/{q.q}")
 
 
 def scalar(value: Expectation) -> Scalar:
     """Return an expectation as a scalar: rational where it is, and 0 where it cannot be told from 0."""
     if value.how is How.EXACT:
-        if (operations := int(sp.count_ops(value.value))) > _LONGEST:
-            count(_PER_OPERATION)
+        if sp.count_ops(value.value) > _LONGEST:
             value = Expectation.enclosed(constant_ball(value.value, _BITS))
         else:
-            count(_PER_OPERATION * operations)
             value = Expectation.exact(_shortened(value.value))
             if value.value.is_Rational:
                 return fmpq(int(value.value.p), int(value.value.q))

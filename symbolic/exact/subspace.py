@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 from flint import fmpq, fmpq_mat
 
-from .irrational import Real, Scalar, as_expr, as_float, how_known
+from .irrational import Real, Scalar, as_expr, as_float, from_root, how_known, single_root
 from .known import How, worst
 
 if TYPE_CHECKING:
@@ -192,6 +192,14 @@ def _leading(vector: Sequence[Scalar]) -> int:
 
 def _eliminated(entries: list[list[Scalar]]) -> tuple[Vector, ...]:
     """Return independent rows of the same span, each with 0 in the leading columns of the others."""
+    scaled = _with_common_roots(entries)
+    if scaled is not None:
+        matrix, roots = scaled
+        reduced, rank = fmpq_mat(matrix).rref()
+        return tuple(
+            primitive([from_root(x, n) for x, n in zip(row, roots, strict=True)])
+            for row in reduced.tolist()[:rank]
+        )
     rows: list[Vector] = []
     for entry in entries:
         rest = _cleared(entry, rows)
@@ -200,6 +208,35 @@ def _eliminated(entries: list[list[Scalar]]) -> tuple[Vector, ...]:
             # What is left of a row may no longer be told from 0.
             rows = [row for row in (_cleared(row, [rest]) for row in rows) if any(row)] + [rest]
     return tuple(sorted(map(primitive, rows), key=_leading))
+
+
+def _with_common_roots(entries: list[list[Scalar]]) -> tuple[list[list[fmpq]], list[int]] | None:
+    """Return rational rows and a root sqrt(n_j) for each column whose products span the same; None if there are none.
+
+    Directions of standardised coordinates are such: rational numbers, each over the deviation of its coordinate.
+    """
+    roots = [0] * len(entries[0])
+    rows: list[list[fmpq]] = []
+    for entry in entries:
+        row = [fmpq(0)] * len(entry)
+        known = {j: (x, 1) if isinstance(x, fmpq) else single_root(x) for j, x in enumerate(entry) if x != 0}
+        # The row's own root, which multiplies the others.
+        own = next((_product_root(x[1], roots[j]) for j, x in known.items() if x and roots[j]), 1)
+        for j, x in known.items():
+            if x is None:
+                return None
+            roots[j] = roots[j] or _product_root(x[1], own)
+            if _product_root(own, roots[j]) != x[1]:
+                return None
+            row[j] = x[0] / gcd(own, roots[j])
+        rows.append(row)
+    return rows, roots
+
+
+def _product_root(m: int, n: int) -> int:
+    """Return the root of sqrt(m n) of numbers without square factors."""
+    common = gcd(m, n)
+    return m // common * (n // common)
 
 
 def _cleared(vector: Sequence[Scalar], rows: Iterable[Vector]) -> Vector:

@@ -12,7 +12,7 @@ from math import isfinite
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_ndtr
 from sympy.printing.numpy import SciPyPrinter
 
 from ..errors import RebatchError
@@ -72,6 +72,9 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]
     def _print_Logistic(self, expr: sp.Expr) -> str:
         return f"expit({self._print(expr.args[0])})"
 
+    def _print_LogErfc(self, expr: sp.Expr) -> str:
+        return f"_log_erfc({self._print(expr.args[0])})"
+
     def _print_Sinhc(self, expr: sp.Expr) -> str:
         return f"_scaled_sinh({', '.join(map(self._print, expr.args))})"
 
@@ -114,6 +117,10 @@ def _sech(u: Array) -> Array:
     return np.asarray(2 * small / (1 + small * small))
 
 
+def _log_erfc(u: Array) -> Array:
+    return np.asarray(np.log(2) + log_ndtr(-np.sqrt(2) * u))
+
+
 def _scaled_sinh(a: Array, u: Array) -> Array:
     """Return e^a sinh(u)."""
     size = np.abs(u)
@@ -141,6 +148,7 @@ _FUNCTIONS = {
     "heaviside": np.heaviside,
     "_logsum": _logsum,
     "_sech": _sech,
+    "_log_erfc": _log_erfc,
     "_scaled_sinh": _scaled_sinh,
     "_stepped": _stepped,
     "_hermite_sum": _hermite_sum,

@@ -6,6 +6,7 @@ e^a prod_i (sum_j e^(b_ij))^(-n_i)  one exponential, so that a quotient of two o
 e^a cosh(u), e^a sinh(u)            exponents added before they are taken
 log(1 + u), e^u - 1                 log1p, expm1
 1 +- erf(u), 1 +- tanh(u)           erfc, twice a logistic function
+log(erfc(u))                        LogErfc, where erfc(u) is below floating point
 a step times f                      Stepped: 0 where the step is closed, whatever f is there
 sum_n c_n u^n of high degree        HermiteSum, where it has fewer terms in He_n(u)
 """
@@ -44,6 +45,10 @@ class Stepped(sp.Function):  # type: ignore[misc]
 
 class HermiteSum(sp.Function):  # type: ignore[misc]
     """sum_n c_n He_n(u) / sqrt(n!) of (u, c_0, c_1, …)."""
+
+
+class LogErfc(sp.Function):  # type: ignore[misc]
+    """log(erfc(u))."""
 
 
 class Logistic(sp.Function):  # type: ignore[misc]
@@ -120,9 +125,10 @@ def _logarithm(expr: sp.Expr, inside: Rewrite) -> sp.Expr:
     u = expr.args[0]
     if (terms := _exponentials(u)) is not None:
         return _log_of(terms, inside)
-    if u.is_Add and 1 in u.args:
-        return log1p(inside(u - 1))
-    return sp.log(inside(u))
+    c, tail = inside(u).as_coeff_Mul()
+    if c > 0 and isinstance(tail, sp.erfc):
+        return sp.log(c) + LogErfc(*tail.args)
+    return log1p(inside(u - 1)) if u.is_Add and 1 in u.args else sp.log(inside(u))
 
 
 def _negative_power(base: sp.Expr, exponent: sp.Expr, inside: Rewrite) -> sp.Expr | None:
@@ -138,9 +144,9 @@ def _negative_power(base: sp.Expr, exponent: sp.Expr, inside: Rewrite) -> sp.Exp
 
 
 def _product(expr: sp.Expr, inside: Rewrite) -> sp.Expr:
-    steps = [f for f in expr.args if isinstance(f, sp.Heaviside)]
-    rest = [f for f in expr.args if not isinstance(f, sp.Heaviside)]
-    value = _without_steps(rest, inside)
+    numbers, functions = sp.sift(expr.args, lambda f: f.is_number, binary=True)
+    steps, rest = sp.sift(functions, lambda f: isinstance(f, sp.Heaviside), binary=True)
+    value = sp.Mul(*numbers) * _without_steps(rest, inside)
     return Stepped(sp.Mul(*map(inside, steps)), value) if steps else value
 
 
@@ -190,7 +196,7 @@ def _sum(expr: sp.Expr, inside: Rewrite) -> sp.Expr:
         factor, f = rest.as_coeff_Mul()
         if abs(factor) == abs(c):
             if isinstance(f, sp.erf):
-                return c * sp.erfc(inside(-f.args[0] if factor == c else f.args[0]))
+                return c * sp.erfc(inside(-f.args[0] if factor == c else f.args[0]), evaluate=False)
             if isinstance(f, sp.tanh):
                 return 2 * c * Logistic(2 * inside(f.args[0] if factor == c else -f.args[0]))
             if isinstance(f, sp.exp) and factor == -c:

@@ -145,7 +145,7 @@ class Analysis(Tabulated):
             lines.append(f"{name:22}{exponent!s:10} {exponent.how}: {exponent.witness}")
         for verdict in self.two_step:
             words = in_words(verdict.direction)
-            lines.append(f"two steps, {words:10} {verdict.verdict:10} {verdict.how}: {verdict.reason()}")
+            lines.append(f"two steps, {words:10} {verdict.said:10} {verdict.how}: {verdict.reason()}")
         for number, witness in enumerate(self.reuse_staircase.witnesses, start=1):
             lines.append(f"reuse, round {number}: {witness} ({self.reuse_staircase.how})")
         if self.reuse_staircase.capped:
@@ -176,7 +176,7 @@ class Analysis(Tabulated):
             *((n, str(e), str(e.how), e.witness) for n, e in self.exponents().items()),
         )
         needs = tuple((n.algorithm, n.learns, str(n), str(n.how), n.source) for n in self.samples.values())
-        proofs = tuple((in_words(v.direction), v.verdict, str(v.how), v.reason()) for v in self.two_step)
+        proofs = tuple((in_words(v.direction), v.said, str(v.how), v.reason()) for v in self.two_step)
         return (
             Sheet(FATES, tuple(self.fates()), f"g(z) = {self.target.text}, {self.directions.in_words()}"),
             Sheet(("exponent", "value", "how known", "witness"), exponents),
@@ -200,7 +200,7 @@ class Analysis(Tabulated):
             for name, exponent in self.exponents().items()
         ]
         rows += [
-            rf"two steps, $({', '.join(as_latex(v.direction))})$ & {v.verdict}"
+            rf"two steps, $({', '.join(as_latex(v.direction))})$ & {v.said}"
             + (f" ($m {_AT_MOST if v.at_most else '='} {v.order}$)" if v.witness else "")
             + rf" & {v.how} \\"
             for v in self.two_step

@@ -39,6 +39,9 @@ class DirectionVerdict:
         Whether a lower m is not excluded: a moment of it cannot be told from 0.
     ended : str
         Undecided: why the search ended early, if it did.
+    given_first : bool
+        Hidden from every F(y), but not from every F(y, E[y z].z): where the first step moves along E[y z], the second
+        may see it.
     certificate : tuple of Symmetry or None
         Hidden, from any number of steps: symmetries R of the target whose images of I - R together contain the
         direction.
@@ -53,6 +56,7 @@ class DirectionVerdict:
     at_most: bool = False
     values: int | None = None
     ended: str = ""
+    given_first: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields, numbers as exact text."""
@@ -65,17 +69,25 @@ class DirectionVerdict:
             "witness": None if self.witness is None else [_in_full(x) for x in self.witness],
             "certificate": None if self.certificate is None else [R.to_json() for R in self.certificate],
         }
-        more = {"values": self.values, "ended": self.ended or None}
+        more = {"values": self.values, "ended": self.ended or None, "given_first": self.given_first or None}
         return {**known, **{name: value for name, value in more.items() if value is not None}}
 
     @property
     def summary(self) -> str:
         """The verdict, and the m of its witness."""
         return (
-            f"{self.verdict} (m {'<=' if self.at_most else '='} {self.order})"
-            if self.witness
-            else self.verdict
+            f"{self.verdict} (m {'<=' if self.at_most else '='} {self.order})" if self.witness else self.said
         )
+
+    @property
+    def said(self) -> str:
+        """The verdict, and from what it is hidden where that is not all that a second step sees."""
+        return "hidden from F(y)" if self.given_first else self.verdict
+
+    @property
+    def stays_hidden(self) -> bool:
+        """Whether two steps on one batch have no overlap with it, whatever the first has found."""
+        return self.verdict == "hidden" and not self.given_first
 
     def reason(self) -> str:
         """Return the proof, or what was searched, in one line."""

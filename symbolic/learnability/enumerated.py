@@ -24,6 +24,8 @@ import sympy as sp
 from flint import fmpq
 from numpy.typing import NDArray
 
+from ..calculus.hermite_form import MultiIndex
+from ..calculus.product_form import monic_norm
 from ..enumeration.grid import WORD, Integers
 from ..enumeration.labels import distinct
 from ..enumeration.spectrum import Spectrum
@@ -32,7 +34,7 @@ from ..exact.ball import constant_ball
 from ..exact.expectation import Expectation
 from ..exact.irrational import Scalar, scalar
 from ..exact.known import How, worst
-from ..exact.polynomial import to_fmpq
+from ..exact.polynomial import rational, to_fmpq
 from ..exact.subspace import Subspace, Vector, axis, in_words, primitive
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
@@ -44,6 +46,7 @@ from .product_exponents import (
     CoordinateLeap,
     Fourier,
     ProductVerdict,
+    SecondStep,
     centred_name,
     character_name,
     leap_over,
@@ -56,6 +59,8 @@ _DIGITS = 12
 # Terms of sums of irrational labels that moments E[y^m z] may take: about half a second. Beyond, single labels are
 # the witnesses: theirs are rational.
 _MOST_SUMMED = 2**11
+# Products of residues, 64 of them summed, stay in machine words.
+_PRIME = 2**28 - 57
 # Coefficients that are written out at least, and the irrational numbers that all of them may hold.
 _FEW, _MOST_TERMS = 8, 2**10
 # Characters of an exact number that a person reads; a longer one is given in decimals.
@@ -211,19 +216,15 @@ class EnumeratedReading:
         return self.spectrum.class_sums(self.spectrum.labels.codes.ravel())
 
     def _span(self, sums: Integers) -> Subspace:
-        """Return the span of the rows: that of their Gram matrix, which is small."""
-        bound = max(abs(int(sums.max())), abs(int(sums.min()))) ** 2 * len(sums)
-        rows = sums if bound < WORD else sums.astype(object)
-        gram = rows.T @ rows
-        return Subspace.span([[fmpq(int(x)) for x in row] for row in gram], self.k)
+        """Return the span of the rows."""
+        return Subspace.span([_whole(sums[at]) for at in _outside(sums, Subspace.zero(self.k))], self.k)
 
     def _moments(self, sums: Integers, max_order: int) -> Iterator[tuple[tuple[Scalar, ...], bool]]:
         """Yield E[y^m z] for m = 1, 2, …, and whether it is known exactly which of its entries vanish."""
         labels = self.spectrum.labels
         factor = sp.Integer(1) / (self.spectrum.scale * self.spectrum.centring)
         if labels.are_rational:
-            denominator = int(sp.ilcm(1, *(int(y.q) for y in labels.values)))
-            whole = np.array([int(y * denominator) for y in labels.values], dtype=object)
+            whole, denominator = self._rational
             weighted = sums.astype(object)
             for m in range(1, max_order + 1):
                 weighted = whole[:, None] * weighted
@@ -240,12 +241,67 @@ class EnumeratedReading:
                 ]
             )
 
+    def correlations(self, degree: int) -> dict[MultiIndex, sp.Expr]:
+        """Return E[g phi_S] of the monic orthogonal polynomials phi_S of a degree, those that are not 0."""
+        spectrum = self.spectrum
+        places = np.flatnonzero(spectrum.nonzero & (spectrum.degrees.sum(axis=1) == degree))
+        known = ((tuple(map(int, spectrum.degrees[place])), int(place)) for place in places)
+        return {
+            S: spectrum.coefficient(place)
+            * sp.sqrt(rational(monic_norm(self.target.inputs, S)) / spectrum.norm(place))
+            for S, place in known
+        }
+
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
-        """Return that what is left is hidden: all labels have been gone through."""
+        """Return that what is left is hidden from F(y): all labels have been gone through; first what stays so."""
+        if not left.dimension:
+            return ()
         seen = self._centre if self._standard.is_plain else "(z - E[z])/s"
         proof = f"E[1[y = l] v.{seen}] = 0 for each of the {self.spectrum.labels.count} labels l"
-        basis = left.orthogonal_basis()
-        return tuple(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in basis)
+        stay = self.second_step().reused.within(left)
+        more = f"{proof}; not so given E[y {seen}].{seen}, which a first step shows to the second"
+        return (
+            *(ProductVerdict(v, "hidden", self.spectrum.how, proof=proof) for v in stay.orthogonal_basis()),
+            *(
+                ProductVerdict(v, "hidden", self.spectrum.how, proof=more, given_first=True)
+                for v in stay.within(left).orthogonal_basis()
+            ),
+        )
+
+    def second_step(self) -> SecondStep:
+        """Return what a second step sees: class by class of the label and of mu.z.
+
+        Of labels that are not rational z on all coordinates that mu has stands for mu.z: no less is seen so, and what
+        a fresh batch sees at least is left at mu.
+        """
+        spectrum, rational = self.spectrum, self.spectrum.labels.are_rational
+        codes = spectrum.labels.codes.ravel()
+        if rational:
+            mu = Subspace.span([_whole(self._rational[0] @ self._sums.astype(object))], self.k)
+            columns = list(map(self._along, self._standard.forms(mu)))
+        else:
+            moment, _ = _decided(spectrum.first_moments)
+            mu = Subspace.span([moment], self.k)
+            columns = [z for z, x in zip(spectrum.centred, moment, strict=True) if x != 0]
+        past = _joint([np.zeros_like(codes), *columns])
+        both = _joint([past, codes])
+        sums = spectrum.class_sums(both)
+        reused = self._standard.space(self._span(sums))
+        if not rational:
+            return SecondStep(reused, self._standard.space(mu), reused)
+        place = np.unique(both, return_index=True)[1]
+        seen = np.zeros((int(past.max()) + 1, self.k), dtype=object)
+        np.add.at(seen, past[place], self._rational[0][codes[place], None] * sums.astype(object))
+        own = self._span(spectrum.class_sums(past))
+        fresh = self._span(seen)
+        return SecondStep(reused, self._standard.space(fresh), self._standard.space(fresh + own))
+
+    @cached_property
+    def _rational(self) -> tuple[Integers, int]:
+        """Rational labels as integers over a denominator."""
+        values = self.spectrum.labels.values
+        denominator = int(sp.ilcm(1, *(int(y.q) for y in values)))
+        return np.array([int(y * denominator) for y in values], dtype=object), denominator
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:
         """Return sign flips and exchanges of two coordinates that fix the target, until all hidden is moved."""
@@ -299,16 +355,7 @@ class EnumeratedReading:
         """Yield for each direction that a round adds one class of points that shows it."""
         basis = self._standard.forms(learned)
         labels, flat = self.spectrum.labels, self.spectrum.labels.codes.ravel()
-        while True:
-            outside = learned.complement().orthogonal_basis()
-            if not outside:
-                return
-            across: Integers = np.array([[int(x.p) for x in b] for b in outside], dtype=np.object_)  # type: ignore[union-attr]
-            shows = (sums.astype(object) @ across.T != 0).any(axis=1)
-            if not shows.any():
-                return
-            code = int(shows.argmax())
-            learned = learned + Subspace.span([[fmpq(int(x)) for x in sums[code]]], self.k)
+        for code in _outside(sums, learned):
             place = int((codes == code).argmax())
             given = [f"y = {labels.values[int(flat[place])]}"]
             given += [f"{in_words(b).replace('e', 'z')} = {self._value(b, place)}" for b in basis]
@@ -357,6 +404,35 @@ class EnumeratedReading:
 
 def _as_witness(x: Scalar) -> fmpq | Expectation:
     return x if isinstance(x, fmpq) else x.known
+
+
+def _whole(row: Integers) -> list[fmpq]:
+    return [fmpq(int(x)) for x in row]
+
+
+def _outside(sums: Integers, space: Subspace) -> Iterator[int]:
+    """Yield rows that lie neither in a space nor in the span of it and those before, until none is left.
+
+    They are looked for modulo a prime, where few bits do; that none is left is found exactly.
+    """
+    residues = (sums % _PRIME).astype(np.int64)
+    while across := [_in_integers(row) for row in space.complement().rows]:
+        columns: Integers = np.array(across, dtype=np.object_).T
+        shows = (residues @ (columns % _PRIME).astype(np.int64) % _PRIME).any(axis=1)
+        if not shows.any():
+            size = max(abs(int(sums.max())), abs(int(sums.min()))) * int(np.abs(columns).sum())
+            word = np.int64 if size < WORD else np.object_
+            shows = (sums.astype(word) @ columns.astype(word)).any(axis=1)
+        if not shows.any():
+            return
+        at = int(shows.argmax())
+        yield at
+        space = space + Subspace.span([_whole(sums[at])], space.ambient)
+
+
+def _in_integers(row: Vector) -> list[int]:
+    """Return a multiple of a rational vector with integer entries."""
+    return [int(x.p) for x in primitive(row)]  # type: ignore[union-attr]
 
 
 def _decided(moment: Sequence[sp.Expr]) -> tuple[tuple[Scalar, ...], bool]:

@@ -18,11 +18,10 @@ from math import prod
 
 import numpy as np
 import sympy as sp
-from flint import fmpq
 from numpy.typing import NDArray
 
 from ..calculus.hermite_form import MultiIndex
-from ..calculus.product_form import Form, first_moments, norm, orthogonal_form, powers_of
+from ..calculus.product_form import Form, first_moments, monic_norm, orthogonal_form, powers_of
 from ..enumeration.signs import generators, perpendicular
 from ..errors import DivergentError, NotPolynomialError, RebatchError
 from ..exact.known import How
@@ -38,6 +37,7 @@ from .product_exponents import (
     CoordinateLeap,
     Fourier,
     ProductVerdict,
+    SecondStep,
     centred_name,
     character_name,
     leap_over,
@@ -238,6 +238,17 @@ class MomentReading:
                 if exchanged(self._form, i, j, sign) == self._form:
                     yield signed_permutation(self.k, {i: (j, sign), j: (i, sign)})
 
+    def correlations(self, degree: int) -> dict[MultiIndex, sp.Expr]:
+        """Return E[g phi_S] of the monic orthogonal polynomials phi_S of a degree, those that are not 0."""
+        of_degree = (S for S in self._form if sum(S) == degree)
+        return {S: rational(self._form[S] * monic_norm(self.law, S)) for S in of_degree}
+
+    def second_step(self) -> SecondStep:
+        """Return that mu = E[y z] is seen; what else is, is known of symmetries alone."""
+        mu = Subspace.span([first_moments(self._polynomial, self.law)], self.k)
+        relevant = self._standard.space(self.relevant)
+        return SecondStep(relevant, self._standard.space(mu), relevant)
+
     def verdict_on(self, left: Subspace, searched: int) -> tuple[DirectionVerdict, ...]:
         """Return that nothing is decided of what has neither witness nor symmetry."""
         return undecided(left, searched)
@@ -292,7 +303,7 @@ class MomentReading:
 
     def fourier(self) -> Fourier:
         """Return coefficients, weights by degree and influences."""
-        squares = {S: rational(c * c * self._norm(S)) for S, c in self._form.items()}
+        squares = {S: rational(c * c * monic_norm(self.law, S)) for S, c in self._form.items()}
         order = sorted(self._form, key=lambda S: (-squares[S], sum(S), tuple(-n for n in S)))
         degree = max(map(sum, self._form), default=0)
         return Fourier(
@@ -302,12 +313,9 @@ class MomentReading:
             tuple(sp.Add(*(x for S, x in squares.items() if S[i])) for i in range(self.k)),
         )
 
-    def _norm(self, S: Sequence[int]) -> fmpq:
-        return prod((norm(self.law.at(i), int(n)) for i, n in enumerate(S) if n), start=fmpq(1))
-
     def _coefficient(self, S: MultiIndex) -> sp.Expr:
         """Return the coefficient on the orthonormal character."""
-        return rational(self._form[S]) * sp.sqrt(rational(self._norm(S)))
+        return rational(self._form[S]) * sp.sqrt(rational(monic_norm(self.law, S)))
 
     def _name(self, S: Sequence[int]) -> str:
         return character_name(S, self.law)

@@ -78,6 +78,25 @@ class ProductVerdict(DirectionVerdict):
 
 
 @dataclass(frozen=True)
+class SecondStep:
+    """What a second step sees of z from no overlap, its first along mu = E[y z] (theory, 13).
+
+    Attributes
+    ----------
+    reused : Subspace
+        It has no overlap outside: the span of the E[F(y, mu.z) z].
+    fresh : Subspace
+        On a fresh batch, for almost every activation: the span of the E[y F(mu.z) z].
+    fresh_bound : Subspace
+        On a fresh batch it has no overlap outside: that, and the E[F(mu.z) z] of the network's own output.
+    """
+
+    reused: Subspace
+    fresh: Subspace
+    fresh_bound: Subspace
+
+
+@dataclass(frozen=True)
 class Fourier:
     """The coefficients of a target on the orthonormal characters of its inputs.
 

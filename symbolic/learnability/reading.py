@@ -23,7 +23,8 @@ from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStair
 from .polynomial import PolynomialReading
 
 if TYPE_CHECKING:
-    from .product_exponents import CoordinateLeap, Fourier
+    from ..calculus.hermite_form import MultiIndex
+    from .product_exponents import CoordinateLeap, Fourier, SecondStep
 
 
 class Reading(Protocol):
@@ -95,6 +96,14 @@ class ProductReading(Reading, Protocol):
 
     def coordinate_leap(self) -> dict[str, Exponent]:
         """Return both leaps with a coordinate counted once, whatever its degree."""
+        ...
+
+    def correlations(self, degree: int) -> dict[MultiIndex, sp.Expr]:
+        """Return E[g phi_S] of the monic orthogonal polynomials phi_S of a degree, those that are not 0."""
+        ...
+
+    def second_step(self) -> SecondStep:
+        """Return what a second step sees of z."""
         ...
 
     def fourier(self) -> Fourier:

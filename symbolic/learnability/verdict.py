@@ -12,8 +12,8 @@ from ..exact.subspace import Subspace, orthogonalised, primitive, projected
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
 from .direction_verdict import DirectionVerdict, undecided
-from .known_exponents import MOST_ORDER
-from .reading import Reading, read
+from .product_exponents import SecondStep
+from .reading import Reading, read, read_product
 
 MAX_WITNESS_ORDER = 8
 
@@ -43,8 +43,18 @@ def two_step_verdict(
     >>> [v.order for v in two_step_verdict("z1 + He(3, z2)")]
     [1, 3]
     """
-    max_order = checks.integer("max_order", max_order, least=1, most=MOST_ORDER)
+    max_order = checks.integer("max_order", max_order, least=1)
     return verdict_of(read(target), max_order)
+
+
+def second_step(target: Target) -> SecondStep:
+    """Return what a second step sees of a target whose inputs are not Gaussian, after a first along E[y z].
+
+    References
+    ----------
+    theory, 13.
+    """
+    return read_product(target).second_step()
 
 
 def verdict_of(reading: Reading, max_order: int) -> tuple[DirectionVerdict, ...]:

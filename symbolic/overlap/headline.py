@@ -141,7 +141,7 @@ def headlines(reuse: Formula, one_pass: Formula) -> tuple[Headline, ...]:
 
 def _appearance(formula: Formula, verdict: DirectionVerdict) -> Appearance:
     """Return where a direction appears; from M = 0, where a series starts, what is hidden never does."""
-    if verdict.verdict == "hidden" and isinstance(formula, OverlapSeries):
+    if verdict.stays_hidden and isinstance(formula, OverlapSeries):
         return Appearance(None, (), None)
     return first_appearance(formula, verdict.direction)
 

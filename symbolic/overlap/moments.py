@@ -5,7 +5,7 @@ from functools import cache, cached_property, lru_cache
 
 import sympy as sp
 
-from ..calculus.gaussian import expectation
+from ..calculus.gaussian import Products, expectation
 from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.known import How
@@ -46,6 +46,9 @@ class Moments:
         self.label = cache(self._label)
         self.field = cache(self._field)
         self.require = cache(self._require)
+        self._derivative = cache(self._nth)
+        self._products = Products([coordinate(1)])
+        self._is_relu = activation is not None and activation.kernel == "relu"
         self._kinked = activation is not None and sp.diff(activation.expr, ACTIVATION_VARIABLE, 2).has(
             *_NO_FUNCTIONS
         )
@@ -66,18 +69,23 @@ class Moments:
         """E[h^b prod_n sigma^(n)(h)^powers[n]]."""
         if self.activation is None:
             return self._universal(b, powers)
-        h = ACTIVATION_VARIABLE
-        used = [n for n, e in enumerate(powers) for _ in range(e)]
-        if self.activation.kernel == "relu":
-            return self._relu(b, used)
+        if self._is_relu:
+            return self._relu(b, [n for n, e in enumerate(powers) for _ in range(e)])
         if self._is_odd(b, powers):
             return sp.Integer(0)
-        expr = sp.Mul(h**b, *(sp.diff(self.activation.expr, h, n) for n in used))
-        if expr.has(*_NO_FUNCTIONS):
+        factors = [(self._derivative(n), e) for n, e in enumerate(powers) if e]
+        if any(f.has(*_NO_FUNCTIONS) for f, _ in factors):
             raise NoMomentError(
                 f"the moment {_symbol(b, powers)} of {self.activation} is no integral of functions"
             )
-        return self._known(_symbol(b, powers), expectation(expr.xreplace({h: coordinate(1)})))
+        return self._known(_symbol(b, powers), self._products.expectation([(coordinate(1), b), *factors]))
+
+    def _nth(self, n: int) -> sp.Expr:
+        """Return sigma^(n) in the coordinate that stands for h."""
+        if n == 0:
+            assert self.activation is not None
+            return self.activation.expr.xreplace({ACTIVATION_VARIABLE: coordinate(1)})
+        return sp.diff(self._derivative(n - 1), coordinate(1))
 
     def _is_odd(self, b: int, powers: tuple[int, ...]) -> bool:
         """Whether h^b prod sigma^(n)^powers[n] is odd, by the parity of the derivatives from one on."""

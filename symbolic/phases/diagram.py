@@ -4,7 +4,8 @@ For each direction three maps, exact and piecewise linear, all in powers of d:
 
 batch d^mu     the largest stable step d^-delta, the steps and the samples, from mu = 0 to the giant batch mu = l
 step d^-delta  stable above the first of these lines, where the steps are d^(delta + max(l/2 - 1, 0))
-look-ahead     rho d = d^r on the same sample first: the steps, and the pair (k, i) that rules them
+look-ahead     |rho| d = d^r on the same sample first: the steps, the pair (k, i) that rules them, and at even k and i
+               the sign of rho for which its drift leads away from 0 (`look_ahead.py`)
 
 and the two points beside them: one giant step, and two steps on one reused batch of order d.
 """
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .. import checks
 from ..errors import RebatchError
 from ..exact.effort import DEFAULT_EFFORT, effort
 from ..exact.known import How, worst
@@ -32,9 +32,6 @@ from .labels import labels_of
 from .look_ahead import LookAhead
 from .pieces import BatchPiece, Line, LookAheadPiece, power_in_words
 from .slopes import Slopes
-
-# Higher powers of a label are moments that no experiment sees.
-_MOST_POWER = 64
 
 BATCH = ("direction", "batch", "steps", "samples", "largest step", "rests on")
 LOOK_AHEAD = ("direction", "r", "steps, samples", "(k, i)", "of the label", "of the activation", "how known")
@@ -132,14 +129,15 @@ class DirectionPhases:
         rows: list[tuple[str, ...]] = []
         for piece in self.look_ahead:
             where = f"{'below' if piece.lower is None else f'{piece.lower} to'} {piece.upper}"
+            if piece.lower == piece.upper:
+                where = str(piece.upper)
             if piece.term is None or piece.shown is None:
                 rows.append((name, where, _missing(piece), piece.open, "", "", ""))
                 continue
             line = piece.shown
-            if piece.lower == piece.upper:
-                where = str(piece.upper)
             term, steps = piece.term, power_in_words(line, "r", log=piece.log)
-            rows.append((name, where, steps, str(term), term.label, term.activation, str(term.how)))
+            pair = ", ".join(filter(None, (str(term), term.sign_in_words())))
+            rows.append((name, where, steps, pair, term.label, term.activation, str(term.how)))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -177,11 +175,27 @@ class PhaseDiagram(Tabulated, Drawn):
         sigma = "any activation" if self.activation is None else f"sigma = {self.activation}"
         return f"g(z) = {self.target.text}, {sigma}"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What holds beside the maps: the sign of rho at even k and i, and which signs a kink's law is for."""
+        terms = [p.term for phases in self.directions for p in phases.look_ahead if p.term is not None]
+        notes = []
+        if any(term.k % 2 == term.i % 2 == 0 for term in terms):
+            notes.append(
+                "even k and i: the drift leads away from 0 for one sign of rho alone, that of the product of both "
+                "moments; for the other the pair finds nothing"
+            )
+        if any("crossing" in term.activation for term in terms):
+            notes.append(
+                "crossing: what a kink puts in the place of y^k and of sigma'^(k-1) sigma^(k), with a > 0 and rho > 0"
+            )
+        return tuple(notes)
+
     def __str__(self) -> str:
         rows = [
             row for phases in self.directions for row in (*phases.batch_rows(), *phases.look_ahead_rows())
         ]
-        return "\n".join([self.heading(), *("; ".join(filter(None, row)) for row in rows)])
+        return "\n".join([self.heading(), *("; ".join(filter(None, row)) for row in rows), *self.notes])
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each piece of each map."""
@@ -229,6 +243,8 @@ class PhaseDiagram(Tabulated, Drawn):
                     if ahead.shown is None
                     else _power_in_latex(ahead.shown, "r", log=ahead.log)
                 )
+                if ahead.term is not None and (sign := ahead.term.sign_in_words()):
+                    where += ", " + sign.replace("rho < 0", r"$\rho < 0$").replace("rho > 0", r"$\rho > 0$")
                 lines.append(rf"{name} & {where} & ${steps}$ & ${steps}$ \\")
         return "\n".join([r"\begin{tabular}{llll}", *lines, r"\bottomrule", r"\end{tabular}"])
 
@@ -240,6 +256,8 @@ def phase_diagram(
     max_power: int = MAX_POWER,
 ) -> PhaseDiagram:
     """Return how the exponents of a target move with batch size, step size and look-ahead.
+
+    At even k and i a look-ahead leads away from 0 for one sign of rho alone: each piece says for which.
 
     Parameters
     ----------
@@ -271,7 +289,8 @@ def phase_diagram(
         raise RebatchError(
             f"noise_std = {target.noise_std:g}; allowed is 0: the moments of look-ahead are those of g"
         )
-    max_power = checks.integer("max_power", max_power, least=1, most=_MOST_POWER)
+    if isinstance(max_power, bool) or not isinstance(max_power, int) or max_power < 1:
+        raise RebatchError(f"max_power = {max_power!r}; allowed are integers >= 1")
     sigma = None if activation is None else Activation(activation)
     relevant = relevant_subspace(target)
     verdicts = two_step_verdict(target, max_power)

@@ -11,6 +11,7 @@ from itertools import combinations_with_replacement
 from math import factorial, prod
 from typing import Protocol
 
+import numpy as np
 import sympy as sp
 from flint import fmpq
 
@@ -30,12 +31,15 @@ from ..learnability.reading import read
 from ..learnability.search import CAP, Search
 from ..learnability.searched import SearchedReading
 from ..proofs.averages import Averages
+from .pieces import Signs
 from .slopes import Kink
 
 # Powers of a polynomial with more terms are not smoothed for a Hermite form.
 _MAX_FORM_TERMS = 50_000
 # Levels |A| in the directions known, of targets with infinitely many.
 _LEVELS = 4
+# An eigenvalue has a sign where it is so large beside the largest.
+_CLEAR = 1e-6
 # Characters of an exact number that is written out.
 _SHORT = 40
 # Contractions of one question after which it is given up; integrals in floating point weigh more.
@@ -57,11 +61,14 @@ class Answer:
         One of the contractions, with its value.
     how : How
         How it is known: UNDECIDED where none was found and none excluded.
+    signs : frozenset of int, or None
+        Of E[g^k He_i(v.z)] over v in the directions left, at level 0; None where undecided.
     """
 
     space: Subspace
     words: str
     how: How
+    signs: Signs = None
 
 
 class Labels(Protocol):
@@ -128,7 +135,13 @@ class PolynomialLabels:
         space = Subspace.span(map(self._along[learned].g.dual, rows.values()), self.target.k)
         S = max(part, key=lambda S: (max(S), S))
         value = part[S] * prod(factorial(n) for n in S)
-        return Answer(space, moment_in_words(power, factors_of((*known, *rest), S), str(value)), How.EXACT)
+        moments = {S[len(known) :]: float(c * prod(factorial(n) for n in S)) for S, c in part.items()}
+        return Answer(
+            space,
+            moment_in_words(power, factors_of((*known, *rest), S), str(value)),
+            How.EXACT,
+            signs_of(moments, space.dimension) if level == 0 else None,
+        )
 
     def _split(self, power: int, learned: Subspace, basis: tuple[Vector, ...]) -> "Parts":
         """Return the terms of the Hermite form of a power by their degrees in U and in what is left."""
@@ -226,7 +239,12 @@ class SearchedLabels:
         if not found.rows:
             return Answer(Subspace.zero(self.target.k), "", worst(hows))
         space, how = found.directions()
-        return Answer(space, words.replace("E[g", f"E[{label}", 1) if label else words, how)
+        signs = None
+        if level == 0:
+            signs = signs_of(
+                {T: float(c.value) for T, c in tensor.items() if not c.zero and c.tells}, space.dimension
+            )
+        return Answer(space, words.replace("E[g", f"E[{label}", 1) if label else words, how, signs)
 
     def _rest_of_sum(self, learned: Subspace) -> Averages | None:
         """Return the averages of q where g(z) = f(z_U) + q(z_perp), the function of what is left; else None."""
@@ -264,6 +282,26 @@ def labels_of(target: Target, max_power: int, kink: Kink | None) -> Labels:
     if kink is None:
         return PolynomialLabels(target, reading.relevant, max_power)
     return SearchedLabels(target, Search(target), max_power, kink, complete=False)
+
+
+def signs_of(moments: dict[MultiIndex, float], dimension: int) -> Signs:
+    """Return the signs of a form E[g^k He_i(v.z)] over all v, from its moments E[g^k He_T], |T| = i.
+
+    A form of degree 2 has those of its eigenvalues, as many as the dimension of what it shows; a power of one linear
+    form, and one that takes both signs on the axes, are told by the axes.
+    """
+    n, i = len(next(iter(moments))), sum(next(iter(moments)))
+    if i == 2:
+        H = np.zeros((n, n))
+        for T, c in moments.items():
+            r, s = np.repeat(np.arange(n), T)
+            H[r, s] = H[s, r] = c
+        values = sorted(np.linalg.eigvalsh(H), key=abs)
+        if abs(values[-dimension]) < _CLEAR * abs(values[-1]):
+            return None
+        return frozenset(1 if x > 0 else -1 for x in values[-dimension:])
+    axes = frozenset(1 if c > 0 else -1 for T, c in moments.items() if max(T) == i)
+    return axes if axes and (dimension == 1 or len(axes) == 2) else None
 
 
 def in_short(value: Expectation) -> str:

@@ -9,12 +9,16 @@ activation's moment then of order i - 1 + |A|, since the field has an overlap wi
 taken first, and a direction's time is that of the slowest stage on the way: no other order is faster. The breakpoints
 are where the lines of two pairs cross, so that one r inside each interval between crossings tells all of it.
 
+The drift of a pair is (a rho)^(k-1) a times both moments, times m^(i-1). Where i is odd it leads away from 0 on one
+side of m = 0, where k is odd for one sign of the second layer a; where both are even, only for the sign of rho that
+the product of the moments has, whatever a. The time of a direction holds for the signs of all stages on the way.
+
 A pair whose moments are undecided leaves a piece open wherever it would be cheaper than those that are known; so do
 the powers beyond the highest that was tried, unless nothing is left for them to find.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -24,8 +28,8 @@ from ..exact.irrational import vanishes
 from ..exact.known import How, worst
 from ..exact.subspace import Subspace, Vector
 from ..learnability.exponents import generative_exponent
-from .labels import Answer, Labels, in_short
-from .pieces import Line, LookAheadPiece, Term
+from .labels import Labels, in_short
+from .pieces import EITHER, Line, LookAheadPiece, Signs, Term
 from .slopes import Slopes
 
 
@@ -61,6 +65,15 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """The activation's moment of a pair: how it is known not to be 0, in words, and its sign; 0 of an open one."""
+
+    how: How
+    words: str
+    sign: int
+
+
+@dataclass(frozen=True)
 class Stage:
     """A pair that ruled a stage at some r, and the directions known after it; no term: it is open."""
 
@@ -84,7 +97,7 @@ class LookAhead:
         self.labels, self.slopes, self.relevant, self.hidden = labels, slopes, relevant, hidden
         self.nothing = Subspace.zero(labels.target.k)
         self._known: dict[tuple[Pair, Subspace], Found | None] = {}
-        self._moments: dict[tuple[int, int], tuple[How, str] | None] = {}
+        self._moments: dict[tuple[int, int], Factor | None] = {}
 
     @cached_property
     def fixed(self) -> Subspace:
@@ -193,30 +206,57 @@ class LookAhead:
             if factor is None:
                 continue
             answer = self.labels.ask(pair.k, learned, pair.i, level)
-            if answer.space.dimension and factor[0] is not How.UNDECIDED:
-                return Found(answer.space, _term(pair, answer, factor))
+            if answer.space.dimension and factor.how is not How.UNDECIDED:
+                how = worst([answer.how, factor.how])
+                rho = self._rho(pair, learned, answer.signs, factor.sign)
+                return Found(answer.space, Term(pair.k, pair.i, answer.words, factor.words, how, rho))
             if answer.space.dimension or answer.how is How.UNDECIDED:
                 open_ends = True
         return Found(self.nothing, None) if open_ends else None
 
-    def _factor(self, k: int, n: int) -> tuple[How, str] | None:
-        """Return how it is known that the activation's moment is not 0, in words; None where it is 0."""
+    def _rho(self, pair: Pair, learned: Subspace, signs: Signs, factor: int) -> Signs:
+        """Return the signs of rho for which the drift leads away from 0, from those of the label's form.
+
+        At a kink, where that form is one of a > 0 and rho > 0, only whether this sign does.
+        """
+        k, i, kink = pair.k, pair.i, self.slopes.kink is not None
+        if not factor or i % 2 or k == 1 or (k % 2 and not kink):
+            return EITHER
+        if signs is None or not self._alone(pair, learned):
+            return None
+        found = frozenset(sign * factor for sign in signs)
+        if kink:
+            return frozenset({1}) if 1 in found else None
+        return frozenset() if len(found) == 2 else found
+
+    def _alone(self, pair: Pair, learned: Subspace) -> bool:
+        """Whether a drift has no part that takes its sign from the overlaps with U."""
+        highest, complete = self.labels.levels(pair.k, learned, pair.i)
+        return complete and not any(
+            self._factor(pair.k, pair.i + level - 1) is not None
+            and self.labels.ask(pair.k, learned, pair.i, level).space.dimension
+            for level in range(1, highest + 1)
+        )
+
+    def _factor(self, k: int, n: int) -> Factor | None:
+        """Return how it is known that the activation's moment is not 0; None where it is 0."""
         if (k, n) not in self._moments:
             self._moments[k, n] = self._decided(k, n)
         return self._moments[k, n]
 
-    def _decided(self, k: int, n: int) -> tuple[How, str] | None:
-        """Return how E[sigma'^(k-1) sigma^(k) He_n] is known not to vanish, with words; None where it is 0."""
+    def _decided(self, k: int, n: int) -> Factor | None:
+        """Return how E[sigma'^(k-1) sigma^(k) He_n] is known not to vanish; None where it is 0."""
         words = self.slopes.in_words(k, n)
         if self.slopes.activation is None:
-            return How.EXACT, f"{words}, not 0 for most sigma"
+            return Factor(How.EXACT, f"{words}, not 0 for most sigma", 0)
         value = self.slopes.moment(k, n)
         if value is None:
-            return How.UNDECIDED, words
+            return Factor(How.UNDECIDED, words, 0)
         zero, proved = vanishes(value)
         if zero:
-            return None if proved else (How.UNDECIDED, words)
-        return value.how if proved else How.NUMERIC, f"{words} = {in_short(value)}"
+            return None if proved else Factor(How.UNDECIDED, words, 0)
+        sign = 1 if value.sharp().mid() > 0 else -1
+        return Factor(value.how if proved else How.NUMERIC, f"{words} = {in_short(value)}", sign)
 
     def pieces(self, direction: Vector) -> tuple[LookAheadPiece, ...]:
         """Return the map of r for one direction, neighbours of one rule joined."""
@@ -250,7 +290,9 @@ class LookAhead:
                 )
             if direction in stage.learned:
                 slowest = max(reversed(passed), key=lambda s: s.pair.cost(inside)[:2])
-                return LookAheadPiece(lower, upper, slowest.pair.line, slowest.term, slowest.pair.log)
+                assert slowest.term is not None
+                term = replace(slowest.term, rho=_common(s.term.rho for s in passed if s.term is not None))
+                return LookAheadPiece(lower, upper, slowest.pair.line, term, slowest.pair.log)
         return LookAheadPiece(lower, upper, None, None, False)
 
     def _stages_at(self, r: Fraction) -> tuple[Stage, ...]:
@@ -263,8 +305,14 @@ class LookAhead:
         return {}
 
 
-def _term(pair: Pair, answer: Answer, factor: tuple[How, str]) -> Term:
-    return Term(pair.k, pair.i, answer.words, factor[1], worst([answer.how, factor[0]]))
+def _common(signs: Iterable[Signs]) -> Signs:
+    """Return the signs of rho that all stages have."""
+    common = EITHER
+    for own in signs:
+        if own is None:
+            return None
+        common &= own
+    return common
 
 
 def _rest(piece: LookAheadPiece) -> tuple[Line | None, Term | None, bool, str]:

@@ -80,6 +80,11 @@ class BatchPiece:
         }
 
 
+# Some of +1 and -1; None where undecided.
+Signs = frozenset[int] | None
+EITHER = frozenset({1, -1})
+
+
 @dataclass(frozen=True)
 class Term:
     """The term (k, i) of look-ahead, with the two moments that must not vanish.
@@ -91,6 +96,9 @@ class Term:
         E[g^k He_i] and E[sigma'^(k-1) sigma^(k) He_(i-1)] in words, with their values.
     how : How
         How it is known that neither vanishes.
+    rho : frozenset of int, or None
+        The signs of rho for which the drift leads away from 0: both, unless k and i are even; none where each of them
+        finds a part, or a stage on the way. None where one sign may lead back, and which is undecided.
     """
 
     k: int
@@ -98,9 +106,18 @@ class Term:
     label: str
     activation: str
     how: How
+    rho: Signs = EITHER
 
     def __str__(self) -> str:
         return f"({self.k}, {self.i})"
+
+    def sign_in_words(self) -> str:
+        """Return the restriction on rho: "rho < 0"; nothing where there is none."""
+        if self.rho is None:
+            return "one sign of rho"
+        return {0: "each sign of rho in turn", 1: f"rho {'>' if 1 in self.rho else '<'} 0", 2: ""}[
+            len(self.rho)
+        ]
 
 
 @dataclass(frozen=True)
@@ -138,13 +155,19 @@ class LookAheadPiece:
     @property
     def rule(self) -> tuple[object, ...]:
         """What it says, apart from where."""
-        return self.time, None if self.term is None else (self.term.k, self.term.i), self.log, self.open
+        term = self.term
+        return self.time, None if term is None else (term.k, term.i, term.rho), self.log, self.open
 
     def to_json(self) -> dict[str, Any]:
-        """Return the piece, rationals as text; null for minus infinity and for what is not known."""
+        """Return the piece, rationals as text; null for minus infinity and for what is not known.
+
+        "sign" is there where rho is restricted.
+        """
+        sign = "" if self.term is None else self.term.sign_in_words()
         return {
             "r": [None if self.lower is None else str(self.lower), str(self.upper)],
             "time": None if self.time is None else self.time.to_json(),
             "term": None if self.term is None else [self.term.k, self.term.i],
             "log": self.log,
+            **({"sign": sign} if sign else {}),
         }

@@ -37,10 +37,9 @@ T = TypeVar("T")
 _COARSE = 1e-5
 # A label of more values is taken as one of a continuum.
 _FEW_VALUES = 3
-# A function is read into the normal form if that takes seconds; one of more coordinates only if it takes little.
+# A function of more coordinates is read into the normal form only if that takes little.
 _FEW_COORDINATES = 5
-_READING_EFFORT = 5_000_000
-_LITTLE_EFFORT = 100_000
+_READING_EFFORT = 100_000
 _IDENTITY_EFFORT = 100_000
 
 
@@ -105,15 +104,14 @@ class Averages:
             self._average = None
 
     def _read(self) -> Average | None:
-        """Return the average that has read the target; None of a function too large for that."""
-        few = len(self.used) <= _FEW_COORDINATES
+        """Return the average that has read the target; None of a function of many coordinates too large for that."""
+        if len(self.used) <= _FEW_COORDINATES:
+            return with_average(self.target.expr, lambda average: average)
         try:
-            with effort(_READING_EFFORT if few else _LITTLE_EFFORT):
+            with effort(_READING_EFFORT):
                 return with_average(self.target.expr, lambda average: average)
-        except (EffortSpentError, TooLargeError) as error:
+        except (EffortSpentError, TooLargeError):
             spend(0)
-            if few and isinstance(error, TooLargeError):
-                raise
             return None
 
     @property
@@ -162,7 +160,6 @@ class Averages:
         """
         key = (power, factors)
         if key not in self._known:
-            spend(0)
             try:
                 self._known[key] = self._decided(power, wick(factors, self.target.k))
             except EffortSpentError:

@@ -63,6 +63,16 @@ def test_verify_exits_with_1_where_theory_does_not_hold_on_a_matrix(capsys, tmp_
     assert "disagrees" in out
 
 
+def test_verdicts_under_a_law_are_put_to_runs_of_that_law(capsys):
+    options = ["--dimensions", "100,800,6400", "--runs", "6", "--json"]
+    for given in (["z1 + z1*z2", "--law", "boolean"], ["@dictator"]):
+        code, out, _ = rebatch(capsys, "verify", *given, *options)
+        assert code == 0
+        found = json.loads(out)
+        assert found["inputs"] == "boolean"
+        assert "disagrees" not in {c["outcome"] for c in found["checks"]}
+
+
 @pytest.mark.parametrize(("name", "between"), [("X.npy", None), ("X.csv", ","), ("X.txt", " ")])
 def test_a_matrix_is_read_from_numpy_or_text(tmp_path, name, between):
     X = np.random.default_rng(0).standard_normal((4, 3))
@@ -76,6 +86,8 @@ def test_a_matrix_is_read_from_numpy_or_text(tmp_path, name, between):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("--law", "cauchy"), "allowed are gaussian, boolean"),
+        (("--law", "boolean", "--inputs", "boolean"), "--law with --inputs or --data; allowed is one"),
         (("--columns",), "--columns: allowed with --inputs or --data"),
         (("--eta", "0"), "--eta: allowed with --inputs or --data"),
         (("--inputs", "laplace", "--dimensions", "100,200"), "allowed is one"),
@@ -98,20 +110,20 @@ OF_GAUSSIAN = {
     "learn": "a theorem of Gaussian inputs",
     "threshold": "state evolution",
     "ceiling": "state evolution",
-    "scaling": "isotropic leap",
-    "scaling --reuse": "Hermite coefficients",
-    "converge": "Gaussian numbers that a run draws",
-    "report --theory-only": "sections of it",
+    "scaling --look-ahead 1": "Hermite coefficients",
 }
 OF_ANY = {
     "analyze": [],
+    "scaling": ["--dimensions", "16,24,32", "--replicas", "32"],
+    "converge": ["--dimensions", "30,40,50", "--runs", "3", "-s", "relu", "--figure", "converge.png"],
     "overlap": ["-s", "h + h^2/2"],
     "simulate": ["-s", "relu", "--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "1"],
 }
 
 
 @pytest.mark.parametrize("inputs", ["boolean", "laplace", "boolean, gaussian"])
-def test_every_command_on_a_target_answers_for_a_law_or_says_why_not(capsys, inputs):
+def test_every_command_on_a_target_answers_for_a_law_or_says_why_not(capsys, inputs, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     for command, why in OF_GAUSSIAN.items():
         name, *flags = command.split()
         code, out, err = rebatch(capsys, name, "z1*z2 + z1", "--inputs", inputs, *flags)

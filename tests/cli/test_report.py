@@ -69,6 +69,20 @@ def test_a_report_holds_every_proof_and_loads_nothing(monkeypatch, capsys, tmp_p
     }
 
 
+def test_a_report_on_other_inputs_holds_what_has_a_meaning_there(monkeypatch, capsys, tmp_path):
+    target = Target("z1 + z1*z2 + z1*z2*z3", inputs="boolean")
+    given = (target.text, "--inputs", "boolean", "--theory-only")
+    said, text, page = written(monkeypatch, capsys, tmp_path / "r.html", *given)
+    assert said["sections"] == ["What theory says", "The overlap after two steps"]
+    known = analyze(target)
+    assert {v.reason() for v in known.two_step} <= {*page.cells}
+    assert {str(e) for e in known.exponents().values()} <= {*page.cells}
+    assert "hidden from F(y)" in page.cells
+    assert "Inputs: boolean." in text
+    assert "no isotropic leap" in text
+    assert text.count("<span>--inputs</span> <span>boolean</span>") == 2
+
+
 def test_a_study_that_refuses_a_target_says_why_and_claims_nothing():
     for section in (learn_section(Target("z1*z2"), 0), ceiling_section(Target("z1*z2"), 0)):
         assert section.rests == "a refusal: nothing is claimed"

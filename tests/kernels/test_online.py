@@ -45,10 +45,15 @@ def chain_in_numpy(z, u, A, y, a, kind, correlation, shrink, eta, rho, normalize
 
 @pytest.mark.parametrize(
     ("k", "p", "b", "repeats", "rho", "joint"),
-    # The first two are the kernel's own path for one neuron, one direction, one sample.
+    # Single samples of one or two neurons and up to three directions have their own loops.
     [
         (1, 1, 1, 1, 0.0, False),
         (1, 1, 1, 1, 0.02, False),
+        (2, 1, 1, 1, 0.0, False),
+        (3, 1, 1, 1, 0.02, False),
+        (1, 2, 1, 1, -0.02, False),
+        (2, 2, 1, 1, 0.02, False),
+        (3, 2, 1, 1, 0.0, False),
         (1, 1, 1, 2, 0.0, False),
         (2, 3, 1, 1, 0.0, False),
         (1, 4, 2, 2, 0.01, False),

@@ -271,11 +271,6 @@ def test_gaussian_inputs_are_the_default_and_leave_no_trace():
     ("call", "given", "allowed"),
     [
         (lambda: _run("laplace", rule="gauss-hermite"), "inputs laplace", "allowed with gaussian inputs"),
-        (
-            lambda: _run("boolean", engine="lazy", d=50, draws=True),
-            "inputs boolean",
-            "allowed with gaussian inputs",
-        ),
         (lambda: _run("finite(0: 1/2, 1: 1/2)", target="1/z1"), "not finite", "all values of inputs finite"),
         (
             lambda: two_step_overlap(Target("z1", inputs="biased(1/4)"), "h", start=[[0.5]]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rebatch import Setting, Target, simulate
-from rebatch.symbolic.exact.subspace import in_words
+from rebatch.symbolic.exact.subspace import as_floats, in_words
 from rebatch.verify.claims import claims_of
 
 TWO_ROUNDS = "abs(sign(z1)*sign(z2-7/10)+1)*sign(z3)*sign(z4)"
@@ -45,6 +45,33 @@ def test_what_a_symmetry_hides_is_hidden_after_every_step_that_is_taken():
     assert on_one_batch("z1 + z1*z2*z3") == {
         ("e1", 2): "learned", ("e2", 2): "hidden", ("e3", 2): "hidden",
     }  # fmt: skip
+
+
+def test_on_signs_a_second_step_sees_by_the_first_on_one_batch_and_on_fresh_ones():
+    """Every claim of two steps, held against the limit as above."""
+    target = Target("z1 + z1*z2 + z1*z2*z3", inputs="boolean")
+    claims = claims_of(target, 8)
+    assert {(in_words(c.direction), c.reuse, c.step): c.claim for c in claims} == {
+        ("e1", True, 2): "learned",
+        ("e1", False, 2): "learned",
+        ("e2 + e3", True, 1): "hidden",
+        ("e2 + e3", True, 2): "learned",
+        ("e2 + e3", False, 2): "learned",
+        ("e2 - e3", True, 2): "learned",
+        ("e2 - e3", True, 3): "learned",
+        ("e2 - e3", False, 2): "learned",
+    }
+    for reuse in (True, False):
+        setting = Setting(
+            target=target, activation="relu", loss="correlation", alpha=2, eta=0.8, steps=2, reuse=reuse
+        )
+        limit = simulate(setting, "limit", seed=0, points=2**13)
+        M, error = (limit.data[name].values[2, 0] for name in ("M", "M_error"))
+        for c in (c for c in claims if c.reuse == reuse and c.step == 2):
+            v = np.array([float(x) for x in as_floats(c.direction)])
+            assert abs(M @ v) > 6 * error @ np.abs(v), c
+    fresh = {c.claim for c in claims_of(Target("z1*z2 + z3*z4", inputs="boolean"), 8) if not c.reuse}
+    assert fresh == {"hidden"}
 
 
 def test_few_values_of_the_label_hide_what_no_symmetry_moves():

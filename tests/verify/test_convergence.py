@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rebatch import RebatchError, Setting, simulate
+from rebatch import RebatchError, Setting, Target, simulate
 from rebatch.verify import convergence as module
 from rebatch.verify.convergence import _first_step, _fit, controlled_mean, convergence
 
@@ -24,6 +24,15 @@ def test_the_deviation_of_the_linear_model_is_the_exact_one_at_every_dimension()
     assert np.all(np.abs(result.deviation + 0.25 / result.d) < 6 * result.deviation_error)
     # Seen at 10^4, where the spread of 300 runs is 40 times as large.
     assert np.all(result.deviation_error < 0.1 / result.d)
+
+
+def test_the_deviation_is_that_of_the_fourth_moment_of_the_inputs():
+    # E[S^2] = alpha (alpha + 1 + (E[z^4] - 2)/d) along z: on signs the mean is off by +eta^2 alpha / d.
+    setting = Setting(target=Target("z1", inputs="boolean"), activation="h", alpha=1, eta=0.5, steps=2)
+    result = convergence(setting, [50, 100, 400], [260, 260, 260])
+    assert np.all(np.abs(result.deviation - 0.25 / result.d) < 6 * result.deviation_error)
+    # The Gaussian mean is 10 of these errors away.
+    assert np.all(result.deviation_error < 0.05 / result.d)
 
 
 @pytest.mark.deep

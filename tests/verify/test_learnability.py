@@ -40,6 +40,12 @@ def check(claim, values, predicted=0.0, error=0.0, level=1e-6, d=DIMENSIONS):
     return MODULE._check(claimed, SETTING, predicted, error, np.array(d), values, level)
 
 
+def test_a_direction_that_no_sample_moves_is_confirmed_hidden():
+    rounding = 1e-17 * np.ones((3, RUNS))
+    assert check("hidden", rounding).outcome == "agrees"
+    assert check("learned", rounding, predicted=0.1).outcome == "disagrees"
+
+
 def noise(seed, runs=RUNS):
     """M v of a hidden direction: normal, with variance 1 / d."""
     return np.random.default_rng(seed).normal(size=(3, runs)) / np.sqrt(DIMENSIONS)[:, None]

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from rebatch import RebatchError, TooLargeError, reuse_scaling
+from rebatch import RebatchError, Target, TooLargeError, reuse_scaling
 from rebatch.verify import reuse_samples as module
 from rebatch.verify.reuse_samples import _bracket, _Study
 
@@ -119,3 +119,13 @@ def test_only_directions_that_one_pass_meets_late_are_measured():
 def test_the_study_of_he3_is_consistent():
     result = reuse_scaling("He(3, z)")
     assert result.outcome == "consistent", str(result)
+
+
+def test_on_signs_one_pass_meets_what_the_coordinates_before_do_not_show():
+    triangle = Target("z1*z2 + z2*z3 + z1*z3 + z1*z2*z3", inputs="boolean")
+    assert [
+        [tuple(map(int, v)) for v in module._separating(triangle)[0]],
+        module._separating(triangle)[1],
+    ] == [[(1, 1, 1)], 2]
+    with pytest.raises(RebatchError, match="one pass learns e1, e2 with"):
+        reuse_scaling(Target("z1 + z1*z2", inputs="boolean"))

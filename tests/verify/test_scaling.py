@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from rebatch import RebatchError, TooLargeError, scaling
+from rebatch import RebatchError, Target, TooLargeError, scaling
 from rebatch.verify import scaling as module
 from rebatch.verify.power_law import power_law, sample_quantile
 from rebatch.verify.protocol import Protocol, protocol
@@ -237,3 +237,14 @@ def test_the_study_of_order_four_is_not_contradicted():
     result = scaling("He(4, z)", dimensions=[32, 48, 64, 96], replicas=128)
     # Few dimensions fit into minutes: the interval may be too wide to tell.
     assert result.outcome != "inconsistent", str(result)
+
+
+def test_on_signs_the_law_is_that_of_their_information_exponent():
+    target = Target("z2*z3 + z1*z2*z3", inputs="boolean")
+    result = scaling(target, dimensions=[64, 128, 256], replicas=64)
+    assert result.protocol.names == ("e2", "e3")
+    assert result.outcome == "consistent", str(result)
+    assert "inputs boolean" in result.heading()
+    assert result.to_json()["inputs"] == "boolean"
+    # d log d: the median of 64 is known to about 15 %, and the law spans a factor of 5.
+    assert 3 < result.median[-1] / result.median[0] < 9

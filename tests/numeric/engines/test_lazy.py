@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,9 @@ from scipy.stats import ks_2samp
 from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
 from rebatch.numeric.engines import lazy
 from rebatch.numeric.engines.descent import descend
+from rebatch.numeric.machine import memory, scratch
 from rebatch.numeric.machine.blocks import Threads
+from rebatch.symbolic.errors import TooLargeError
 
 REFERENCE = Setting(target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=2, alpha=3, eta=0.2, steps=7)
 
@@ -347,3 +351,58 @@ def test_the_draws_are_independent_of_mean_0_and_variance_1(reuse):
         assert np.all(np.abs(draws.mean(axis=1)) < 6 / np.sqrt(count))
         # A chi-square with 1 degree of freedom has kurtosis 15.
         assert np.all(np.abs(np.cov(draws) - np.eye(len(draws))) < 6 * np.sqrt(14 / count))
+
+
+def _needs(monkeypatch, setting, share, **options):
+    """Let memory have room for a share of what a run asks for."""
+    monkeypatch.setattr(memory, "memory", lambda: 1e12)
+    with memory.asked_for() as asked:
+        simulate(setting, "lazy", d=40_000, seed=3, **options)
+    monkeypatch.setattr(memory, "memory", lambda: share * asked[-1] / memory.SHARE)
+
+
+@pytest.mark.parametrize("storage", ["float64", "float32"])
+@pytest.mark.parametrize("fresh_at", [(), (2,)])
+def test_rows_on_disk_give_the_same_bits(monkeypatch, storage, fresh_at):
+    setting = Setting(
+        target="z1 * z2", activation="relu", neurons=2, alpha=2.0, eta=0.4, steps=6, fresh_at=fresh_at
+    )
+    given = {"d": 40_000, "seed": 3, "storage": storage, "fields": True}
+    before = simulate(setting, "lazy", **given).data
+    _needs(monkeypatch, setting, 0.8, storage=storage)
+    with pytest.warns(lazy.OnDisk, match="kept in a file in"):
+        after = simulate(setting, "lazy", **given).data
+    assert before.identical(after)
+
+
+def test_the_file_of_rows_has_no_name_and_ends_with_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(scratch, "_kind", lambda place: "ext4")
+    count = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    array = scratch.scratch(1 << 20)
+    array[:] = 7
+    assert array.flags.writeable
+    assert not os.listdir(tmp_path)
+    if count:
+        assert len(os.listdir("/proc/self/fd")) == count + 1
+        del array
+        assert len(os.listdir("/proc/self/fd")) == count
+
+
+def test_a_run_that_neither_memory_nor_disk_holds_is_refused(monkeypatch):
+    setting = Setting(target="z1 * z2", activation="relu", neurons=2, alpha=2.0, eta=0.4, steps=6)
+    _needs(monkeypatch, setting, 0.8)
+    monkeypatch.setattr(scratch, "free", lambda: 1e6)
+    with pytest.raises(TooLargeError, match=r"nor is there room on disk for .* GB"):
+        simulate(setting, "lazy", d=40_000, seed=3)
+    _needs(monkeypatch, setting, 0.2)
+    with pytest.raises(TooLargeError, match="cannot be on disk"):
+        simulate(setting, "lazy", d=40_000, seed=3)
+
+
+def test_a_file_in_memory_is_no_room_on_disk(monkeypatch):
+    monkeypatch.setattr(scratch, "_kind", lambda place: "tmpfs")
+    assert scratch.folder() is None
+    assert scratch.free() == 0
+    with pytest.raises(TooLargeError, match="TMPDIR"):
+        scratch.scratch(4096)

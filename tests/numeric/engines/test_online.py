@@ -104,10 +104,11 @@ def test_the_numbers_do_not_depend_on_the_number_of_threads(p):
     assert one.training_loss.equals(two.training_loss)
 
 
-@pytest.mark.parametrize("rho", [0.0, 1e-14])
-def test_a_replica_stops_at_the_threshold(rho):
+# The last group of replicas stops after samples were drawn anew, where the first has stopped before.
+@pytest.mark.parametrize(("rho", "eta"), [(0.0, 5.0), (1e-14, 5.0), (0.0, 0.045)])
+def test_a_replica_stops_at_the_threshold(rho, eta):
     setting = Setting(
-        target="z1", activation="erf", alpha=1, eta=5.0, steps=2000, reuse=False, loss="correlation", normalize=True,
+        target="z1", activation="erf", alpha=1, eta=eta, steps=2000, reuse=False, loss="correlation", normalize=True,
         rho=rho,
     )  # fmt: skip
     run = simulate(setting, "online", d=50, seed=0, replicas=20, stop=0.5)
@@ -118,6 +119,7 @@ def test_a_replica_stops_at_the_threshold(rho):
         assert (np.abs(M[replica, :step]) <= 0.5).all()
         assert (M[replica, step:] == M[replica, step]).all()
         assert abs(M[replica, step]) > 0.5
+    np.testing.assert_allclose(run.Q.values[:, -400:], 1.0, rtol=1e-12)
 
 
 def test_a_diverging_chain_keeps_the_steps_before():

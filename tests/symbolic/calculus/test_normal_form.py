@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebatch import RebatchError, expectation
-from rebatch.symbolic.calculus.thin import constant_sign, has_thin_zeros
+from rebatch.symbolic.calculus.thin import has_thin_zeros
 from rebatch.symbolic.exact.known import How
 from rebatch.symbolic.language.parse import parse
 from rebatch.symbolic.language.symbols import coordinate
@@ -81,8 +81,3 @@ def test_a_tie_that_is_not_decided_is_refused():
 )
 def test_zeros_are_thin_only_where_it_is_proved(text, thin):
     assert has_thin_zeros(parse(text)) is thin
-
-
-@pytest.mark.parametrize(("text", "sign"), [("2+cos(z1*z2)", 1), ("-3+tanh(z1)", -1), ("1+cos(z1)", None)])
-def test_a_sign_that_holds_everywhere_is_seen(text, sign):
-    assert constant_sign(parse(text)) == sign

@@ -1,6 +1,7 @@
 """Balls contain the values, whatever the expression: against mpmath at 60 digits."""
 
 import mpmath
+import pytest
 import sympy as sp
 from flint import acb, arb, ctx, fmpq
 from hypothesis import given, settings
@@ -75,3 +76,17 @@ def test_a_constant_less_itself_is_zero_and_with_more_it_has_a_sign(squares, shi
     assert is_zero_constant(root - square) is True
     assert is_zero_constant(root - square + shift) is (shift == 0)
     assert is_positive_constant(root - square + shift) is bool(shift > 0)
+
+
+@pytest.mark.parametrize(
+    "coefficients", [[1, 0, -6, 0, 3], [35, 0, -30, 3], [21, 0, -7, 1], [2, -9, 1, 5, -1]]
+)
+def test_zeros_of_a_polynomial_fulfil_vieta(coefficients):
+    p = sp.Poly(coefficients, t)
+    zeros = p.real_roots(multiple=True)
+    assert len(zeros) == p.degree()
+    total = sp.Add(*zeros) + sp.Rational(coefficients[1], coefficients[0])
+    product = sp.Mul(*zeros) - sp.Rational((-1) ** p.degree() * coefficients[-1], coefficients[0])
+    assert is_zero_constant(total) is True
+    assert is_zero_constant(product) is True
+    assert is_zero_constant(product + sp.Rational(1, 10**70)) is False

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebatch.symbolic.exact.expectation import Expectation
-from rebatch.symbolic.exact.irrational import Real, as_float, scalar
+from rebatch.symbolic.exact.irrational import Real, as_expr, as_float, scalar
 from rebatch.symbolic.exact.subspace import Subspace, dot
 
 fractions = st.fractions(-2, 2, max_denominator=4).map(sp.Rational)
@@ -59,3 +59,33 @@ def test_complements_are_orthogonal_over_irrational_numbers(vectors):
     other = space.complement()
     assert space.dimension + other.dimension == 3
     assert all(same(dot(a, b), fmpq(0)) for a in space.rows for b in other.rows)
+
+
+ROOTS = [scalar(Expectation.exact(sp.sqrt(n))) for n in (1, 2, 3, 6, 10, 15)]
+rationals = st.builds(fmpq, st.integers(-3, 3), st.integers(1, 3))
+
+
+@given(
+    st.lists(st.sampled_from(ROOTS), min_size=3, max_size=3),
+    st.lists(st.tuples(st.sampled_from(ROOTS), st.tuples(rationals, rationals, rationals)), max_size=3),
+)
+def test_rows_with_common_roots_span_what_rational_rows_do(columns, rows):
+    scaled = [[x * own * root for x, root in zip(row, columns, strict=True)] for own, row in rows]
+    space, plain = Subspace.span(scaled, 3), Subspace.span([row for _, row in rows], 3)
+    assert space.dimension == plain.dimension
+    assert all([x * root for x, root in zip(row, columns, strict=True)] in space for row in plain.rows)
+    # Bases in echelon form: a leading 1 after division, and 0 above and below it.
+    for row in space.rows:
+        lead = next(j for j, x in enumerate(row) if x != 0)
+        assert [other[lead] != 0 for other in space.rows].count(True) == 1
+
+
+@given(st.sampled_from(ROOTS), st.sampled_from(ROOTS), rationals, rationals)
+def test_single_roots_are_multiplied_as_sympy_does(a, b, p, q):
+    x, y = p * a, q * b
+    exact = sp.Rational(int(p.p), int(p.q)) * sp.Rational(int(q.p), int(q.q)) * as_expr(a) * as_expr(b)
+    assert same(x * y, scalar(Expectation.exact(exact)))
+    if y != 0:
+        assert same(x / y * y, x)
+    assert str(x) == str(as_expr(x))
+    assert same(x + x, x * fmpq(2))

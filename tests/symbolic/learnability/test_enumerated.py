@@ -5,14 +5,16 @@ from itertools import combinations, permutations, product
 import numpy as np
 import pytest
 import sympy as sp
+from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rebatch import RebatchError, Target, analyze, isotropic_leap
-from rebatch.symbolic.exact.subspace import as_floats
+from rebatch.symbolic.exact.subspace import Subspace, as_floats
 from rebatch.symbolic.language.boolean_catalog import BOOLEAN_ENTRIES
 from rebatch.symbolic.language.papers import papers
-from rebatch.symbolic.learnability.enumerated import EnumeratedReading
+from rebatch.symbolic.learnability.enumerated import _PRIME, EnumeratedReading, _outside
+from rebatch.symbolic.learnability.verdict import second_step
 from rebatch.verify.strategies import boolean_functions
 
 CUBE = np.array(list(product((1, -1), repeat=3)))
@@ -110,6 +112,45 @@ def test_functions_of_more_labels_are_read_as_the_definitions_say(values):
     for v in verdicts:
         assert v.verdict != "undecided"
         assert (v.verdict == "hidden") == (not np.any(moments @ as_floats(v.direction)))
+
+
+@given(
+    st.lists(st.integers(-2, 2), min_size=8, max_size=8),
+    st.sampled_from([sp.Rational(1, 2), sp.Rational(1, 4)]),
+)
+def test_a_second_step_sees_by_what_the_first_has_shown(values, p):
+    """Classes of the label and of E[y z].z, on standardised coordinates, one by one."""
+    target = Target(from_values(values).expr, k=3, inputs=f"biased({p})")
+    z = (CUBE - float(2 * p - 1)) / float(sp.sqrt(4 * p * (1 - p)))
+    y = np.array(values)
+    weights = np.where(CUBE == 1, float(p), float(1 - p)).prod(axis=1)
+    past = np.round(z @ (weights * y @ z), 9)
+
+    def averages_of(F, keys):
+        return np.array([(weights * F * [key == at for key in keys]) @ z for at in sorted(set(keys))])
+
+    own = averages_of(np.ones(8), list(past))
+    expected = {
+        "reused": averages_of(np.ones(8), list(zip(past, y, strict=True))),
+        "fresh": averages_of(y, list(past)),
+        "fresh_bound": np.vstack([averages_of(y, list(past)), own]),
+    }
+    found = second_step(target)
+    for name, rows in expected.items():
+        space = np.array([as_floats(row) for row in getattr(found, name).rows]).reshape(-1, 3)
+        rank = np.linalg.matrix_rank(rows, tol=1e-9)
+        assert len(space) == rank == np.linalg.matrix_rank(np.vstack([rows, space]), tol=1e-9)
+    for v in analyze(target).two_step:
+        shows = np.abs(expected["reused"] @ as_floats(v.direction)).max() > 1e-9
+        assert v.given_first == (v.verdict == "hidden" and bool(shows))
+        assert v.stays_hidden == (not shows)
+
+
+def test_what_f_of_y_hides_is_not_said_to_stay_hidden_where_the_first_step_moves():
+    *_, last = analyze(Target("z1 + z1*z2 + z1*z2*z3", inputs="boolean")).two_step
+    assert (last.verdict, last.said) == ("hidden", "hidden from F(y)")
+    assert last.to_json()["given_first"] is True
+    assert "a first step shows" in last.reason()
 
 
 @given(boolean_functions(max_coordinates=3))
@@ -343,3 +384,15 @@ def test_all_functions_on_three_biased_bits_are_read_as_the_definitions_say(p):
                 direction * (moment @ direction), moment * (direction @ direction), atol=1e-9
             )
         assert len(verdicts) == len(relevant)
+
+
+def test_rows_that_a_prime_hides_are_found_exactly():
+    rows = np.array([[_PRIME, 0, 0], [0, 0, 0], [1, 1, 0], [1 - _PRIME, 1, 0]], dtype=object)
+    found = list(_outside(rows, Subspace.zero(3)))
+    assert Subspace.span([list(map(fmpq, map(int, rows[i]))) for i in found], 3).dimension == len(found) == 2
+    # (0, 0, 1) and multiples of the prime along e1: nothing shows modulo it.
+    assert list(_outside(rows[:2], Subspace.zero(3))) == [0]
+    assert (
+        list(_outside(rows, Subspace.span([(fmpq(1), fmpq(0), fmpq(0)), (fmpq(0), fmpq(1), fmpq(0))], 3)))
+        == []
+    )

@@ -1,11 +1,13 @@
 """Phase diagrams: breakpoints, continuity, monotony, and the minimum over pairs by brute force."""
 
+import re
 from fractions import Fraction
 from itertools import pairwise
 from math import factorial
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -97,12 +99,27 @@ def test_a_direction_found_after_another_waits_for_the_slower_of_both():
     "target", ["z", "He(2, z)", "He(3, z)", "z1 + He(3, z2)", "z1*z2", "relu(z1) + relu(z2)"]
 )
 def test_single_samples_without_look_ahead_are_online_descent(target):
+    at_mu_0_it_is_online_descent(target)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(-1, 1), min_size=5, max_size=5))
+def test_random_polynomials_of_two_directions_have_the_laws_of_a_diagram(c):
+    z1, z2 = coordinate(1), coordinate(2)
+    assume(any(c))
+    g = sum(x * m for x, m in zip(c, (z1, z2**2, z1 * z2, z1 * z2**2, z2**3 - 3 * z2), strict=True))
+    for phases in at_mu_0_it_is_online_descent(g).directions:
+        it_is_continuous_and_falls(phases)
+
+
+def at_mu_0_it_is_online_descent(target):
     diagram, needs = phase_diagram(target), analyze(target).samples
     powers = [(p.batch[0].samples(F(0)), p.batch[0].log) for p in diagram.directions]
     assert powers[0] == (needs["online_sgd"].power, needs["online_sgd"].logarithm)
     assert max(powers) == (needs["online_sgd_all"].power, needs["online_sgd_all"].logarithm)
     for p in diagram.directions:
         assert p.look_ahead[0].time(p.look_ahead[0].upper) == p.batch[0].time(F(0))
+    return diagram
 
 
 @pytest.mark.parametrize(
@@ -115,6 +132,10 @@ def test_the_largest_stable_step_is_that_of_the_published_examples(mu, delta, st
     assert not phases.stable(mu, delta - F(1, 100))
     assert phases.steps(mu, delta - F(1, 100)) is None
     assert phases.steps(mu, delta + 1) == steps + 1
+
+
+def he(n, x):
+    return np.polynomial.hermite_e.hermeval(x, [0] * n + [1])
 
 
 def by_brute_force(g, sigma, r):
@@ -161,13 +182,78 @@ def test_the_map_is_the_minimum_over_all_pairs(g, sigma, r):
     )
 
 
+def number(words):
+    """The value that a moment in words ends with."""
+    return float(sp.sympify(words.rpartition("= ")[2]))
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    coefficients,
+    st.sampled_from(["h + h^2/2 - h^3", "h^2 - h^4/12", "sin", "exp(-h^2/2)"]),
+    st.fractions(-2, 0, max_denominator=4),
+)
+def test_both_moments_of_a_term_and_the_sign_it_asks_of_rho_are_those_of_quadrature(g, activation, r):
+    assume(any(g[1:]))
+    h, z = Activation("h").expr, coordinate(1)
+    sigma = Activation(activation)
+    piece = phase_diagram(Target(sum(c * z**n for n, c in enumerate(g))), sigma).directions[0].ahead(r)
+    assume(piece.term is not None)
+    k, i = piece.term.k, piece.term.i
+    x, w = np.polynomial.hermite_e.hermegauss(90)
+    w = w / w.sum()
+    y = np.polyval(g[::-1], x)
+    first, last = (
+        np.broadcast_to(sp.lambdify(h, sp.diff(sigma.expr, h, n), "numpy")(x), x.shape) for n in (1, k)
+    )
+    label = w @ (y**k * np.polynomial.hermite_e.hermeval(x, [0] * i + [1]))
+    own = w @ (first ** (k - 1) * last * np.polynomial.hermite_e.hermeval(x, [0] * (i - 1) + [1]))
+    # Six digits are printed of what is long.
+    assert number(piece.term.label) == pytest.approx(label, rel=1e-5)
+    assert number(piece.term.activation) == pytest.approx(own, rel=1e-5)
+    asked = {1: "rho > 0", -1: "rho < 0"}[np.sign(label * own)] if k % 2 == i % 2 == 0 else ""
+    assert piece.term.sign_in_words() == asked
+
+
+@pytest.mark.parametrize("activation", ["tanh", "erf", "h^2/2", "-h^2/2"])
+@pytest.mark.parametrize("target", ["He(4, z)", "cos(2*z) + 2*exp(-2)*z^2"])
+def test_the_drift_of_a_small_look_ahead_leads_away_for_the_sign_that_is_said(target, activation):
+    # E[F He_2(z) h], F = a y sigma'(h + rho a y sigma'(h)), beyond its value at rho = 0, for either a.
+    x, w = np.polynomial.hermite_e.hermegauss(80)
+    y, slope = Target(target)(x[:, None])[:, None], Activation(activation).derivative
+    s = sp.lambdify(Activation("h").expr, slope, ["scipy", "numpy"])
+
+    def drift(a, rho):
+        return (w * he(2, x)) @ (a * y * s(x + rho * a * y * s(x))) @ (w * x)
+
+    # The labels are up to 10^2 at the nodes that weigh.
+    away = {rho > 0: max(drift(a, rho) - drift(a, 0) for a in (1, -1)) > 0 for rho in (1e-4, -1e-4)}
+    told = phase_diagram(target, activation).directions[0].ahead("-1/100").term.sign_in_words()
+    assert away == {True: told == "rho > 0", False: told == "rho < 0"}
+
+
+def test_an_indefinite_form_finds_a_part_with_each_sign():
+    diagram = phase_diagram("abs(z1) - z2^2/4", "tanh")
+    assert {p.look_ahead[-1].term.sign_in_words() for p in diagram.directions} == {"each sign of rho in turn"}
+    assert any("even k and i" in note for note in diagram.notes)
+
+
+def test_the_sign_of_rho_is_said_wherever_the_diagram_is_shown():
+    diagram = phase_diagram("He(4, z)", "tanh")
+    assert diagram.to_json()["directions"][0]["look_ahead"][-1]["sign"] == "rho < 0"
+    for shown in (str(diagram), diagram._repr_html_(), diagram.latex()):
+        assert re.search(r"(?:rho|\\rho)\$? (?:<|&lt;) 0", shown), shown
+
+
 @settings(max_examples=15, deadline=None)
 @given(coefficients, st.sampled_from([None, "h + h^2 + h^3", "tanh"]))
 def test_the_map_is_continuous_and_falls_with_r_and_mu(g, activation):
     assume(any(g[1:]))
-    phases = phase_diagram(
-        Target(sum(c * coordinate(1) ** n for n, c in enumerate(g))), activation
-    ).directions[0]
+    target = Target(sum(c * coordinate(1) ** n for n, c in enumerate(g)))
+    it_is_continuous_and_falls(phase_diagram(target, activation).directions[0])
+
+
+def it_is_continuous_and_falls(phases):
     for left, right in pairwise(phases.look_ahead):
         assert left.upper == right.lower
         if left.time is not None and right.time is not None:
@@ -189,9 +275,6 @@ def test_the_map_is_continuous_and_falls_with_r_and_mu(g, activation):
 def test_a_sample_crosses_the_kink_as_the_exact_law_says(activation, below, above, i, power):
     # E[y sigma'(h + c y sigma'(h)) He_i(z) He_(i-1)(h)], integrated over h by hand on either side of the kink.
     n = i - 1
-
-    def he(m, x):
-        return np.polynomial.hermite_e.hermeval(x, [0] * m + [1])
 
     def mass(a, b):
         """Return the integral of phi He_n over (a, b)."""

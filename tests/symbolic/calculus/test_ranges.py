@@ -1,0 +1,100 @@
+"""Bounds over the whole space, against values at random points and against what is known by hand."""
+
+import random
+
+import numpy as np
+import pytest
+
+from rebatch import expectation, parse
+from rebatch.symbolic.calculus.ranges import range_of
+from rebatch.symbolic.calculus.tail import T, minorant
+from rebatch.symbolic.language.compiled import compiled
+
+Z = sorted(parse("z1+z2").free_symbols, key=str)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("2+cos(z1*z2)", 1),
+        ("-3+tanh(z1)", -1),
+        ("1+cos(z1)", 0),
+        ("1+tanh(z1)", 1),
+        ("1-tanh(z1)*erf(z2)", 1),
+        ("exp(z1/(2+sin(z2)))+exp(-z1)", 1),
+        ("1+(Min(erf(z1),2/(2+cos(z1))))^2", 1),
+        ("z1*z2*sign(z1*z2)+1", 1),
+        ("softplus(z1*z2)", 1),
+        ("z1^2-z1+1", 1),
+        ("z1^2-z1", 0),
+        ("z1^2*tanh(z1)^2-2*z1^2*tanh(z1)+z1^2+1", 1),
+        ("Max(z1,exp(z2))", 1),
+        ("Min(z1,exp(z2))", 0),
+        ("log(2+sin(z1))-2", -1),
+        ("relu(z1)", 0),
+    ],
+)
+def test_a_sign_that_holds_everywhere_is_seen(text, sign):
+    assert range_of(parse(text)).sign == sign
+
+
+def random_text(rng, depth):
+    if depth == 0:
+        return rng.choice(["z1", "z2", "1", "2", "(1/2)", "(-3)"])
+    a, b = random_text(rng, depth - 1), random_text(rng, depth - 1)
+    form = rng.choice(
+        ["({a})+({b})", "({a})-({b})", "({a})*({b})", "({a})^2", "({a})^3", "Max({a},{b})", "Min({a},{b})"]
+        + [f"{f}({{a}})" for f in ("tanh", "erf", "sin", "cos", "abs", "sign", "relu", "softplus", "sigmoid")]
+        + ["exp(-({a})^2)", "cosh(tanh({a}))", "1/(1+({a})^2)", "log(1+({a})^2)", "sqrt(1+abs({a}))"]
+    )
+    return form.format(a=a, b=b)
+
+
+def test_values_at_random_points_lie_in_the_range():
+    rng, points = random.Random(5), np.random.default_rng(5).normal(scale=3, size=(2, 400))
+    finite = 0
+    for _ in range(150):
+        u = parse(random_text(rng, 3))
+        found = range_of(u)
+        values = compiled(u, Z)(*points)
+        slack = 1e-9 * (1 + np.abs(values))
+        low, high = -float(found.lower.value), float(found.upper.value)
+        assert np.all(values >= low - slack), u
+        assert np.all(values <= high + slack), u
+        finite += np.isfinite(low) or np.isfinite(high)
+    assert finite > 60
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1-tanh({})", "1-erf({})", "log(1+exp(-{}))", "1/(1+{}^4)", "exp({}^2-{}/(2+cos({})))", "1-tanh({})^2"],
+)
+def test_a_lower_bound_far_out_lies_below(text):
+    u = parse(text.replace("{}", "z1"))
+    bound = minorant(u.xreplace(dict.fromkeys(u.free_symbols, T)))
+    start = float(bound.start)
+    for t in np.linspace(start, start + 4, 9):
+        value = float(u.subs({z: float(t) for z in u.free_symbols}).evalf(50))
+        below = float(bound.c) * np.exp(sum(float(a) * t**j for j, a in bound.a.items()))
+        assert 0 < below <= value * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1/(1+tanh(z1))", (1 + np.exp(2)) / 2),
+        ("sqrt(1-tanh(z1)^2)", 0.741264274126),
+        ("log(1+tanh(z1))", -0.374567207491),
+        ("1/(exp(-z1^2-z1/(2+cos(z1)))+exp(z1^2+z1/(2+cos(z1))))", None),
+        ("1/(1+silu(z1)^2)", None),
+        ("1/(1+exp(relu(He(4,z1))))", None),
+        ("log(1+He(5,z1+5)^2)", None),
+        ("1/(3+sin(z1/cosh(4)+1))", None),
+    ],
+)
+def test_expectations_of_what_is_bounded_far_out(text, value):
+    line = np.linspace(-12, 12, 480_001)
+    density = np.exp(-(line**2) / 2) / np.sqrt(2 * np.pi) * (line[1] - line[0])
+    expected = compiled(parse(text), Z[:1])(line) @ density if value is None else value
+    answer = expectation(text)
+    assert abs(float(answer) - expected) <= answer.error + 1e-8
