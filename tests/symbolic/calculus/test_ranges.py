@@ -32,10 +32,28 @@ Z = sorted(parse("z1+z2").free_symbols, key=str)
         ("Min(z1,exp(z2))", 0),
         ("log(2+sin(z1))-2", -1),
         ("relu(z1)", 0),
+        ("relu(z1)*relu(z2)", 0),
+        ("(1+tanh(z1))*(1-erf(z2))", 1),
     ],
 )
 def test_a_sign_that_holds_everywhere_is_seen(text, sign):
     assert range_of(parse(text)).sign == sign
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("(2+cos(z1))*(tanh(z2)-2)", -9, -1),
+        ("sin(z1)*(3+cos(z2))", -4, 4),
+        ("(1+tanh(z1))^3-4", -4, 4),
+        ("sin(z1)^2-sin(z1)", -1 / 4, 2),
+        ("1/(2+cos(z1))-1/(1+exp(z2))", -2 / 3, 1),
+    ],
+)
+def test_bounds_known_by_hand(text, low, high):
+    found = range_of(parse(text))
+    assert -float(found.lower.value) == pytest.approx(low, abs=1e-12)
+    assert float(found.upper.value) == pytest.approx(high, abs=1e-12)
 
 
 def random_text(rng, depth):
