@@ -24,7 +24,7 @@ from flint import arb, fmpq, fmpq_mpoly
 
 from .. import checks
 from ..errors import DivergentError, RebatchError
-from ..exact.effort import DEFAULT_EFFORT, EffortSpentError, Memory, effort, spend
+from ..exact.effort import DEFAULT_EFFORT, EffortSpentError, Memory, effort, left, spend
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial, rational, to_polynomial
 from ..language.target import Target
@@ -58,7 +58,8 @@ MAX_DIGITS = 1000
 # Signed permutations are tried up to this many coordinates (48 of them), sign flips alone up to _MAX_FLIPPED.
 _MAX_PERMUTED = 3
 _MAX_FLIPPED = 6
-# Units of work that are spent on a rigorous ball before a float serves: a fifth of what an analysis may take.
+# Units of work that are spent on a rigorous ball before a float serves, and at most a third of what is left: a fifth
+# of what an analysis may take.
 _FOR_A_BALL = DEFAULT_EFFORT // 5
 
 T = TypeVar("T")
@@ -218,7 +219,8 @@ class Products:
 
 def _affordable_ball(terms: Sequence[Separated], exact: Element, digits: int) -> arb:
     """Return a ball around exact + the terms; an infinite one where it takes more than a share of the effort."""
-    with suppress(EffortSpentError), effort(_FOR_A_BALL):
+    share = max(0, int(min(_FOR_A_BALL, left() // 3)))
+    with suppress(EffortSpentError), effort(share):
         return enclosed(terms, exact, digits)
     # Where it is the whole effort that is spent, there is no answer at all.
     spend(0)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from .. import checks
@@ -123,6 +124,11 @@ def spend(units: int = 1) -> None:
         If that is more than one of them allows.
     """
     _charge(_limits(), units)
+
+
+def left() -> float:
+    """Return the units that the limits of the moment still allow; inf without a limit."""
+    return min((work.limit - work.spent for work in _limits() if work.limit is not None), default=inf)
 
 
 def _limits() -> list[Work]:
