@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..symbolic.errors import RebatchError
-from .storage import to_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +55,8 @@ def as_bytes(
         held = io.BytesIO()
         table().to_parquet(held, index=False)
         return (held.getvalue(),)
+    from .storage import to_bytes  # noqa: PLC0415 - a run that is not written needs no HDF5
+
     return to_bytes(data)
 
 

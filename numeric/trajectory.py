@@ -18,7 +18,6 @@ from .machine import files
 from .machine.blocks import thread_pool
 from .population import population
 from .setting import Setting
-from .storage import from_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,6 +212,8 @@ class Trajectory(Tabulated, Drawn):
         RebatchError
             If the file is missing, damaged, or not a trajectory; the message names it.
         """
+        from .storage import from_bytes  # noqa: PLC0415 - a run that is not read needs no HDF5
+
         raw = files.read(path)
         try:
             loaded = cls(from_bytes(raw))

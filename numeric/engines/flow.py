@@ -10,7 +10,6 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError
@@ -164,6 +163,8 @@ def _integrate(
 
     def room(_: float, state: Array) -> float:
         return DIVERGED - float(np.abs(state).max())
+
+    from scipy.integrate import solve_ivp  # noqa: PLC0415 - half a second that the other engines do without
 
     setattr(room, "terminal", True)  # noqa: B010 - how SciPy is told
     with progress("gradient flow", setting.steps) as done, np.errstate(all="ignore"):

@@ -4,14 +4,14 @@ The leap absorbs greedily, as in 3.2: of the characters that are seen, the one o
 covered; the largest degree met is the leap (theory, 3.2 and 13).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sympy as sp
 from flint import fmpq
-from numpy.typing import NDArray
 
 from ..exact.known import How
 from ..exact.subspace import Subspace, Vector
@@ -19,6 +19,10 @@ from ..language.law import Law
 from ..proofs.symmetry import Symmetry
 from .direction_verdict import DirectionVerdict
 from .known_exponents import NO_DIRECTION, Exponent
+
+if TYPE_CHECKING:  # Gaussian inputs need no arrays here
+    import numpy as np
+    from numpy.typing import NDArray
 
 LOSSES = ("squared", "absolute", "hinge", "logistic")
 NO_ROTATION = "no rotation keeps the law of these inputs, only signed permutations of the coordinates"
@@ -150,6 +154,8 @@ def leap_over(
     by_degree : bool
         Whether a coordinate costs its degree, or 1.
     """
+    import numpy as np  # noqa: PLC0415 - as above
+
     costs = degrees if by_degree else np.sign(degrees)
     sizes = degrees.sum(axis=1)
     open_ = np.ones(degrees.shape[1], dtype=np.int64)

@@ -33,7 +33,7 @@ _ARRAYS = ("numpy", "scipy", *_RUNS)
         pytest.param(["overlap", "He(3,z1)", "-s", "h + h^3"], ("scipy.stats", *_RUNS), 0, id="formula"),
         pytest.param(
             ["simulate", "z1", "-s", "relu", *["--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "2"]],
-            ("scipy.signal", *_DRAWING),
+            ("scipy.integrate", "scipy.optimize", "scipy.signal", "scipy.stats", "h5py", *_DRAWING),
             0,
             id="run",
         ),
