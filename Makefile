@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
 
 test: lint
-	$(BIN)/python -m pytest -n auto -m "not deep and not release"
+	$(BIN)/python -m pytest -n auto -m "not deep and not release" --durations=20 --durations-min=2
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto -m deep
