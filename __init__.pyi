@@ -38,6 +38,7 @@ from .numeric.inference.algorithms import compare_algorithms as compare_algorith
 from .numeric.inference.amp import amp as amp, amp_on_data as amp_on_data
 from .numeric.inference.ceiling import ceiling as ceiling
 from .numeric.inference.spectral import spectral as spectral, spectral_limit as spectral_limit, spectral_on_data as spectral_on_data
+from .numeric.inference.staircase import grand_staircase as grand_staircase
 from .numeric.inference.state_evolution import state_evolution as state_evolution
 from .numeric.inference.threshold import alpha_curve as alpha_curve, weak_recovery_threshold as weak_recovery_threshold
 from .numeric.own_data import descend_on_data as descend_on_data, learned_directions as learned_directions

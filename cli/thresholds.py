@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..numeric.inference.ceiling import Ceiling
+from ..numeric.inference.staircase import GrandStaircase
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.thresholds.threshold import Threshold
 
@@ -35,6 +36,15 @@ def certificates_table(answer: Threshold) -> Table:
         exact = str(c.bound)
         shown = f"{exact} = {float(c.bound):.6g}" if len(exact) <= _LONGEST else f"{float(c.bound):.6g}"
         table.add_row(str(c.degree), shown, in_words(c.direction))
+    return table
+
+
+def staircase_table(answer: GrandStaircase) -> Table:
+    """Return the stages of the grand staircase, the trivial one first."""
+    (sheet,) = answer.sheets()
+    table = _table("stage", *sheet.head)
+    for number, row in enumerate(sheet.rows):
+        table.add_row(str(number) if number else "trivial", *map(escape, row))
     return table
 
 

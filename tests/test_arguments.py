@@ -74,6 +74,7 @@ CALLS = {
     ),
     "generative_exponent": (rb.generative_exponent, {"target": "z1"}),
     "generative_leap": (rb.generative_leap, {"target": "z1"}),
+    "grand_staircase": (rb.grand_staircase, {"target": "He(2, z1)"}),
     "hermite_series": (rb.hermite_series, {"target": "z1"}),
     "information_exponent": (rb.information_exponent, {"target": "z1"}),
     "isotropic_leap": (rb.isotropic_leap, {"target": "z1"}),

@@ -19,6 +19,7 @@ QUESTIONS = {
     "amp_on_data": lambda t: rb.amp_on_data(
         t, np.ones((20, 10)), np.zeros(20), steps=1, start=np.full(10, 0.01)
     ),
+    "grand_staircase": rb.grand_staircase,
     "state_evolution": lambda t: rb.state_evolution(t, 2.0),
     "ceiling": rb.ceiling,
     "certificate": lambda t: certificate(t, (1, 1), 2),

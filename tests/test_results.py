@@ -117,6 +117,7 @@ RESULTS = {
     "Threshold, certificates": (threshold, 1, {"kind": "certificates"}),
     "alpha_curve": (lambda: rb.alpha_curve("He(2, z)", np.array([1.0])), 1, {}),
     "state_evolution": (lambda: rb.state_evolution("He(3, z)", alpha=1.5), 1, {}),
+    "grand_staircase": (lambda: rb.grand_staircase("z1^2 + z2^2"), None, {}),
     "amp": (lambda: rb.amp("He(3, z)", alpha=1.5, d=60, steps=2, seed=0), 1, {}),
     "spectral_limit": (lambda: rb.spectral_limit("z1^2", 1.5), None, {}),
     "spectral": (lambda: rb.spectral("z1^2", 1.5, d=60, steps=10, seed=0), None, {}),

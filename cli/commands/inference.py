@@ -18,6 +18,12 @@ def threshold(
     figure: Annotated[
         Path | None, typer.Option(help="Draw alpha_c against the variance of label noise.")
     ] = None,
+    staircase: Annotated[
+        bool,
+        typer.Option(
+            "--staircase", help="Later stages at the overlaps reached on earlier directions: up to minutes."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """How many samples per dimension the best known methods need, stage by stage, with certificates.
@@ -25,7 +31,7 @@ def threshold(
     Example: rebatch threshold "z1*z2 + z3*z4"
     """
     from ...numeric.inference.threshold import weak_recovery_threshold
-    from ..thresholds import certificates_table, stages_table
+    from ..thresholds import certificates_table, stages_table, staircase_table
 
     learned = target_from(target, inputs, noise_std)
     if figure is not None:
@@ -38,8 +44,13 @@ def threshold(
         from ..figures import figure_of, save
 
         save(figure_of(draw_threshold, answer), figure)
+    grand = None
+    if staircase:
+        from ...numeric.inference.staircase import grand_staircase
+
+        grand = grand_staircase(learned)
     if as_json:
-        print_json(answer.to_json())
+        print_json(answer.to_json() | ({} if grand is None else {"staircase": grand.to_json()["stages"]}))
         return
     noise = f" + noise of standard deviation {noise_std:g}" if noise_std else ""
     console.print(f"[bold]y = {escape(learned.text)}[/]{noise}", highlight=False)
@@ -52,6 +63,11 @@ def threshold(
     )
     for note in answer.notes():
         console.print(note, highlight=False)
+    if grand is not None:
+        console.print(
+            "[bold]grand staircase[/]: each stage with what message passing knows of the ones before"
+        )
+        console.print(staircase_table(grand))
 
 
 def ceiling(
@@ -59,7 +75,7 @@ def ceiling(
     alpha: Annotated[float, typer.Option(help="Samples per dimension.")] = 2.0,
     steps: Annotated[int, typer.Option(help="Steps of each method, two products with X each.")] = 6,
     activation: Annotated[
-        str, typer.Option("--activation", "-s", help="Of the one neuron that descends.")
+        str, typer.Option("--activation", "-s", help="Of the neurons that descend, one for each direction.")
     ] = "relu",
     etas: Annotated[
         str | None, typer.Option(help="Step sizes that descent is tuned over, numbers with commas between.")

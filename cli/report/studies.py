@@ -138,7 +138,7 @@ def ceiling_section(target: Target, seed: int) -> Section:
             title,
             "state evolution of message passing, and the limit of descent by integration, its step size tuned",
             command,
-            text=(f"alpha = {found.alpha:g}; descent of one {found.activation} neuron.",),
+            text=(f"alpha = {found.alpha:g}; neurons that descend: {found.directions}, {found.activation}.",),
             tables=_tables(found.sheets()),
             figures=(
                 picture(

@@ -1,9 +1,11 @@
 """How close descent comes to the best possible: cosines against products with the data (theory, 9).
 
+Of several directions, the cosine is the root of the mean square of those between the learned span and theirs.
+
 A step of gradient descent and a step of message passing both take one product with X and one with its
 transpose. Among all methods with as many products, Bayes-optimal message passing has the largest overlap
-(Celentano, Montanari, Wu 2020), so its state evolution is the ceiling; descent is that of one neuron in the
-limit d -> infinity, its step size tuned for every number of steps over a grid.
+(Celentano, Montanari, Wu 2020), so its state evolution is the ceiling; descent is that of as many neurons as
+directions in the limit d -> infinity, its step size tuned for every number of steps over a grid.
 """
 
 from collections.abc import Sequence
@@ -27,6 +29,8 @@ ETAS = tuple(float(x) for x in np.geomspace(0.02, 5.0, 9))
 _MOST_STEPS = 1000
 _SAMPLES = 1 << 13
 _SCRAMBLES = 4
+# Weights this close to dependent span less.
+_DEPENDENT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Ceiling(Tabulated, Drawn):
         The step sizes that were best for each number of steps; nan for none.
     etas : tuple of float
         The grid.
+    directions : int
+        As many neurons descend.
     """
 
     target: Target
@@ -57,6 +63,7 @@ class Ceiling(Tabulated, Drawn):
     eta_reused: Array
     eta_fresh: Array
     etas: tuple[float, ...]
+    directions: int = 1
 
     @property
     def products(self) -> NDArray[np.int64]:
@@ -101,6 +108,7 @@ class Ceiling(Tabulated, Drawn):
             "target": self.target.text,
             "alpha": self.alpha,
             "activation": self.activation,
+            "directions": self.directions,
             "products": self.products.tolist(),
             "ceiling": self.best.tolist(),
             "reused": self.reused.tolist(),
@@ -130,13 +138,13 @@ def ceiling(
     Parameters
     ----------
     target : Target or str
-        Of one direction; label noise counts.
+        Of one direction or two; label noise counts.
     alpha : float
         Samples per dimension.
     steps : int
         At least 2.
     activation : str
-        Of the one neuron, which descends the correlation loss.
+        Of the neurons, one for each direction, which descend the correlation loss with readouts 1, -1.
     etas : sequence of float
         Step sizes; for each number of steps the one with the largest cosine counts.
     seed : int
@@ -144,15 +152,17 @@ def ceiling(
     Raises
     ------
     RebatchError
-        If an argument is out of range, or the target has not one direction.
+        If an argument is out of range, or the target has more than two directions.
     """
     target = Target(target)
     steps = checks.integer("steps", steps, least=2, most=_MOST_STEPS)
     alpha, seed = checks.number("alpha", alpha, above=0), checks.seed(seed)
     etas = [checks.number("a step size", x) for x in checks.sequence("etas", etas, "one or more step sizes")]
-    best = state_evolution(target, alpha, steps=steps).cosine
+    evolution = state_evolution(target, alpha, steps=steps)
+    readout = [(-1.0) ** j for j in range(len(evolution.basis))]
+    best = np.sqrt(np.trace(evolution.Q, axis1=1, axis2=2) / len(readout))
     reused, fresh = (
-        _tuned(target, alpha, steps, activation, etas, seed, reuse=reuse) for reuse in (True, False)
+        _tuned(target, alpha, steps, activation, readout, etas, seed, reuse=reuse) for reuse in (True, False)
     )
     return Ceiling(
         target,
@@ -164,6 +174,7 @@ def ceiling(
         reused[1],
         fresh[1],
         tuple(map(float, etas)),
+        len(readout),
     )
 
 
@@ -172,6 +183,7 @@ def _tuned(
     alpha: float,
     steps: int,
     activation: str,
+    readout: list[float],
     etas: Sequence[float],
     seed: int,
     *,
@@ -187,14 +199,20 @@ def _tuned(
             eta=float(eta),
             steps=steps,
             loss="correlation",
-            readout=[1.0],
+            readout=readout,
             reuse=reuse,
         )
         with silent_stops():
             run = simulate(setting, "limit", seed=seed, points=_SAMPLES, scrambles=_SCRAMBLES, rule="sobol")
-        M, Q = np.asarray(run.M)[:, 0], np.asarray(run.Q)[:, 0, 0]
         # A run that diverged keeps the steps before.
-        row[: len(M)] = np.linalg.norm(M, axis=1) / np.sqrt(Q)
+        row[: len(run.M)] = span_cosine(np.asarray(run.M), np.asarray(run.Q))
     where = curves.argmax(axis=0)
     best = curves.max(axis=0)
     return best, np.where(best > 0, np.asarray(etas, float)[where], np.nan)
+
+
+def span_cosine(M: Array, Q: Array) -> Array:
+    """Return the root mean square cosine between the spans of p weights and p directions, from M (n, p, k) and Q."""
+    return np.asarray(
+        np.sqrt(np.einsum("nik,nik->n", M, np.linalg.pinv(Q, rcond=_DEPENDENT) @ M) / M.shape[1])
+    )

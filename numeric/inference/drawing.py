@@ -29,15 +29,22 @@ def draw_ceiling(answer: Ceiling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]
     for colour, line, cosine, name in curves:
         panels[0].plot(answer.products, cosine, line, color=colour, label=name)
     panels[0].set(
-        xlabel=r"products with $X$ or $X^\top$", ylabel="cosine with the hidden direction", ylim=(-0.02, 1.02)
+        xlabel=r"products with $X$ or $X^\top$", ylabel=cosine_with(answer.directions), ylim=(-0.02, 1.02)
     )
     canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
     canvas.say(
         panels,
-        f"y = {answer.target.text}; sigma = {answer.activation}, p = 1, alpha = {answer.alpha:g}, d infinite, step "
+        f"y = {answer.target.text}; sigma = {answer.activation}, p = {answer.directions}, alpha = {answer.alpha:g}, d infinite, step "
         "size tuned at every point",
     )
     return panels
+
+
+def cosine_with(directions: int) -> str:
+    """Return what the cosine of a ceiling is, in words."""
+    return (
+        "cosine with the hidden direction" if directions == 1 else "r.m.s. cosine with the hidden directions"
+    )
 
 
 @styled
@@ -123,8 +130,11 @@ def draw_certificates(
 def draw_cosines(cosine: Array, said: str, label: str, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
     """Draw the cosine between estimate and direction against the step of a method."""
     panels = canvas.panels(1, width=3.6, height=3.0)
-    panels[0].plot(np.arange(len(cosine)), np.abs(cosine), "o-", color=COLOURS[0], label=label)
-    panels[0].set(xlabel="step", ylabel="cosine with the hidden direction", ylim=(-0.02, 1.02))
+    columns = np.abs(cosine).reshape(len(cosine), -1).T
+    for colour, column in zip(COLOURS, columns, strict=False):
+        panels[0].plot(np.arange(len(column)), column, "o-", color=colour, label=label)
+    what = "cosine with the hidden direction" if len(columns) == 1 else "cosines with the hidden directions"
+    panels[0].set(xlabel="step", ylabel=what, ylim=(-0.02, 1.02))
     panels[0].xaxis.get_major_locator().set_params(integer=True)
     canvas.say(panels, said)
     return panels

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
 from ...symbolic.exact.irrational import as_expr
-from ...symbolic.exact.subspace import Subspace, as_floats, is_exact, squared_length
+from ...symbolic.exact.subspace import Subspace, Vector, as_floats, is_exact, squared_length
 from ...symbolic.language.compiled import compiled
 from ...symbolic.language.symbols import coordinate
 from ...symbolic.language.target import Target
 from .line import REACH, Branch
 
 Array = NDArray[np.float64]
-_MEAN_OF_HALF = float(np.sqrt(2 / np.pi))
+MEAN_OF_HALF = float(np.sqrt(2 / np.pi))
 _GRID = 6001
 _BISECTIONS = 60
 _STEPS = (sp.sign, sp.Heaviside)
@@ -49,8 +49,12 @@ class Latent:
     @classmethod
     def of(cls, target: Target, space: Subspace, expr: sp.Expr | None = None) -> "Latent":
         """Return g along an orthogonal basis of a subspace that holds all its directions."""
+        return cls.along(target, space.orthogonal_basis(), expr)
+
+    @classmethod
+    def along(cls, target: Target, vectors: Sequence[Vector], expr: sp.Expr | None = None) -> "Latent":
+        """Return g along orthogonal vectors whose span holds all its directions."""
         given = target.expr if expr is None else expr
-        vectors = space.orthogonal_basis()
         basis = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in vectors]).reshape(-1, target.k)
         new = [sp.Dummy(real=True) for _ in vectors]
         images = {}
@@ -115,7 +119,7 @@ class Latent:
         for position, i in enumerate(self.continuous):
             first[i] = t[position]
         for i, s in zip(self.signs, choice, strict=True):
-            first[i] = s * _MEAN_OF_HALF
+            first[i] = s * MEAN_OF_HALF
         second = np.zeros((len(self.pairs), *shape))
         for row, (a, b) in enumerate(self.pairs):
             if a != b:

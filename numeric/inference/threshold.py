@@ -139,7 +139,7 @@ def _closed(closure: Closure) -> Stage:
 def _integrated(target: Target, reading: Reading, left: Subspace) -> tuple[Stage, Array]:
     """Return the first stage from quadrature, and E[G_ab G_cd] on `left`."""
     latent, S, error, method = label_moments_of(target, reading.relevant)
-    onto = _unit_rows(left) @ latent.basis.T
+    onto = unit_rows(left) @ latent.basis.T
     tensor = pair_tensor(S[latent.r :, latent.r :], latent.r, onto)
     doubt = error * left.dimension
     top = instability(tensor, doubt)
@@ -148,7 +148,7 @@ def _integrated(target: Target, reading: Reading, left: Subspace) -> tuple[Stage
         bound = 1 / (top.eigenvalue + doubt)
         return Stage(left.orthogonal_basis(), bound, How.UNDECIDED, float("inf"), None, reason), tensor
     alpha = 1 / top.eigenvalue
-    span = as_subspace(top.span @ _unit_rows(left), reading.k)
+    span = as_subspace(top.span @ unit_rows(left), reading.k)
     basis = left.orthogonal_basis() if span.dimension == left.dimension else span.orthogonal_basis()
     stage = Stage(basis, alpha, How.NUMERIC, alpha**2 * doubt, None, f"1/alpha_c = |E[G . G]| by {method}")
     return stage, tensor
@@ -178,7 +178,7 @@ def _later(target: Target, reading: Reading, rest: Subspace, first: Stage, tenso
     upper = float("inf")
     left = Subspace.span([*first.directions, *rest.rows], reading.k)
     if tensor is not None:
-        onto = _unit_rows(rest) @ _unit_rows(left).T
+        onto = unit_rows(rest) @ unit_rows(left).T
         alone = instability(np.einsum("abcd,ia,jb,kc,ld->ijkl", tensor, onto, onto, onto, onto))
         doubt = (first.error or 0.0) / first.alpha**2
         if alone.eigenvalue > _CERTAIN * doubt:
@@ -188,7 +188,7 @@ def _later(target: Target, reading: Reading, rest: Subspace, first: Stage, tenso
     return Stage(rest.orthogonal_basis(), first.alpha, How.UNDECIDED, upper - first.alpha, None, proof)
 
 
-def _unit_rows(space: Subspace) -> Array:
+def unit_rows(space: Subspace) -> Array:
     """Return an orthonormal basis as rows of floats."""
     rows = np.array([as_floats(v) for v in space.orthogonal_basis()]).reshape(-1, space.ambient)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))

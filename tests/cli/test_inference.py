@@ -30,6 +30,13 @@ def test_threshold_json_has_null_for_infinity(capsys, monkeypatch):
     assert known["noise_exponent"] is None
 
 
+def test_threshold_shows_the_grand_staircase(capsys, monkeypatch):
+    _, out, _ = rebatch(capsys, monkeypatch, "threshold", "z1^2 + z2^2", "--staircase", "--json")
+    assert [stage["alpha_c"] for stage in json.loads(out)["staircase"]] == [0, 1]
+    _, out, _ = rebatch(capsys, monkeypatch, "threshold", "z1^2 + z2^2", "--staircase")
+    assert "squared cosines known by then" in " ".join(out.split())
+
+
 def test_ceiling_says_one_number_and_writes_a_figure(capsys, monkeypatch, tmp_path):
     figure = tmp_path / "c.png"
     _, out, _ = rebatch(
@@ -45,7 +52,7 @@ def test_ceiling_says_one_number_and_writes_a_figure(capsys, monkeypatch, tmp_pa
         (["threshold", "z1^2", "--noise-std", "-1"], "noise_std"),
         (["threshold", "exp(z1^2/3)"], "E[y^2]"),
         (["ceiling", "z1", "--alpha", "0"], "alpha"),
-        (["ceiling", "z1*z2"], "2 directions"),
+        (["ceiling", "z1*z2*z3"], "3 directions"),
         (["ceiling", "z1", "--steps", "1"], "steps"),
     ],
 )

@@ -88,6 +88,30 @@ def test_bad_input_is_one_clear_line(options, words):
     assert "\n" not in str(error.value)
 
 
-def test_several_directions_are_refused():
-    with pytest.raises(RebatchError, match="2 directions"):
-        state_evolution("z1*z2", 1.0)
+def test_three_directions_are_refused():
+    with pytest.raises(RebatchError, match="3 directions"):
+        state_evolution("z1*z2*z3", 1.0)
+
+
+def test_two_directions_start_to_be_found_at_the_threshold():
+    for share in (0.9, 1.1):
+        run = state_evolution("sign(z1*z2)", share * np.pi**2 / 4, steps=2)
+        # One in a thousand is the error of the quadrature.
+        assert run.q[1:] / run.q[:-1] == pytest.approx(np.full((2, 2), share), rel=2e-3)
+
+
+def test_directions_that_the_label_shows_start_from_nothing():
+    run = state_evolution("z1 + z1*z2", 0.3, steps=1)
+    assert run.q[0] == pytest.approx([0, 0])
+    assert run.q[1].min() > 0.05
+    # E[K K^T] of y = z1 + z2^2 has the one direction z1; a trace of z2 is what the second step multiplies.
+    run = state_evolution("z1 + z2^2", 0.3, steps=1)
+    assert run.q[0] == pytest.approx([1e-5, 0])
+    assert run.q[1, 1] < 1e-5 < 0.1 < run.q[1, 0]
+
+
+def test_two_directions_tabulate_both_cosines():
+    run = state_evolution("sign(z1*z2)", 3.0, steps=1)
+    assert set(run.records()[0]) == {"step", "q_1", "q_2", "cosine_1", "cosine_2"}
+    assert run.Q.shape == (2, 2, 2)
+    assert run.to_json()["directions"] == [[1, 0], [0, 1]]
