@@ -11,7 +11,6 @@ degrees modulo 2 lie in the span, over the field of two elements, of those of th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
 from math import prod
@@ -40,6 +39,7 @@ from .product_exponents import (
     SecondStep,
     centred_name,
     character_name,
+    decided,
     leap_over,
     signed_permutation,
 )
@@ -122,7 +122,7 @@ class MomentReading:
 
     def statistical_leap(self) -> CoordinateLeap:
         """Return the leap for queries on powers of the label, where nothing less is possible."""
-        return _decided(self._leap(self._powers), self._least_leap)
+        return decided(self._leap(self._powers), self._least_leap)
 
     def loss_leap(self) -> dict[str, Exponent]:
         """Return the leap of each loss: see `enumerated.py`."""
@@ -132,14 +132,14 @@ class MomentReading:
             "squared": self.leap(),
             "absolute": statistical,
             "hinge": statistical,
-            "logistic": _decided(even, self._least_leap),
+            "logistic": decided(even, self._least_leap),
         }
 
     def coordinate_leap(self) -> dict[str, Exponent]:
         """Return both leaps with a coordinate counted once, whatever its degree."""
         return {
             "correlational": self._leap([self._form], by_degree=False),
-            "statistical": _decided(self._leap(self._powers, by_degree=False), 1),
+            "statistical": decided(self._leap(self._powers, by_degree=False), 1),
         }
 
     def cover(self) -> Exponent:
@@ -319,13 +319,6 @@ class MomentReading:
 
     def _name(self, S: Sequence[int]) -> str:
         return character_name(S, self.law)
-
-
-def _decided(upper: CoordinateLeap, lower: int) -> CoordinateLeap:
-    """Return a leap whose bounds meet, or that it is undecided and at most so large."""
-    if upper.value is None or upper.value <= lower:
-        return upper
-    return replace(upper, value=None, how=How.UNDECIDED, witness=f"at most {upper.value}: {upper.witness}")
 
 
 def exchanged(form: Form, i: int, j: int, sign: int) -> Form:

@@ -7,7 +7,7 @@ covered; the largest degree met is the leap (theory, 3.2 and 13).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -173,6 +173,13 @@ def leap_over(
         return CoordinateLeap(None, How.EXACT, infinite=True, witness=NO_DIRECTION)
     largest = max(cost for cost, _ in sequence)
     return CoordinateLeap(largest, how, witness="absorb " + ", then ".join(steps), sequence=tuple(sequence))
+
+
+def decided(upper: CoordinateLeap, lower: int) -> CoordinateLeap:
+    """Return a leap whose bounds meet, or that it is undecided and at most so large."""
+    if upper.value is None or upper.value <= lower:
+        return upper
+    return replace(upper, value=None, how=How.UNDECIDED, witness=f"at most {upper.value}: {upper.witness}")
 
 
 def character_name(S: Sequence[int], law: Law) -> str:
