@@ -6,8 +6,8 @@ At each point a of the former the target is a function g_a of the latter, and
 
 a Hermite coefficient of a Gaussian target, exact or enclosed. They are looked at up to a degree and a power of the
 label, and what they show bounds leaps, cover and generative exponent from above; the information exponent is decided
-where no coefficient of lower degree is in doubt. From below: a leap is not less than the information exponent, and
-what a sign flip of the target hides is not shown alone. Two steps are decided by E[y^m z] and by signed permutations
+where no coefficient of lower degree is in doubt. From below: the correlational leap is not less than that, and what a
+sign flip of the target hides is not shown alone. Two steps are decided by E[y^m z] and by signed permutations
 that keep the law and fix the target at every point.
 """
 

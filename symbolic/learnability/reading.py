@@ -2,8 +2,9 @@
 
 A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`); where its inputs are not
 Gaussian by going through all their values (`enumerated.py`), as a polynomial whose moments are known (`moments.py`),
-or value by value as a Gaussian target of the other coordinates (`mixed.py`). The reading keeps what has been worked out - Hermite forms, powers, rotated forms, symmetries,
-subspaces - and the questions of `exponents.py` and `verdict.py` share it.
+or value by value as a Gaussian target of the other coordinates (`mixed.py`). The reading keeps what has been worked
+out - Hermite forms, powers, rotated forms, symmetries, subspaces - and the questions of `exponents.py` and
+`verdict.py` share it.
 """
 
 from __future__ import annotations

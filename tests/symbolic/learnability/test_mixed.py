@@ -1,4 +1,4 @@
-"""Finite and Gaussian coordinates together: coefficients against sums over points and quadrature, claims against runs."""
+"""Finite and Gaussian coordinates together: coefficients against sums and quadrature, claims against the limit."""
 
 from itertools import product
 
