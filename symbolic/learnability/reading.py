@@ -145,6 +145,7 @@ def _read(expr: sp.Expr, k: int) -> Reading:
 
 @lru_cache(maxsize=8)
 def _read_product(expr: sp.Expr, k: int, inputs: Law) -> ProductReading:
+    """Return the reading by all values, by those of some coordinates, or by moments."""
     from ..enumeration.spectrum import is_enumerable  # noqa: PLC0415 - only other inputs need what follows
     from .enumerated import EnumeratedReading  # noqa: PLC0415
     from .moments import MomentReading  # noqa: PLC0415
