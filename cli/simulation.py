@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..numeric.engine_names import Engine
+from ..numeric.machine.memory import require
 from ..numeric.setting import Setting
 from ..numeric.simulate import simulate
 from ..numeric.trajectory import Trajectory
@@ -15,6 +16,9 @@ from .terminal import console
 
 if TYPE_CHECKING:  # loads SciPy's statistics, which runs alone need not
     from ..verify.agreement import Agreement
+
+# A trajectory with its labels, beside its entries.
+_BYTES_PER_RUN = 20_000.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,15 @@ def perform(
 
     Raises
     ------
+    TooLargeError
+        If all runs together do not fit in memory.
     KeyboardInterrupt
         If there is nothing to return.
     """
+    kept = setting.steps // setting.record_every + 2
+    each = _BYTES_PER_RUN + 8.0 * kept * (setting.neurons * (setting.neurons + setting.k) + 2)
+    count = seeds.stop - seeds.start
+    require(count * each, f"{count} runs of {kept} steps")
     done: list[Trajectory] = []
     held = None
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..numeric.machine.files import opened
 from ..numeric.setting import Setting
 from ..symbolic.errors import RebatchError
 from ..verify.universality_check import LEGEND, Universality, universality
@@ -58,17 +59,13 @@ def matrix_from(path: Path) -> "np.ndarray[Any, Any]":
     import numpy as np  # noqa: PLC0415 - the options are read without it
 
     allowed = "allowed are .npy, or text of numbers with commas or spaces between, a row per sample"
-    try:
-        if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
-        text = path.read_text(encoding="utf-8")
-        return np.loadtxt(text.replace(",", " ").splitlines(), ndmin=2)
-    except OSError as error:
-        raise RebatchError(
-            f"--data {str(path)!r}: {(error.strerror or str(error)).lower()}; {allowed}"
-        ) from None
-    except (ValueError, EOFError) as error:
-        raise RebatchError(f"--data {str(path)!r}: {str(error).splitlines()[0]}; {allowed}") from None
+    with opened(path, "--data") as file:
+        try:
+            if path.suffix == ".npy":
+                return np.asarray(np.load(file, allow_pickle=False))
+            return np.loadtxt(file.read().decode().replace(",", " ").splitlines(), ndmin=2)
+        except (ValueError, EOFError) as error:
+            raise RebatchError(f"--data {str(path)!r}: {str(error).splitlines()[0]}; {allowed}") from None
 
 
 def show(result: Universality) -> None:

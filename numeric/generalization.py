@@ -40,6 +40,7 @@ from ..symbolic.overlap.suitability import DirectionShown, activation_check
 from ..symbolic.overlap.two_steps import two_step_overlap
 from .chain import Chain, Measured, mean_and_error
 from .engines.descent import silent_stops
+from .machine.memory import require
 from .one_pass import OnePass, Plan
 from .setting import Setting
 from .simulate import simulate
@@ -58,6 +59,7 @@ _SURVEY: dict[str, Any] = {"points": 2**13, "scrambles": 4}
 _SHARPER: dict[str, Any] = {"points": 2**18, "scrambles": 8}
 # Updates of one run of the one pass that are simulated: a few minutes.
 _MOST_UPDATES = 1e9
+_BYTES_PER_RUN = 500.0
 _LEAST_D = 3
 _ARRIVED = 0.9
 # An overlap below it is written with its power of ten.
@@ -313,6 +315,7 @@ def generalization(
     alpha = checks.number("alpha", alpha, above=0)
     accuracy = checks.number("accuracy", accuracy, above=0, below=1)
     runs, samples = checks.integer("runs", runs, least=1), checks.integer("samples", samples, least=2)
+    require(_BYTES_PER_RUN * runs, f"{runs} runs")
     dimensions = [checks.integer("d", x, least=_LEAST_D) for x in (d if isinstance(d, Sequence) else [d])]
     seed = checks.integer("seed", seed, least=0)
     shown = _one_direction(whole, sigma)

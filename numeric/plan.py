@@ -29,12 +29,12 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.catalog import gaussian_text
 from .engine_names import Engine
+from .machine.files import read
 from .setting import Setting
 from .simulate import ENGINES
 
@@ -79,11 +79,9 @@ class Plan:
             If the file cannot be read or is no plan; the message names the file, the line and what is allowed.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RebatchError(
-                f"{path}: {getattr(error, 'strerror', None) or error}; allowed is a TOML file"
-            ) from None
+            text = read(path, "plan").decode()
+        except UnicodeDecodeError as error:
+            raise RebatchError(f"plan {str(path)!r}: {error}; allowed is a TOML file") from None
         return cls.loads(text, str(path))
 
     @classmethod

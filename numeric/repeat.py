@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..symbolic.errors import RebatchError
 from .formats import ending_of, provenance
+from .machine.files import read
 from .plan import Plan
 from .setting import Setting
 from .simulate import simulate
@@ -133,11 +133,9 @@ def _of_trajectory(path: str | os.PathLike[str]) -> Read:
 
 def _of_json(path: str | os.PathLike[str]) -> Read:
     """Return the arrays, setting and provenance of a run that was written as JSON, alone or among `runs`."""
-    name = os.fspath(path)
+    name, text = os.fspath(path), read(path)
     try:
-        data = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise RebatchError(f"file {name!r}: {error.strerror}") from None
+        data = json.loads(text)
     except (ValueError, RecursionError):
         raise RebatchError(f"{name} is not JSON") from None
     if not isinstance(data, dict) or not isinstance(data.get("setting"), dict):

@@ -10,7 +10,6 @@ import itertools
 import json
 import logging
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +30,7 @@ from .gathered import gathered, labels_of, last_sizes
 from .machine.files import clear, require_folder, set_aside
 from .machine.memory import require
 from .machine.progress import progress
+from .machine.warned import warn
 from .setting import Setting
 from .simulate import ENGINES, simulate
 from .trajectory import INTERRUPTED, Trajectory, installed_version
@@ -147,7 +147,7 @@ class _Run:
                 raise RebatchError(f"{path} is another run than its name says: {differing} differ")
         except RebatchError as error:
             message = f"{error}; it is kept as {set_aside(path).name} and its run repeated"
-            warnings.warn(message, SetAside, stacklevel=3)
+            warn(message, SetAside)
             return None
         return found
 
@@ -238,14 +238,14 @@ def sweep(
                 if stopped.startswith(INTERRUPTED):
                     raise KeyboardInterrupt
                 if stopped:
-                    warnings.warn(f"d = {run.d}, seed = {run.seed}: {stopped}", StoppedEarly, stacklevel=2)
+                    warn(f"d = {run.d}, seed = {run.seed}: {stopped}", StoppedEarly)
                 done(len(runs) - len(missing) + count)
                 _log.info("sweep: %d of %d done", count, len(missing))
     except KeyboardInterrupt:
         found, asked = {run.name: run.find(place) for run in runs}, len(runs)
         runs = [run for run in runs if found[run.name] is not None]
         message = f"interrupted: {asked - len(runs)} of {asked} runs are missing; the same call continues"
-        warnings.warn(message, StoppedEarly, stacklevel=2)
+        warn(message, StoppedEarly)
     return Runs(found[run.name] or Trajectory.load(place / run.name) for run in runs)
 
 
@@ -309,7 +309,7 @@ def simulate_kept(
     _log.info("%s: %s", folder / one.name, "to do" if found is None else "kept")
     found = found or one.run(folder, threads)
     if found.stopped:
-        warn_of_stop(found.stopped, stacklevel=2)
+        warn_of_stop(found.stopped)
     return found
 
 

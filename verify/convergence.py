@@ -148,14 +148,14 @@ def convergence(
         raise RebatchError(
             f"d = {list(dimensions)} with {list(runs or [])} runs; allowed are at least 3 dimensions, 3 runs at each"
         )
+    own = seeds(seed, sum(runs))
     with silent_stops():
         limit = simulate(setting, "limit", seed=seed)
         if limit.data.attrs["rule"] == "sobol" and not limit.stopped:
             limit = simulate(setting, "limit", seed=seed, points=2**17)
     limit.require_all_steps()
-    M = limit.M.values[-1]
+    M, error = limit.M.values[-1], float(np.linalg.norm(limit.data["M_error"].values[-1]))
     size = float(np.linalg.norm(M))
-    error = float(np.linalg.norm(limit.data["M_error"].values[-1]))
     if size <= 10 * error:
         raise RebatchError(f"the limit has no overlap to speak of, |M| = {size:.2g} ± {error:.1g}")
     values: dict[int, list[float]] = {d: [] for d in dimensions}
@@ -163,8 +163,8 @@ def convergence(
     drawn: dict[int, list[Array]] = {d: [] for d in dimensions}
     controlled, expected = _controlled(setting), {d: _expected_first_step(limit, d) for d in dimensions}
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
-    for (d, _), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
-        run = simulate(setting, d=d, seed=own, draws=True)
+    for (d, _), run_seed in zip(progress(jobs), own, strict=True):
+        run = simulate(setting, d=d, seed=run_seed, draws=True)
         run.require_all_steps()
         values[d].append(float((run.M.values[-1] * M).sum() / size))
         first[d].append(_first_step(run) - expected[d] if controlled else np.zeros(0))

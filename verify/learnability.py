@@ -422,9 +422,10 @@ def _measured(
     progress: Callable[[list[Job]], Iterable[Job]],
 ) -> dict[Setting, Array]:
     """Return M v of every run by experiment, shape (sizes, runs, steps + 1, directions)."""
+    drawn = seeds(seed, len(used) * len(sizes) * runs)
     values = {s: np.empty((len(sizes), runs, s.steps + 1, len(units))) for s in used}
     jobs = [(e, s.reuse, int(d), run) for e, s in enumerate(used) for d in sizes for run in range(runs)]
-    for (e, _, d, run), own in zip(progress(jobs), seeds(seed, len(jobs)), strict=True):
+    for (e, _, d, run), own in zip(progress(jobs), drawn, strict=True):
         trajectory = simulate(used[e], d=d, seed=own, threads=threads)
         if trajectory.interrupted:
             raise KeyboardInterrupt

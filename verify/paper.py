@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numeric.machine.memory import require
 from ..numeric.machine.progress import tracked
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
@@ -38,6 +39,7 @@ _SINGLE_QUICK, _SINGLE_THOROUGH = (2**15, 8), (2**17, 16)
 # Smaller batches than a sample per dimension are run on a stored X, which has to fit.
 _MOST_STORED_D = 1000
 _QUICK_D, _QUICK_RUNS = 2000, 8
+_BYTES_PER_RUN = 500.0
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,7 @@ def paper(
         raise RebatchError("d and runs are of simulations; allowed with simulated=True")
     if runs is not None:
         runs = checks.integer("runs", runs, least=2)
+        require(_BYTES_PER_RUN * runs, f"{runs} runs")
     known = registry()["experiments"]
     ids = list(known) if name is None else [i for i in known if i == name or i.split("-")[0] == name]
     if not ids:

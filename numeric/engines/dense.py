@@ -6,7 +6,6 @@ have their law, and W* lies along the first k columns, so that z has it too (the
 """
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from ..machine.blocks import Array, thread_count, thread_pool
 from ..machine.draws import stream
 from ..machine.mapped import require_whole_file
 from ..machine.memory import aligned, require
+from ..machine.warned import warn
 from ..response import kind_of, signals
 from ..setting import Setting
 from ..start import start
@@ -172,7 +172,7 @@ def _checked_data(setting: Setting, X: Any, d: int | None) -> tuple[Rows | None,
         raise RebatchError(f"X has {len(X)} rows; allowed are at least n = alpha d = {n}")
     if isinstance(X, np.ndarray):
         require_whole_file(X)
-        _warn_unless_standard(X)
+    _warn_unless_standard(X)
     return X[:n], X.shape[1]
 
 
@@ -190,18 +190,18 @@ class NotStandard(UserWarning):
     """Columns of the data have not the mean 0 and the variance 1 that theory speaks of."""
 
 
-def _warn_unless_standard(X: NDArray[Any]) -> None:
+def _warn_unless_standard(X: Rows) -> None:
     """Look at some rows: columns whose mean or variance is far from 0 and 1, by more than chance, are told."""
-    some = X[:: -(-len(X) // _LOOKED_AT)].astype(np.float64)
+    rows = X[:: -(-len(X) // _LOOKED_AT)] if isinstance(X, np.ndarray) else X.some(_LOOKED_AT)
+    some = rows.astype(np.float64)
     mean, variance, chance = some.mean(axis=0), some.var(axis=0), _SIGMAS / np.sqrt(len(some))
     far = (np.abs(mean) > _FAR + chance) | (np.abs(variance - 1) > _FAR + np.sqrt(2) * chance)
     if far.any() and len(some) >= _LEAST_ROWS:
         worst = int(np.argmax(np.maximum(np.abs(mean), np.abs(variance - 1))))
-        warnings.warn(
+        warn(
             f"{far.sum()} of {len(far)} columns of X are far from mean 0 and variance 1, column {worst} has mean "
             f"{mean[worst]:.3g} and variance {variance[worst]:.3g}; theory speaks of N(0, 1): standardise them",
             NotStandard,
-            stacklevel=4,
         )
 
 

@@ -6,7 +6,6 @@ taken; what a run is, and how it ends early, stands here once.
 """
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..machine.memory import require
 from ..machine.progress import progress
+from ..machine.warned import warn
 from ..setting import Setting
 from ..trajectory import INTERRUPTED, Trajectory
 from ..visits import Rows
@@ -25,6 +26,8 @@ Array = NDArray[np.float64]
 
 # Overlaps beyond this have left every regime that theory speaks of.
 DIVERGED = 1e6
+# Of two arrays and their places, beside their entries.
+_BYTES_PER_STEP = 400.0
 
 
 class StoppedEarly(UserWarning):
@@ -45,10 +48,10 @@ def silent_stops() -> Iterator[None]:
         _silent.reset(token)
 
 
-def warn_of_stop(reason: str, stacklevel: int) -> None:
-    """Warn that a run stopped early; `stacklevel` as the caller would give it to `warnings.warn`."""
+def warn_of_stop(reason: str) -> None:
+    """Warn that a run stopped early."""
     if not _silent.get():
-        warnings.warn(reason, StoppedEarly, stacklevel=stacklevel + 1)
+        warn(reason, StoppedEarly)
 
 
 class Side(Protocol):
@@ -102,7 +105,7 @@ class Record:
     def trajectory(self, **provenance: Any) -> Trajectory:
         """Return what was kept, with a warning if the run stopped early."""
         if self.stopped:
-            warn_of_stop(self.stopped, stacklevel=4)
+            warn_of_stop(self.stopped)
         return Trajectory.build(
             self.setting,
             np.array(self.M),
@@ -123,11 +126,16 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
 
     Raises
     ------
+    TooLargeError
+        If what is to be kept does not fit in memory.
     KeyboardInterrupt
         If Ctrl-C comes before the first step is kept: there is nothing to return.
     """
     record = Record(setting)
     last = setting.steps
+    kept = last // setting.record_every + 2
+    each = _BYTES_PER_STEP + 16.0 * setting.neurons * (setting.neurons + setting.k)
+    require(kept * each, f"recording {kept} steps")
     try:
         with progress(what, last) as done:
             for step in range(last + 1):
@@ -139,13 +147,13 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
                 if step == last:
                     record.add(step, M, Q, side.loss(weights))
                     break
-                kept = step % setting.record_every == 0
+                keep = step % setting.record_every == 0
                 if setting.batches == "single":
-                    loss = side.loss(weights) if kept else math.nan
+                    loss = side.loss(weights) if keep else math.nan
                     weights = _one_by_one(setting, side, weights)
                 else:
                     weights, loss = _updated(setting, side, weights, setting.weight_decay)
-                if kept:
+                if keep:
                     record.add(step, M, Q, loss)
                 done(step + 1)
     except FloatingPointError:

@@ -12,7 +12,6 @@ is n x (number of products), on disk where there is no room for it; d costs noth
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -30,6 +29,7 @@ from ..machine.blocks import Array, Blocks, Threads, thread_pool
 from ..machine.draws import stream
 from ..machine.memory import require_or_store
 from ..machine.scratch import folder, scratch
+from ..machine.warned import warn
 from ..response import kind_of, signals
 from ..setting import Setting
 from ..start import start
@@ -405,11 +405,10 @@ class _LazySide:
         self.on_disk = require_or_store(self.n * (passing + drawn) + fresh * passing + square, stored, what)
         if self.on_disk:
             less = "; storage='float32' halves them" if storage == "float64" else ""
-            warnings.warn(
+            warn(
                 f"{what}: memory has no room for {stored / 1e9:.3g} GB of its rows, which are kept in a file in "
                 f"{folder()} until it ends{less}",
                 OnDisk,
-                stacklevel=4,
             )
         (order_seed,) = seed.spawn(1)
         self.visits = Visits(setting, self.n, self.batch, stream(order_seed))
@@ -435,6 +434,7 @@ class _LazySide:
         return weights
 
     def _fresh(self, n: int, directions: int, products: int) -> _LazyData:
+        """Return fresh samples, with room for so many products with them."""
         (child,) = self.seed.spawn(1)
         matrix_seed, noise_seed = child.spawn(2)
         X = LazyGaussian(

@@ -22,7 +22,6 @@ are fewer than p of them).
 
 import logging
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,7 +33,9 @@ from ...symbolic import checks
 from ...symbolic.errors import RebatchError, TooLargeError
 from ..integration import SobolSamples, TensorSamples, count_of_points, dimension, is_smooth
 from ..machine.blocks import Array, Threads, thread_pool
+from ..machine.memory import require
 from ..machine.progress import progress
+from ..machine.warned import warn
 from ..masks import MaskPlan
 from ..setting import Setting
 from ..trajectory import INTERRUPTED, Trajectory
@@ -60,6 +61,12 @@ _GRID_LIMIT = 2**25
 _MOST_SCRAMBLES = 8
 # Grids may cost so many times the default Sobol points where no accuracy is asked: their error falls far faster.
 _GRIDS_FOR_POINTS = 8
+# Beside two arrays for each scramble, their mean and spread.
+_FURTHER = 3
+# About an hour of two cores.
+_MOST_OPERATIONS = 2e13
+# Eigenvalues of matrices p by p.
+_PER_CUBE = 20
 # To draw a Sobol point takes as long as so many of its steps.
 _DRAWING = 4
 # The error of n Sobol points is expected to fall like n to the minus this: 0.6 with kinks, 1 for smooth functions.
@@ -136,7 +143,8 @@ def simulate_limit(
     RebatchError
         If an argument is not allowed.
     TooLargeError
-        If the samples would need more than 1 GB, or the tensor grid more than 2^25 nodes.
+        If the samples would need more than 1 GB, the tensor grid more than 2^25 nodes, all kernels more than 80% of
+        the free memory, or the run more than 2e13 operations, about an hour.
 
     Warns
     -----
@@ -159,6 +167,7 @@ def simulate_limit(
         raise RebatchError(
             "an accuracy or the rule 'gauss-hermite' with batches = 'single'; allowed are points, the rule is 'sobol'"
         )
+    _require_resources(setting, points, scrambles)
     with thread_pool(threads) as pool:
         if setting.batches == "single":
             answer = _of_single_samples(setting, points, scrambles, seed, pool, overlaps_only)
@@ -170,12 +179,11 @@ def simulate_limit(
             seeds = np.random.SeedSequence(seed)
             answer = _by_sobol(setting, points, accuracy, scrambles, seeds, pool, overlaps_only)
     if answer.stopped:
-        warn_of_stop(answer.stopped, stacklevel=3)
+        warn_of_stop(answer.stopped)
     elif accuracy is not None and answer.provenance["accuracy_reached"] == "no":
-        warnings.warn(
+        warn(
             f"accuracy = {accuracy:g} was not reached: the largest error is {_largest(answer.error):.1e}",
             AccuracyMissed,
-            stacklevel=3,
         )
     extra = {
         name: (DIMENSIONS[name], answer.mean[name], {"long_name": meaning})
@@ -216,6 +224,36 @@ def _check_setting(setting: Setting) -> None:
         raise RebatchError(
             f"rho = {setting.rho:g} with fresh_at; in the limit a step on fresh samples has no look ahead: "
             "allowed is one of them"
+        )
+
+
+def _require_resources(setting: Setting, points: int | None, scrambles: int) -> None:
+    """Refuse a run whose kernels do not fit in memory, or that takes hours.
+
+    Raises
+    ------
+    TooLargeError
+    """
+    single = setting.batches == "single"
+    # Single samples: of the finest batches nothing is kept but the overlaps.
+    steps, kept = (4 * _COARSEST * setting.steps, 1) if single else (setting.steps, 2 * scrambles + _FURTHER)
+    p = setting.neurons
+    require(
+        kept * 2 * 8.0 * (steps + 1) ** 2 * p**2,
+        f"the limit's kernels of {setting.steps} steps and {p} neurons on {scrambles} scrambles",
+    )
+    if single:
+        setting = replace(
+            setting, batches=4 * _COARSEST, steps=steps, weight_decay=setting.weight_decay / (4 * _COARSEST)
+        )
+    size = _strata(setting) * _share(setting, points or min(_most_points(setting), DEFAULT_POINTS))
+    each = 4 * p * dimension(setting, most_innovations(setting, steps)) * (2 if setting.rho else 1)
+    operations = float(scrambles) * steps * (size * each + _PER_CUBE * p**3)
+    if operations > _MOST_OPERATIONS:
+        raise TooLargeError(
+            f"the limit of {p} neurons over {setting.steps} steps on {size} points, {scrambles} times, takes about "
+            f"{operations:.2g} operations; allowed are {_MOST_OPERATIONS:.0e}, about an hour: fewer neurons or "
+            "steps, or by the argument points fewer points"
         )
 
 

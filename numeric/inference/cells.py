@@ -18,7 +18,8 @@ import sympy as sp
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ...symbolic.errors import RebatchError
+from ...symbolic.errors import RebatchError, TooLargeError
+from ...symbolic.exact.effort import spend
 from .latent import Latent, step_arguments
 
 Array = NDArray[np.float64]
@@ -27,6 +28,9 @@ _CELLS, _BINS = (256, 512, 1024), 3072
 # On one direction there may be so many times more.
 _LINE_FACTOR = 256
 _CHUNK = 1 << 19
+# Bins under cells, together: half a minute.
+_MOST_LAID = 1 << 27
+_PER_BIN = 0.15
 # A value that flat cells share counts as an atom above this probability; below, it is a maximum on the grid.
 _LEAST_ATOM = 1e-5
 # The narrower of the two uniform numbers is at least this share of the wider: it does not show, and nothing cancels.
@@ -141,6 +145,7 @@ class _Store:
         self.size = 1 + latent.r + len(latent.pairs)
         self.N = np.zeros((self.size, len(edges) - 1))
         self.flat: list[tuple[Array, Array]] = []
+        self._laid = 0
 
     def add(
         self,
@@ -200,8 +205,29 @@ class _Store:
         for row in range(self.size):
             self.N[row] += np.bincount(first[single], moments[row, single], minlength=bins)
         many = np.flatnonzero(~single)
+        total = np.cumsum(last[many] - first[many] + 1)
+        self._laid += int(total[-1]) if len(many) else 0
+        if self._laid > _MOST_LAID:
+            raise TooLargeError(
+                f"the target {self.latent.target} changes so fast that cells reach over {self._laid:,} bins of "
+                f"labels; allowed are {_MOST_LAID:,}: a label of fewer oscillations"
+            )
+        for some in np.split(many, np.flatnonzero(np.diff(total // _CHUNK)) + 1):
+            self._spread_over(cell, some, first, last, moments)
+
+    def _spread_over(
+        self,
+        cell: "_Linear",
+        many: NDArray[np.intp],
+        first: NDArray[np.intp],
+        last: NDArray[np.intp],
+        moments: Array,
+    ) -> None:
+        """Lay some cells on the several bins that each of them reaches."""
+        edges, bins = self.edges, len(self.edges) - 1
         count = last[many] - first[many] + 1
         owner = np.repeat(many, count)
+        spend(int(_PER_BIN * len(owner)))
         begins = np.cumsum(count) - count
         bin_ = first[owner] + np.arange(len(owner)) - np.repeat(begins, count)
         upper = _below(cell.at(owner), edges[bin_ + 1])

@@ -55,7 +55,7 @@ def draw_threshold(
     curve = alpha_curve(answer.target, variances)
     panels = draw_alpha_curve(curve, canvas)
     noise, shown = answer.noise, curve.variances[curve.variances > 0]
-    if noise.price is not None and noise.exponent is not None:
+    if noise.price is not None and np.isfinite(noise.price) and noise.exponent is not None:
         name = rf"price of noise, $\propto D^{{{noise.exponent}}}$"
         panels[0].plot(shown, noise.price * shown**noise.exponent, "--", color="0.5", label=name)
         canvas.legend(panels, panels[0].get_legend_handles_labels()[0])

@@ -15,6 +15,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
+from ...symbolic.exact.effort import spend
 from ...symbolic.exact.irrational import as_expr
 from ...symbolic.exact.subspace import Subspace, Vector, as_floats, is_exact, squared_length
 from ...symbolic.language.compiled import compiled
@@ -27,6 +28,8 @@ MEAN_OF_HALF = float(np.sqrt(2 / np.pi))
 _GRID = 6001
 _BISECTIONS = 60
 _STEPS = (sp.sign, sp.Heaviside)
+# Operations of an expression on arrays, each 3 ns an entry.
+_OPERATIONS_PER_UNIT = 256
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,15 @@ class Latent:
         return np.concatenate([first, second])
 
     def compiled(self, expr: sp.Expr) -> Callable[..., Array]:
-        """Return an expression in the continuous coordinates as a NumPy function."""
-        return compiled(expr, tuple(coordinate(i + 1) for i in self.continuous))
+        """Return an expression in the continuous coordinates as a NumPy function, whose work counts."""
+        g = compiled(expr, tuple(coordinate(i + 1) for i in self.continuous))
+        operations = 1 + int(expr.count_ops())
+
+        def counted(*t: Array) -> Array:
+            spend(np.broadcast(*t).size * operations // _OPERATIONS_PER_UNIT)
+            return g(*t)
+
+        return counted
 
     def branches(self) -> list[Branch]:
         """Return the branches of one continuous coordinate.

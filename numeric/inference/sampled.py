@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
+from ...symbolic.exact.effort import spend
 from ...symbolic.language.compiled import compiled
 from .latent import Latent
 
@@ -19,6 +20,8 @@ _SETS = 8
 _GROUP = 16
 # A bias that grows like the square root of the width is 2.4 times what doubling the width adds.
 _BIAS = 3.0
+# Units of work for the features of a sample, and their sums over groups.
+_PER_FEATURE = 0.05
 _SEED = 20_240_202
 
 
@@ -42,6 +45,7 @@ def second_moments(latent: Latent) -> tuple[Array, float]:
 
 def _sample(latent: Latent, seed: np.random.SeedSequence) -> tuple[Array, Array]:
     """Return labels, sorted, and the features of their samples, shape (features, n)."""
+    spend(int(_PER_FEATURE * _POINTS * (len(latent.pairs) + latent.r + int(latent.expr.count_ops()))))
     noise = latent.target.noise_std
     rng = np.random.default_rng(seed)
     t = rng.standard_normal((latent.r + (noise > 0), _POINTS))

@@ -8,8 +8,9 @@ import contextlib
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -141,7 +142,7 @@ def clear(folder: Path) -> None:
                 os.close(handle)
 
 
-def read(path: str | os.PathLike[str]) -> bytes:
+def read(path: str | os.PathLike[str], name: str = "file") -> bytes:
     """Return the bytes of a file, of a file only: a pipe or a device may never end.
 
     Raises
@@ -149,15 +150,24 @@ def read(path: str | os.PathLike[str]) -> bytes:
     RebatchError
         If there is none, or it cannot be read.
     """
+    with opened(path, name) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str], name: str = "file") -> Iterator[BinaryIO]:
+    """Open a file to be read; what goes wrong with it meanwhile is the error of :func:`read`."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(None, "not a file")
-            return file.read()
+            yield file
     except TypeError:
         raise RebatchError(f"path = {path!r}; allowed are paths") from None
-    except (OSError, ValueError) as error:
-        raise refused(path, error) from None
+    except RebatchError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        raise refused(path, error, name) from None
 
 
 def set_aside(path: Path) -> Path:

@@ -29,6 +29,8 @@ Monomial = tuple[int, ...]
 _DEEP = 100
 # Units of work for a moment, beside its products.
 _PER_MOMENT = 20
+# And for each entry of the matrix of an exponent.
+_PER_ENTRY = 5
 
 
 class NoClosedFormError(RebatchError):
@@ -63,6 +65,7 @@ class Tilt:
         """Work out mean, covariance and mass of the Gaussian law that the exponential tilts to."""
         algebra, reader = self.reader.algebra, self.reader
         k = algebra.k
+        spend(_PER_ENTRY * k * k)
         Q, linear, constant = _quadratic(reader, self.E)
         if all(x == 0 for row in Q for x in row):
             self.covariance = [

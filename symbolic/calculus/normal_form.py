@@ -31,6 +31,7 @@ _FIRST_SLOTS = 10
 _MAX_SLOTS = 400
 # Two branches are read, expressions among them.
 _BRANCH = 3000
+_PER_GENERATOR = 25
 # Trial division only beyond it: what is left is then one root, whose zeros show by a separation bound.
 _MAX_FACTORED = 2**80
 _KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
@@ -137,7 +138,7 @@ class Reader:
         step = next((j for j in algebra.used(f) if algebra.slots[j].kind == "step"), None)
         if step is None:
             return function(f, expr)
-        spend(_BRANCH)
+        spend(_BRANCH + _PER_GENERATOR * len(algebra.generators))
         H = algebra.of(algebra.generators[step])
         total = algebra.constant(0)
         for indicator, value in ((H, 1), (algebra.constant(1) - H, 0)):
@@ -419,6 +420,7 @@ class Reader:
         first, *rest = sorted(expr.args, key=lambda a: not a.is_number)
         value, value_expr = self.element(first), first
         for argument in rest:
+            spend(_BRANCH + _PER_GENERATOR * len(self.algebra.generators))
             other = self.element(argument)
             above = self.indicator(other - value, argument - value_expr)
             low, high = (value, other) if isinstance(expr, sp.Max) else (other, value)

@@ -131,6 +131,12 @@ def left() -> float:
     return min((work.limit - work.spent for work in _limits() if work.limit is not None), default=inf)
 
 
+def count(units: int) -> None:
+    """Count work that is done whatever is left: arithmetic on what was found stands, the next `spend` raises."""
+    for work in _limits():
+        work.spent += units
+
+
 def _limits() -> list[Work]:
     work = _work.get()
     return [] if work is None else list(work.chain())
@@ -150,10 +156,17 @@ def _charge(limits: list[Work], units: int) -> None:
 
 
 class Memory(Generic[T]):
-    """Results that are computed once; under each limit they are paid for once."""
+    """Results that are computed once; under each limit they are paid for once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most : int, optional
+        So many are kept, the latest.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         self._known: dict[Hashable, tuple[T, int]] = {}
+        self._most = most
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the result of that key, computed now if it is new; what fails is not remembered.
@@ -170,4 +183,7 @@ class Memory(Generic[T]):
             self._known[key] = value, work.spent
         for work in _limits():
             work.paid.add((self, key))
-        return self._known[key][0]
+        value = self._known[key][0]
+        if self._most is not None and len(self._known) > self._most:
+            del self._known[next(iter(self._known))]
+        return value

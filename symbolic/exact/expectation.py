@@ -17,6 +17,7 @@ import sympy as sp
 from flint import arb, ctx
 
 from .ball import constant_ball, is_zero_constant
+from .effort import count
 from .known import How
 from .shown import Tabulated
 from .typeset import mathml
@@ -27,6 +28,8 @@ _SMALLEST = 2.3e-308
 # An exact number is read off a ball of so many correct bits, computed with at most _MAX_BITS.
 _CORRECT_BITS = 70
 _MAX_BITS = 1 << 15
+# Units of work for each product of two terms of exact numbers, which SymPy multiplies out.
+_PER_PRODUCT = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,7 @@ class Expectation(Tabulated):
 
     def __add__(self, other: Expectation) -> Expectation:
         if self.how is How.EXACT and other.how is How.EXACT:
+            count(_count_terms(self.value) + _count_terms(other.value))
             return Expectation.exact(self.value + other.value)
         if self.how is How.EXACT and self.value == 0:
             return other
@@ -137,6 +141,9 @@ class Expectation(Tabulated):
         if not isinstance(other, Expectation):
             other = Expectation.exact(other)
         if self.how is How.EXACT and other.how is How.EXACT:
+            if self.value.is_Rational and other.value.is_Rational:
+                return Expectation.exact(self.value * other.value)
+            count(_PER_PRODUCT * _count_terms(self.value) * _count_terms(other.value))
             return Expectation.exact(sp.expand_mul(self.value * other.value))
         for factor in (self, other):
             if factor.how is How.EXACT and factor.value == 0:
@@ -232,6 +239,10 @@ class Expectation(Tabulated):
         if self.note:
             known["note"] = self.note
         return known
+
+
+def _count_terms(value: sp.Expr) -> int:
+    return len(value.args) if value.is_Add else 1
 
 
 def _rounded(value: float, error: float) -> Expectation:

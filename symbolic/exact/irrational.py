@@ -17,6 +17,7 @@ import sympy as sp
 from flint import fmpq
 
 from .ball import constant_ball
+from .effort import Memory, count
 from .expectation import Expectation
 from .known import How
 from .polynomial import rational
@@ -29,6 +30,9 @@ _FEW_ROOTS = 2
 _LOW_DEGREE = 12
 # Results that are kept: a target of four irrational forms asks for some thousand different ones.
 _REMEMBERED = 1 << 14
+# Units of work: SymPy takes so long for each operation in a number that it brings into another form.
+_PER_OPERATION = 500
+_PER_BALL = 20
 # A float counts as nonzero beyond this many times its estimated error, and as evidence only.
 SIGNIFICANT = 8
 
@@ -116,13 +120,19 @@ def _combined(operation: Operation, a: Scalar | int, b: Scalar | int) -> Scalar:
     """Return the sum, product or quotient."""
     x, y = as_expectation(a), as_expectation(b)
     if x.how is y.how is How.EXACT:
-        return _combined_exactly(operation, x.value, y.value)
+        # Elimination meets the same ones over and over.
+        return _combinations.get(
+            (operation, x.value, y.value), lambda: _combined_exactly(operation, x.value, y.value)
+        )
+    count(_PER_BALL)
     return scalar(operation(x, y))
 
 
-@lru_cache(maxsize=_REMEMBERED)
+_combinations: Memory[Scalar] = Memory(_REMEMBERED)
+
+
 def _combined_exactly(operation: Operation, a: sp.Expr, b: sp.Expr) -> Scalar:
-    """Return the sum, product or quotient of exact numbers: elimination meets the same ones over and over."""
+    """Return the sum, product or quotient of exact numbers."""
     x, y = _single_root(a), _single_root(b)
     if x is not None and y is not None:
         (p, m), (q, n) = x, y
@@ -170,9 +180,11 @@ def _text(x: sp.Expr) -> str:
 def scalar(value: Expectation) -> Scalar:
     """Return an expectation as a scalar: rational where it is, and 0 where it cannot be told from 0."""
     if value.how is How.EXACT:
-        if sp.count_ops(value.value) > _LONGEST:
+        if (operations := int(sp.count_ops(value.value))) > _LONGEST:
+            count(_PER_OPERATION)
             value = Expectation.enclosed(constant_ball(value.value, _BITS))
         else:
+            count(_PER_OPERATION * operations)
             value = Expectation.exact(_shortened(value.value))
             if value.value.is_Rational:
                 return fmpq(int(value.value.p), int(value.value.q))

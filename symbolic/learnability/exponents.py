@@ -6,7 +6,7 @@ Theory, 3.1-3.3, 3.5 and 3.6. Each asks the one reading of the target (`reading.
 from .. import checks
 from ..exact.subspace import Subspace
 from ..language.target import Target
-from .known_exponents import MAX_POWER, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .known_exponents import MAX_POWER, MOST_ORDER, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .reading import read
 
 
@@ -126,7 +126,7 @@ def generative_leap(target: Target | str, max_order: int = MAX_POWER) -> Generat
     >>> generative_leap("z1*z2*z3").value
     2
     """
-    return read(target).generative_leap(checks.integer("max_order", max_order, least=1))
+    return read(target).generative_leap(checks.integer("max_order", max_order, least=1, most=MOST_ORDER))
 
 
 def reuse_staircase(target: Target | str, max_order: int = MAX_POWER) -> ReuseStaircase:
@@ -139,4 +139,4 @@ def reuse_staircase(target: Target | str, max_order: int = MAX_POWER) -> ReuseSt
     ----------
     [D24], [T24]; theory, 3.5.
     """
-    return read(target).reuse_staircase(checks.integer("max_order", max_order, least=1))
+    return read(target).reuse_staircase(checks.integer("max_order", max_order, least=1, most=MOST_ORDER))

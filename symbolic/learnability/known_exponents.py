@@ -17,6 +17,8 @@ from ..exact.subspace import Subspace, Vector, as_text, in_words
 
 # The powers of the label that are tried by default.
 MAX_POWER = 8
+# Each order that is asked for is looked at, if only to see that its power is too large.
+MOST_ORDER = 100_000
 NO_DIRECTION = "the target is constant: it has no direction to learn"
 
 

@@ -192,32 +192,34 @@ class SearchedReading:
         if not basis:
             return (), max_order
         m = 0
-        for m in range(1, max_order + 1):
-            try:
+        try:
+            for m in range(1, max_order + 1):
                 entries = tuple(search.averages.coefficient(m, ((b, 1),)) for b in basis)
-            except EffortSpentError:
-                return tuple(found), m - 1
-            before = worst(lower)
-            at_most, coarse = coarse, coarse or not all(c.tells for c in entries)
-            lower += [c.how for c in entries if c.zero]
-            if all(c.zero for c in entries):
-                continue
-            direction, how = direction_of(search.averages, m, basis, entries)
-            new = orthogonalised(direction, (verdict.direction for verdict in found))
-            if any(new):
-                mu = tuple(search.averages.coefficient(m, ((e, 1),)).value for e in axes)
-                if len(found) == len(basis) - 1:
-                    # Up to a factor the last one is what the others leave, and shorter to write.
-                    others = Subspace.span((verdict.direction for verdict in found), self.k)
-                    (new,) = others.within(search.fixed).orthogonal_basis()
-                known = worst([how, before, *map(how_known, new), *(verdict.how for verdict in found)])
-                found.append(
-                    DirectionVerdict(primitive(new), "learned", known, order=m, witness=mu, at_most=at_most)
-                )
-            elif how is not How.EXACT:
-                lower.append(How.NUMERIC)  # in the span of those before, as far as can be told
-            if len(found) == len(basis):
-                break
+                before = worst(lower)
+                at_most, coarse = coarse, coarse or not all(c.tells for c in entries)
+                lower += [c.how for c in entries if c.zero]
+                if all(c.zero for c in entries):
+                    continue
+                direction, how = direction_of(search.averages, m, basis, entries)
+                new = orthogonalised(direction, (verdict.direction for verdict in found))
+                if any(new):
+                    mu = tuple(search.averages.coefficient(m, ((e, 1),)).value for e in axes)
+                    if len(found) == len(basis) - 1:
+                        # Up to a factor the last one is what the others leave, and shorter to write.
+                        others = Subspace.span((verdict.direction for verdict in found), self.k)
+                        (new,) = others.within(search.fixed).orthogonal_basis()
+                    known = worst([how, before, *map(how_known, new), *(verdict.how for verdict in found)])
+                    found.append(
+                        DirectionVerdict(
+                            primitive(new), "learned", known, order=m, witness=mu, at_most=at_most
+                        )
+                    )
+                elif how is not How.EXACT:
+                    lower.append(How.NUMERIC)  # in the span of those before, as far as can be told
+                if len(found) == len(basis):
+                    break
+        except EffortSpentError:
+            m -= 1
         return tuple(found), m
 
     def symmetries(self, reached: Subspace) -> tuple[Symmetry, ...]:

@@ -12,6 +12,7 @@ from ..exact.subspace import Subspace, orthogonalised, primitive, projected
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry
 from .direction_verdict import DirectionVerdict, undecided
+from .known_exponents import MOST_ORDER
 from .product_exponents import SecondStep
 from .reading import Reading, read, read_product
 
@@ -43,7 +44,7 @@ def two_step_verdict(
     >>> [v.order for v in two_step_verdict("z1 + He(3, z2)")]
     [1, 3]
     """
-    max_order = checks.integer("max_order", max_order, least=1)
+    max_order = checks.integer("max_order", max_order, least=1, most=MOST_ORDER)
     return verdict_of(read(target), max_order)
 
 

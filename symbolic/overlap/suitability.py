@@ -35,6 +35,7 @@ from ..language.symbols import ACTIVATION_VARIABLE as H
 from ..language.symbols import coordinate
 from ..language.target import Target
 from ..learnability.direction_verdict import DirectionVerdict
+from ..learnability.known_exponents import MOST_ORDER
 from ..learnability.verdict import MAX_WITNESS_ORDER, two_step_verdict
 from .activation import NAMED, Activation
 from .hypothesis import Hypothesis, paper_hypothesis
@@ -290,7 +291,7 @@ def activation_check(
     """
     learned = Target(target)
     learned.require_gaussian("what an activation shows after two steps", "its terms are Hermite coefficients")
-    max_order = checks.integer("max_order", max_order, least=1)
+    max_order = checks.integer("max_order", max_order, least=1, most=MOST_ORDER)
     sigma = Activation(activation)
     verdicts = two_step_verdict(learned, max_order)
     seen = _Labels(learned)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from .. import checks
 from ..errors import RebatchError
 from ..exact.effort import DEFAULT_EFFORT, effort
 from ..exact.known import How, worst
@@ -32,6 +33,9 @@ from .labels import labels_of
 from .look_ahead import LookAhead
 from .pieces import BatchPiece, Line, LookAheadPiece, power_in_words
 from .slopes import Slopes
+
+# Higher powers of a label are moments that no experiment sees.
+_MOST_POWER = 64
 
 BATCH = ("direction", "batch", "steps", "samples", "largest step", "rests on")
 LOOK_AHEAD = ("direction", "r", "steps, samples", "(k, i)", "of the label", "of the activation", "how known")
@@ -289,8 +293,7 @@ def phase_diagram(
         raise RebatchError(
             f"noise_std = {target.noise_std:g}; allowed is 0: the moments of look-ahead are those of g"
         )
-    if isinstance(max_power, bool) or not isinstance(max_power, int) or max_power < 1:
-        raise RebatchError(f"max_power = {max_power!r}; allowed are integers >= 1")
+    max_power = checks.integer("max_power", max_power, least=1, most=_MOST_POWER)
     sigma = None if activation is None else Activation(activation)
     relevant = relevant_subspace(target)
     verdicts = two_step_verdict(target, max_power)

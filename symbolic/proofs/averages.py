@@ -37,9 +37,10 @@ T = TypeVar("T")
 _COARSE = 1e-5
 # A label of more values is taken as one of a continuum.
 _FEW_VALUES = 3
-# A function of more coordinates is read into the normal form only if that takes little.
+# A function is read into the normal form if that takes seconds; one of more coordinates only if it takes little.
 _FEW_COORDINATES = 5
-_READING_EFFORT = 100_000
+_READING_EFFORT = 5_000_000
+_LITTLE_EFFORT = 100_000
 _IDENTITY_EFFORT = 100_000
 
 
@@ -104,14 +105,15 @@ class Averages:
             self._average = None
 
     def _read(self) -> Average | None:
-        """Return the average that has read the target; None of a function of many coordinates too large for that."""
-        if len(self.used) <= _FEW_COORDINATES:
-            return with_average(self.target.expr, lambda average: average)
+        """Return the average that has read the target; None of a function too large for that."""
+        few = len(self.used) <= _FEW_COORDINATES
         try:
-            with effort(_READING_EFFORT):
+            with effort(_READING_EFFORT if few else _LITTLE_EFFORT):
                 return with_average(self.target.expr, lambda average: average)
-        except (EffortSpentError, TooLargeError):
+        except (EffortSpentError, TooLargeError) as error:
             spend(0)
+            if few and isinstance(error, TooLargeError):
+                raise
             return None
 
     @property
@@ -160,6 +162,7 @@ class Averages:
         """
         key = (power, factors)
         if key not in self._known:
+            spend(0)
             try:
                 self._known[key] = self._decided(power, wick(factors, self.target.k))
             except EffortSpentError:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import sympy as sp
 
+from ..exact.effort import spend
 from ..exact.expectation import Expectation
 from ..language.symbols import coordinate
 from ..language.syntax import MAX_COORDINATES
@@ -312,6 +313,7 @@ def _times(a: list[Expectation], b: list[Expectation]) -> list[Expectation]:
     """Return the product of two series, up to their common length."""
     total = []
     for m in range(len(a)):
+        spend(0)
         terms = (a[j] * b[m - j] for j in range(m + 1) if not (_is_nothing(a[j]) or _is_nothing(b[m - j])))
         total.append(reduce(add, terms, NONE))
     return total

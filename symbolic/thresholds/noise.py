@@ -11,7 +11,7 @@ C_beta He_beta(y / sqrt(D)) / (beta! D^(beta/2)) to leading order, and E[He_beta
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from math import factorial
+from math import factorial, inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,20 @@ class NoisePrice:
         if self.exponent is None:
             return f"no E[g^b He_2] with b <= {self.searched} is known not to vanish"
         law = f"beta = {self.exponent}"
-        return law if self.price is None else f"{law}, alpha_c ~ {self.price:.6g} D^{self.exponent}"
+        if self.price is None:
+            return law
+        return f"{law}, alpha_c ~ {in_digits(self.price, 6)} D^{self.exponent}"
 
     def to_json(self) -> dict[str, Any]:
         """Return exponent, price and warrant."""
         return {"exponent": self.exponent, "price": self.price, "how": str(self.how)}
+
+
+def in_digits(price: float, digits: int) -> str:
+    """Return a price in so many digits."""
+    if price == 0:
+        return "(under 1e-307)"
+    return f"{price:.{digits}g}" if isfinite(price) else "(over 1.8e308)"
 
 
 def noise_price(target: Target | str, left: Subspace, highest: int = HIGHEST) -> NoisePrice:
@@ -91,5 +100,7 @@ def noise_price(target: Target | str, left: Subspace, highest: int = HIGHEST) ->
                 return NoisePrice(None, None, How.UNDECIDED, b - 1)
         if found:
             size = float(np.abs(np.linalg.eigvalsh(C)).max())
-            return NoisePrice(b, factorial(b) / size**2, worst([*found, *before]), highest)
+            # Either may be beyond floats.
+            price = factorial(b) / size / size if size else inf
+            return NoisePrice(b, price, worst([*found, *before]), highest)
     return NoisePrice(None, None, How.UNDECIDED, highest)

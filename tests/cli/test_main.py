@@ -1,7 +1,10 @@
+import importlib
 import inspect
 import json
+import os
 import sys
 
+import numpy as np
 import pytest
 import typer
 
@@ -398,6 +401,9 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+NUMBERS = ["-s", "h", "--alpha", "1", "--eta", "0.1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -432,6 +438,13 @@ def test_the_demo_runs_and_writes_its_figure(capsys, tmp_path):
             ["simulate", "1e300*z1*1e300", "-s", "relu", "--alpha", "1", "--eta", "0.1", "-d", "100"],
             "floating",
         ),
+        (["simulate", "z1", *NUMBERS, "--runs", "1000000000000"], "1000000000000 runs"),
+        (
+            ["simulate", "z1", *NUMBERS, "-d", "100", "--steps", "1000000000000"],
+            "runs of 1000000000002 steps",
+        ),
+        (["simulate", "z1", *NUMBERS, "--engine", "limit", "--steps", "1000000"], "the limit's kernels"),
+        (["learn", "z1", "--runs", "1000000000000"], "1000000000000 runs"),
         (["overlap", "z1", "-s", "swish"], "swish"),
         (["overlap", "z1", "-s", "h", "--alpha", "2"], "together"),
         (["overlap", "z1", "-s", "h", "--alpha", "-2", "--eta", "1"], "alpha = -2"),
@@ -478,32 +491,95 @@ def test_every_command_knows_the_names_of_the_catalog(capsys, command):
     assert err.count("\n") == 1
 
 
-# Options that are paths: where something is written, and where something is read or goes on.
-WRITTEN = {"figure": "--figure", "map_figure": "--map", "out": "--out"}
-GIVEN = {"keep", "data", "source", "file", "folder"}
-DRAWN = {"simulate": ["--compare", "--runs", "6"], "overlap": ["--alpha", "1", "--eta", "0.1"]}
-PATHS = [
-    (info.callback.__name__, name)
-    for info in app.registered_commands
-    for name, parameter in inspect.signature(info.callback).parameters.items()
-    if "Path" in str(parameter.annotation) and name not in GIVEN
-]
+# What takes a path, and the work that is done only once the path has been looked at. A file that is read is looked at
+# by reading it.
+PLAN = 'd = 100\nseeds = 1\n[setting]\ntarget = "z1"\nactivation = "relu"\nalpha = 2\nsteps = 2\neta = 0.1\n'
+COMPARED = [*NUMBERS, "--compare", "--runs", "6"]
+WORK = {
+    ("overlap", "figure"): ("cli.overlap", "formulas_of", ["z1", *NUMBERS, "--figure"]),
+    ("overlap", "map_figure"): ("cli.overlap", "formulas_of", ["z1", *NUMBERS, "--map"]),
+    ("phases", "figure"): ("symbolic.phases.diagram", "phase_diagram", ["z1", "--figure"]),
+    ("learn", "figure"): ("numeric.generalization", "generalization", ["z1", "--figure"]),
+    ("threshold", "figure"): ("numeric.inference.threshold", "weak_recovery_threshold", ["z1", "--figure"]),
+    ("ceiling", "figure"): ("numeric.inference.ceiling", "ceiling", ["z1", "--figure"]),
+    ("simulate", "figure"): ("cli.simulation", "perform", ["z1", *COMPARED, "--figure"]),
+    ("simulate", "out"): ("cli.simulation", "perform", ["z1", *NUMBERS, "--out"]),
+    ("repeat", "out"): ("numeric.repeat", "repeat", ["run.nc", "--out"]),
+    ("repeat", "file"): ("numeric.repeat", "simulate", []),
+    ("demo", "figure"): ("cli.demonstration", "run", ["--json", "--figure"]),
+    ("sweep", "figure"): ("numeric.sweep", "simulate", ["plan.toml", "--figure"]),
+    ("sweep", "source"): ("numeric.sweep", "simulate", []),
+    ("sweep", "folder"): ("numeric.sweep", "simulate", ["plan.toml"]),
+    ("report", "out"): ("cli.report.sections", "what_theory_says", ["z1", "--out"]),
+    ("converge", "figure"): ("verify.convergence", "convergence", ["--figure"]),
+    ("converge", "keep"): ("verify.convergence", "convergence", ["--keep"]),
+    ("verify", "figure"): ("verify.learnability", "learnability", ["z1", "--figure"]),
+    ("verify", "data"): ("cli.universality", "universality", ["z1", "--data"]),
+    ("verify", "keep"): ("verify.learnability", "learnability", ["z1", "--keep"]),
+    ("scaling", "figure"): ("verify.scaling", "scaling", ["z1", "--figure"]),
+    ("scaling", "keep"): ("verify.scaling", "scaling", ["z1", "--keep"]),
+    ("paper", "figure"): ("verify.paper", "paper", ["--figure"]),
+    ("paper", "keep"): ("verify.paper", "paper", ["--keep"]),
+}
+READ, FOLDERS = {"file", "source", "data"}, {"keep", "folder"}
 
 
-@pytest.mark.parametrize(("command", "option"), PATHS)
-def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(capsys, tmp_path, command, option):
+def test_every_path_of_every_command_is_in_the_table():
+    found = {
+        (info.callback.__name__, name)
+        for info in app.registered_commands
+        for name, parameter in inspect.signature(info.callback).parameters.items()
+        if "Path" in str(parameter.annotation) or name == "source"
+    }
+    assert found == {*WORK}
+
+
+@pytest.fixture(params=WORK, ids="-".join)
+def with_path(request, capsys, monkeypatch, tmp_path):
+    """Return what runs a command with a path, the name of the option, and a path that it takes."""
+    command, option = request.param
+    module, name, given = WORK[command, option]
+
+    def work(*_, **__):
+        raise ZeroDivisionError("the work has begun")
+
+    monkeypatch.setattr(importlib.import_module(f"rebatch.{module}"), name, work)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("a file")
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "plan.toml").write_text("")
-    needed = {"repeat": ["run.nc"], "sweep": [str(tmp_path / "plan.toml")], "paper": ["fig1-he4"], "demo": []}
-    given = needed.get(command, ["z1", *TAKE_A_TARGET.get(command, [])])
-    given = given + (DRAWN.get(command, []) if option != "out" else [])
-    for place in (tmp_path / "taken" / "x.png", tmp_path / "folder.png"):
-        code, out, err = rebatch(capsys, command, *given, WRITTEN[option], str(place))
-        assert (code, out) == (2, ""), err
+    (tmp_path / "plan.toml").write_text(PLAN)
+    np.save(tmp_path / "X.npy", np.zeros((4, 2)))
+    ending = {"out": ".nc", "figure": ".png", "map_figure": ".png", "file": ".toml", "source": ".toml"}.get(
+        option, ""
+    )
+    for folder in (f"folder{ending}", "folder.npy"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    good = {"file": "plan.toml", "source": "plan.toml", "data": "X.npy"}.get(option, f"new/folders/x{ending}")
+    return lambda path: rebatch(capsys, command, *given, os.fspath(path)), option, ending, good
+
+
+def test_a_path_is_looked_at_before_the_work(with_path, tmp_path):
+    run, option, ending, good = with_path
+    bad = [f"taken/x{ending}", "/dev/null", "a\0b"]
+    bad += ["taken"] if option in FOLDERS else [f"folder{ending}" if option != "data" else "folder.npy"]
+    bad += {"figure": ["x.xyz", "x", ""], "map_figure": ["x.xyz", "x", ""]}.get(option, [])
+    bad += (
+        ["missing.toml", "missing.npy", ""]
+        if option in READ
+        else ["/proc/new/x" + ending, f"{'x' * 300}{ending}"]
+    )
+    for path in bad:
+        code, out, err = run(path)
+        assert (code, out) == (2, ""), (path, err)
         assert err.startswith("error: ")
-        assert place.name in err
         assert err.count("\n") == 1
+    odd = (
+        []
+        if option in READ
+        else [os.fsdecode(b"\xff") + ending, "two words\n" + ending, f"-{ending}" if ending else "é"]
+    )
+    for path in (good, tmp_path / good, *odd):
+        code, _, err = run(path)
+        assert (code, "the work has begun" in err) == (70, True), (path, err)
 
 
 def test_a_name_stands_for_its_text(capsys):

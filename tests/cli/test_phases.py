@@ -47,6 +47,7 @@ def test_latex_is_a_table(capsys, monkeypatch):
         (("z +",), "error"),
         (("z", "--json", "--latex"), "two forms"),
         (("z", "--max-power", "0"), "max_power"),
+        (("z", "--max-power", "100000000"), "max_power = 100000000; allowed are integers from 1 to 64"),
         (("z", "--figure", "x.xyz"), "allowed are names that end in"),
     ],
 )

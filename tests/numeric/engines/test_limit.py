@@ -1,5 +1,7 @@
 """The limit d -> infinity: against exact two-step formulas, lazy runs, response functions, one-pass formulas."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.special import erf
@@ -545,3 +547,21 @@ def test_ctrl_c_before_the_first_step_is_passed_on(monkeypatch):
     monkeypatch.setattr(SobolSamples, "measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
         simulate(REFERENCE, "limit", seed=0, points=2**10)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"neurons": 4096}, "free for this process"),
+        ({"steps": 30_000, "reuse": False}, "free for this process"),
+        ({"steps": 10_000, "batches": "single"}, "free for this process"),
+        ({"neurons": 2048}, "operations; allowed are 2e+13"),
+        ({"steps": 4000}, "operations; allowed are 2e+13"),
+    ],
+)
+def test_what_takes_hours_or_does_not_fit_is_refused_at_once(monkeypatch, options, says):
+    free = 5e9 if "free" in says else 1e13
+    monkeypatch.setattr("rebatch.numeric.machine.memory.memory", lambda: free)
+    setting = Setting(target="z1", activation="relu", alpha=1, eta=0.5, **options)
+    with pytest.raises(TooLargeError, match=re.escape(says)):
+        simulate(setting, "limit", seed=0)

@@ -8,6 +8,7 @@ from dask import delayed
 from distributed import Client, LocalCluster
 
 from rebatch import RebatchError, Setting, simulate
+from rebatch.numeric.engines.dense import NotStandard
 
 D, N = 60, 150
 
@@ -89,3 +90,12 @@ def test_workers_of_a_cluster_keep_their_rows():
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
         one, other = both(X, dask.from_array(X, chunks=(50, 60)).persist())
     np.testing.assert_allclose(other.M, one.M, atol=1e-13)
+
+
+@pytest.mark.parametrize("rows", [1, 40, 150])
+def test_columns_far_from_standard_are_told_of_blocks_too(rows):
+    X = data()
+    X[:, 7] *= 50
+    with pytest.warns(NotStandard, match="1 of 60 columns of X are far .* column 7 has") as told:
+        simulate(setting(steps=1, eta=1e-4), "dense", seed=5, X=dask.from_array(X, chunks=(rows, D)))
+    assert told[0].filename == __file__
