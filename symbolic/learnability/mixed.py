@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..calculus.hermite import hermite_series
 from ..calculus.hermite_form import MultiIndex
 from ..calculus.product_form import orthogonal
-from ..errors import DivergentError, RebatchError, TooLargeError
+from ..errors import DivergentError, RebatchError, TooLargeError, UndefinedFunctionError
 from ..exact.effort import EffortSpentError
 from ..exact.expectation import Expectation
 from ..exact.irrational import Real, how_known, scalar
@@ -124,7 +124,12 @@ class MixedReading:
     @cached_property
     def _forms(self) -> list[Form]:
         """The forms of y, y^2, …, as far as their expectations are finite and the effort lasts."""
-        forms = [self._form(1)]
+        try:
+            forms = [self._form(1)]
+        except UndefinedFunctionError:  # which names the Gaussian coordinates anew
+            raise UndefinedFunctionError(
+                f"{self.target} with inputs {self.law} is not real at all their values; allowed are functions that are"
+            ) from None
         with suppress(DivergentError, EffortSpentError):
             forms += (self._form(m) for m in range(2, _MOST_POWER + 1))
         return forms
