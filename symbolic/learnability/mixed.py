@@ -128,7 +128,8 @@ class MixedReading:
             forms = [self._form(1)]
         except UndefinedFunctionError:  # which names the Gaussian coordinates anew
             raise UndefinedFunctionError(
-                f"{self.target} with inputs {self.law} is not real at all their values; allowed are functions that are"
+                f"{self.target} with inputs {self.law} is not real at all their values; allowed are those that "
+                "are"
             ) from None
         with suppress(DivergentError, EffortSpentError):
             forms += (self._form(m) for m in range(2, _MOST_POWER + 1))

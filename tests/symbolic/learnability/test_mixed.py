@@ -104,3 +104,5 @@ def test_nothing_is_said_beyond_what_was_looked_at():
         RebatchError, match="has 64 points beside Gaussian coordinates; allowed are at most 32"
     ):
         analyze(Target("tanh(z1 + z2 + z3 + z4 + z5 + z6 + z7)", inputs=["boolean"] * 6 + ["gaussian"]))
+    with pytest.raises(RebatchError, match="is not real at all their values"):
+        analyze(Target("z1/z2", inputs={"z1": "boolean"}))
