@@ -24,6 +24,7 @@ from .numeric.inference.drawing import (
     draw_certificates,
     draw_cosines,
     draw_threshold,
+    draw_transform,
 )
 from .numeric.inference.state_evolution import StateEvolution
 from .numeric.inference.threshold import AlphaCurve
@@ -93,6 +94,7 @@ def draw(result: Any, ax: "Axes | Sequence[Axes] | None" = None, **options: Any)
     learnability             size of M v against d, by direction v
     scaling, reuse_scaling   times or samples against d
     Threshold                alpha_c against the variance of noise          kind="certificates": bounds by degree;
+                                                                            kind="transform": that of the label;
                                                                             variances
     alpha_curve              alpha_c against the variance of noise
     ceiling                  cosines against products with X
@@ -171,8 +173,9 @@ def _formula(
 def _threshold(
     result: Threshold, canvas: Canvas, kind: str = "noise", variances: Any = None
 ) -> "np.ndarray[Any, Any]":
-    if checks.one_of("kind", kind, ("noise", "certificates")) == "certificates":
-        return draw_certificates(result, canvas)
+    kind = checks.one_of("kind", kind, ("noise", "certificates", "transform"))
+    if kind != "noise":
+        return (draw_certificates if kind == "certificates" else draw_transform)(result, canvas)
     return draw_threshold(
         result,
         VARIANCES if variances is None else variances,

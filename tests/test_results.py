@@ -115,6 +115,7 @@ RESULTS = {
     "reuse_scaling": (samples, 2, {}),
     "Threshold": (threshold, 1, {"variances": [1.0]}),
     "Threshold, certificates": (threshold, 1, {"kind": "certificates"}),
+    "Threshold, transform": (threshold, 1, {"kind": "transform"}),
     "alpha_curve": (lambda: rb.alpha_curve("He(2, z)", np.array([1.0])), 1, {}),
     "state_evolution": (lambda: rb.state_evolution("He(3, z)", alpha=1.5), 1, {}),
     "grand_staircase": (lambda: rb.grand_staircase("z1^2 + z2^2"), None, {}),

@@ -18,6 +18,10 @@ def threshold(
     figure: Annotated[
         Path | None, typer.Option(help="Draw alpha_c against the variance of label noise.")
     ] = None,
+    transform: Annotated[
+        Path | None,
+        typer.Option(help="Draw the transform of the label that attains alpha_c, or the best certificate."),
+    ] = None,
     staircase: Annotated[
         bool,
         typer.Option(
@@ -34,16 +38,20 @@ def threshold(
     from ..thresholds import certificates_table, stages_table, staircase_table
 
     learned = target_from(target, inputs, noise_std)
-    if figure is not None:
+    asked = [path for path in (figure, transform) if path is not None]
+    if asked:
         from ..figures import require_drawable
 
-        require_drawable(figure)
+        for path in asked:
+            require_drawable(path)
     answer = weak_recovery_threshold(learned, max_degree=max_degree)
-    if figure is not None:
-        from ...numeric.inference.drawing import draw_threshold
+    if asked:
+        from ...numeric.inference.drawing import draw_threshold, draw_transform
         from ..figures import figure_of, save
 
-        save(figure_of(draw_threshold, answer), figure)
+        for place, draw in ((figure, draw_threshold), (transform, draw_transform)):
+            if place is not None:
+                save(figure_of(draw, answer), place)
     grand = None
     if staircase:
         from ...numeric.inference.staircase import grand_staircase

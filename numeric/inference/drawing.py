@@ -3,18 +3,24 @@
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from ...symbolic.errors import RebatchError
+from ...symbolic.language.compiled import compiled
 from ...symbolic.thresholds.certificates import Certificate
 from ...symbolic.thresholds.threshold import Threshold
 from ..canvas import COLOURS, NEW, Canvas, styled
 from .ceiling import Ceiling
+from .channel import LineChannel
+from .spectral import transformed
 from .threshold import AlphaCurve, alpha_curve
 
 Array = NDArray[np.float64]
 # Variances of label noise, from hardly felt to where the law of large variance holds.
 VARIANCES = np.geomspace(0.01, 100, 13)
+# Labels along a transform; so few different ones are drawn as points.
+_LABELS, _FEW_LABELS = 2000, 20
 
 
 @styled
@@ -123,6 +129,42 @@ def draw_certificates(
     if isinstance(answer, Threshold):
         noise = f" + noise of std {answer.target.noise_std:g}" if answer.target.noise_std else ""
         canvas.say(panels, f"y = {answer.target.text}{noise}")
+    return panels
+
+
+@styled
+def draw_transform(answer: Threshold, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw the transform of the label with which a spectral method attains the threshold, against the label.
+
+    Of one direction it is T(y) = 1 - 1/E[z^2 | y]; of several that of the certificate with the least bound.
+
+    Raises
+    ------
+    RebatchError
+        If there is neither one direction nor a certificate, or no stage that needs alpha > 0.
+    """
+    target, several = answer.target, sum(len(stage.directions) for stage in answer.stages) > 1
+    if len(answer.stages) < 2 or (several and not answer.certificates):
+        raise RebatchError(
+            f"no transform of the label of {target} to draw; allowed are targets with a stage that needs alpha > 0, "
+            "of one direction or with certificates"
+        )
+    z = np.random.default_rng(0).standard_normal((_LABELS, target.k))
+    y = np.sort(target(z) + target.noise_std * np.random.default_rng(1).standard_normal(_LABELS))
+    # The label from its first to its last hundredth; what is rarer would be all of the figure.
+    y = y[_LABELS // 100 : -_LABELS // 100]
+    if several:
+        best = min(answer.certificates, key=lambda c: c.bound)
+        T = np.broadcast_to(compiled(best.transform, (sp.Symbol("y", real=True),))(y), y.shape)
+        said = f"certificate of degree {best.degree}: alpha_c at most {float(best.bound):.4g}"
+    else:
+        T, said = transformed(LineChannel(target), y), "T = 1 - 1/E[z^2 | y], which attains alpha_c"
+    panels = canvas.panels(1, width=3.6, height=3.2)
+    few = len(np.unique(y)) <= _FEW_LABELS
+    panels[0].plot(y, T, "o" if few else "-", color=COLOURS[0])
+    panels[0].set(xlabel="label $y$", ylabel="transform $T(y)$")
+    noise = f" + noise of std {target.noise_std:g}" if target.noise_std else ""
+    canvas.say(panels, f"y = {target.text}{noise}; {said}")
     return panels
 
 

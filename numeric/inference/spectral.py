@@ -194,7 +194,7 @@ def spectral_on_data(
     if w is not None and w.shape != X.shape[1:]:
         raise RebatchError(f"truth of shape {w.shape}; allowed is ({X.shape[1]},), as many as columns of X")
     n, d = X.shape
-    T = _transformed(LineChannel(Target(target)), y)
+    T = transformed(LineChannel(Target(target)), y)
     count = 0
 
     def product(v: Array) -> Array:
@@ -245,7 +245,7 @@ def spectral(
     matrix_seed, noise_seed, start_seed = np.random.SeedSequence(seed).spawn(3)
     with thread_pool(threads) as pool:
         X = LazyGaussian(n, d, 2, steps, matrix_seed, pool)
-        T = _transformed(channel, channel.labels(X.images()[0].copy(), stream(noise_seed)))
+        T = transformed(channel, channel.labels(X.images()[0].copy(), stream(noise_seed)))
 
         def product(c: Array) -> Array:
             X.rooms[0][0] = T * (c @ X.images()[: len(c)])
@@ -281,7 +281,7 @@ def _top(product: Callable[[Array], Array], start: Array, steps: int) -> tuple[f
     return value, vector, residual, j + 1
 
 
-def _transformed(channel: LineChannel, y: Array) -> Array:
-    """Return T(y) at every sample."""
+def transformed(channel: LineChannel, y: Array) -> Array:
+    """Return the transform T(y) = 1 - 1/E[z^2 | y] at every label."""
     known = None if channel.target.noise_std else channel.candidates(y)
     return transform(*outputs(channel, known, y, np.zeros_like(y), 1.0))

@@ -30,6 +30,14 @@ def test_threshold_json_has_null_for_infinity(capsys, monkeypatch):
     assert known["noise_exponent"] is None
 
 
+@pytest.mark.parametrize("target", ["z1^2", "heaviside(z1^2 - 1)", "z1^2 + z2^2"])
+def test_threshold_draws_the_transform_of_the_label(capsys, monkeypatch, tmp_path, target):
+    figure = tmp_path / "t.png"
+    code, _, _ = rebatch(capsys, monkeypatch, "threshold", target, "--transform", str(figure))
+    assert not code
+    assert figure.stat().st_size > 0
+
+
 def test_threshold_shows_the_grand_staircase(capsys, monkeypatch):
     _, out, _ = rebatch(capsys, monkeypatch, "threshold", "z1^2 + z2^2", "--staircase", "--json")
     assert [stage["alpha_c"] for stage in json.loads(out)["staircase"]] == [0, 1]
@@ -51,6 +59,7 @@ def test_ceiling_says_one_number_and_writes_a_figure(capsys, monkeypatch, tmp_pa
     [
         (["threshold", "z1^2", "--noise-std", "-1"], "noise_std"),
         (["threshold", "exp(z1^2/3)"], "E[y^2]"),
+        (["threshold", "z1", "--transform", "t.png"], "no transform"),
         (["ceiling", "z1", "--alpha", "0"], "alpha"),
         (["ceiling", "z1*z2*z3"], "3 directions"),
         (["ceiling", "z1", "--steps", "1"], "steps"),
