@@ -350,7 +350,7 @@ MUTANTS = (
     Mutant("certificate without the variance of the noise", "symbolic/thresholds/certificates.py",
            "range(0, i + 1, 2) if self.noise else (0,)", "(0,)", "symbolic/**/test_certificates"),
     Mutant("price of noise without beta!", "symbolic/thresholds/noise.py",
-           "factorial(b) / size**2", "1 / size**2", "symbolic/**/test_closures"),
+           "factorial(b) / size / size", "1 / size / size", "symbolic/**/test_closures"),
     Mutant("threshold of |z|^2: 1/k for 2/k", "symbolic/thresholds/closures.py",
            "sp.Rational(k, 2), How.EXACT", "sp.Integer(k), How.EXACT", "symbolic/**/test_closures"),
     Mutant("side by side: the weakest certificate", "numeric/inference/algorithms.py",
