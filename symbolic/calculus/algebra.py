@@ -422,8 +422,17 @@ class Algebra:
         return sp.expand_mul(sp.Add(*terms))
 
     def constant_expr(self, c: fmpq_mpoly) -> sp.Expr:
-        """Return the SymPy expression of a real polynomial."""
-        return self.real_and_imaginary(c)[0]
+        """Return the SymPy expression of a real polynomial.
+
+        Raises
+        ------
+        RebatchError
+            If it holds i.
+        """
+        real, imaginary = self.real_and_imaginary(c)
+        if imaginary != 0:
+            raise RebatchError(f"{real} + i ({imaginary}) stands where a real number is needed")
+        return real
 
     def real_and_imaginary(self, P: fmpq_mpoly) -> tuple[sp.Expr, sp.Expr]:
         """Return the real and the imaginary part of a polynomial as SymPy expressions."""

@@ -127,7 +127,7 @@ class Tilt:
         return covariance, reader.element(1 / sp.sqrt(determinant))
 
     def _refuse(self) -> None:
-        expr = sp.exp(self.reader.algebra.constant_expr(self.E))
+        expr = sp.exp(self.reader.algebra.real_and_imaginary(self.E)[0])
         raise DivergentError(
             f"the expectation of |g| is infinite: {expr} grows at least as fast as the Gaussian density falls"
         )
@@ -323,7 +323,7 @@ def _quadratic(reader: Reader, E: fmpq_mpoly) -> tuple[list[list[fmpq_mpoly]], l
         term = algebra.ring.from_dict({(0,) * k + tuple(exponents[k:]): c})
         at = [i for i in range(k) for _ in range(exponents[i])]
         if len(at) > 2 or (len(at) == 2 and exponents[k]):
-            raise NoClosedFormError(f"exp({algebra.constant_expr(E)}) is not Gaussian")
+            raise NoClosedFormError(f"exp({algebra.real_and_imaginary(E)[0]}) is not Gaussian")
         if len(at) == 2:
             i, j = at
             Q[i][j] = Q[i][j] + term * fmpq(1, 2)

@@ -215,7 +215,7 @@ class Reader:
         return expr * sp.sign(expr)
 
     def _exponential(self, f: Element, expr: sp.Expr) -> Element:
-        E = f.polynomial()
+        E = self._polynomial(f)
         if E is None or any(self.algebra.slots[j].kind != "constant" for j in self.algebra.used(f)):
             return self.itself(sp.exp(self._written(f, expr)))
         return Element(self.algebra, [(E, self.algebra.one)])
@@ -280,7 +280,7 @@ class Reader:
         return P.leading_coefficient() * 2, algebra.reduced((E + F) * half), w
 
     def _tanh(self, f: Element, expr: sp.Expr) -> Element:
-        w = f.polynomial()
+        w = self._polynomial(f)
         if w is None or w == 0 or not self.algebra.is_real_polynomial(w):
             return self._function(f, expr, sp.tanh)
         sign = 1 if w.leading_coefficient() > 0 else -1
@@ -302,7 +302,7 @@ class Reader:
 
     def _circular(self, f: Element, expr: sp.Expr, function: type[sp.Function]) -> Element:
         """Return sin, cos, sinh or cosh through (e^w ± e^-w)/2."""
-        E = f.polynomial()
+        E = self._polynomial(f)
         if E is None or any(self.algebra.slots[j].kind != "constant" for j in self.algebra.used(f)):
             return self._function(f, expr, function)
         algebra = self.algebra
@@ -327,7 +327,7 @@ class Reader:
         return self._function(f, expr, sp.log)
 
     def _erf(self, f: Element, expr: sp.Expr) -> Element:
-        P = f.polynomial()
+        P = self._polynomial(f)
         affine = None if P is None else self.algebra.linear(P)
         if affine is None or not any(x != 0 for x in affine[0]):
             return self._function(f, expr, sp.erf)
@@ -350,12 +350,11 @@ class Reader:
         algebra = self.algebra
         if f.is_zero():
             return f
-        if len(f.parts) == 1:
-            E, P = next(iter(f.parts.values()))
-            if not (len(E) and E.degrees()[algebra.k]):
-                known = self._polynomial_sign(P)
-                if known is not None:
-                    return known
+        if (P := self._polynomial(f)) is None and len(f.parts) == 1:
+            E, factor = next(iter(f.parts.values()))
+            P = None if len(E) and E.degrees()[algebra.k] else factor
+        if P is not None and (known := self._polynomial_sign(P)) is not None:
+            return known
         if expr.is_number:
             return algebra.constant(1 if algebra.is_positive(algebra.one * 0 + self.plain(f)) else -1)
         if expr.is_Mul:
@@ -505,17 +504,34 @@ class Reader:
         inverse = 1 / expr
         return self.plain(self.element(sp.radsimp(inverse) if expr.is_algebraic else inverse))
 
+    def _polynomial(self, f: Element) -> fmpq_mpoly | None:
+        """Return f as a polynomial, the exponentials of constants in it as symbols; None if it has others."""
+        slots = self.algebra.slots
+        constant = {self.algebra.k, *(j for j, slot in slots.items() if slot.kind == "constant")}
+        exponents = (E.degrees() for E, _ in f.parts.values() if len(E))
+        if any(n and j not in constant for degrees in exponents for j, n in enumerate(degrees)):
+            return None
+        return self.plain(f)
+
     def plain(self, f: Element) -> fmpq_mpoly:
-        """Return a constant as a polynomial: its exponentials become symbols of their own."""
+        """Return a constant as a polynomial: its exponentials, sines and cosines become symbols of their own."""
         algebra = self.algebra
+        i = algebra.generators[algebra.k]
         total = algebra.one * 0
         for E, P in f.parts.values():
-            factor = algebra.one
-            if E != 0:
-                value = sp.exp(algebra.constant_expr(E))
-                factor = algebra.slot(("constant", value), Slot("constant", value))
-            total = total + P * factor
+            growth, phase = algebra.real_and_imaginary(E)
+            turn = self._symbol(sp.cos(phase)) + self._symbol(sp.sin(phase)) * i
+            total = total + P * self._symbol(sp.exp(growth)) * turn
         return algebra.reduced(total)
+
+    def _symbol(self, value: sp.Expr) -> fmpq_mpoly:
+        """Return c f, f an exponential, a sine or a cosine of a number, as c times a symbol; others as they are."""
+        if value.is_Rational:
+            return self.algebra.one * to_fmpq(value)
+        c, f = value.as_coeff_Mul()
+        if not (f is sp.E or isinstance(f, sp.exp | sp.sin | sp.cos)):
+            return self.plain(self.element(value))
+        return self.algebra.slot(("constant", f), Slot("constant", f)) * to_fmpq(c)
 
 
 def _factored(x: sp.Rational) -> dict[sp.Integer, int]:

@@ -81,3 +81,25 @@ def test_a_tie_that_is_not_decided_is_refused():
 )
 def test_zeros_are_thin_only_where_it_is_proved(text, thin):
     assert has_thin_zeros(parse(text)) is thin
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [
+        "sin(1)",
+        "2+cos(softplus(-2))",
+        "exp(cos(1))",
+        "3+sin(1/3)",
+        "cosh(1/3)*cos(2)",
+        "exp(1)",
+        "sin(2)-cos(1/5)",
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    ["relu(({c})*z1-1/2)", "sign(z1/({c})-z2+1/3)*z2", "exp(-z1^2/(3+{c}))", "tanh(z1/({c}))*z1"],
+)
+def test_constants_of_the_language_count_with_their_value(constant, form):
+    value = sp.Rational(sp.N(parse(f"z1+{constant}") - parse("z1"), 40)).limit_denominator(10**25)
+    there, approximate = (expectation(form.replace("{c}", str(c))) for c in (constant, value))
+    assert float(there) == pytest.approx(float(approximate), abs=1e-12)
