@@ -18,7 +18,6 @@ from ...symbolic.learnability.analyze import analyze
 from ...symbolic.learnability.reading import read
 from ...symbolic.learnability.verdict import MAX_WITNESS_ORDER
 from ...symbolic.thresholds.algorithms import AlgorithmComparison, SharpThreshold
-from ...symbolic.thresholds.noise import in_digits
 from ...symbolic.thresholds.trivial import trivial_subspace
 
 if TYPE_CHECKING:  # they load NumPy, which a target whose directions are all trivial does without
@@ -120,6 +119,8 @@ def _sharp(v: Vector, answer: Threshold, *, complete: bool) -> SharpThreshold:
         price = ("infinite", None)
     elif number == 1 and noise.price is not None:
         power = "D" if noise.exponent == 1 else f"D^{noise.exponent}"
+        from ...symbolic.thresholds.noise import in_digits  # noqa: PLC0415 - as above
+
         price = (f"{in_digits(noise.price, 4)} {power}", noise.exponent)
     if stage.how is How.UNDECIDED:
         return SharpThreshold(v, None, *_bounded(number, stage, answer), *price, noise.how)
