@@ -105,7 +105,7 @@ def test_any_text_is_a_plan_or_one_clear_error(text):
 
 
 def test_a_file_that_is_missing_is_named(tmp_path):
-    with pytest.raises(RebatchError, match=r"absent\.toml: No such file"):
+    with pytest.raises(RebatchError, match=r"absent\.toml': no such file"):
         Plan.load(tmp_path / "absent.toml")
 
 
