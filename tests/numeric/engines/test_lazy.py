@@ -358,7 +358,7 @@ def _needs(monkeypatch, setting, share, **options):
     monkeypatch.setattr(memory, "memory", lambda: 1e12)
     with memory.asked_for() as asked:
         simulate(setting, "lazy", d=40_000, seed=3, **options)
-    monkeypatch.setattr(memory, "memory", lambda: share * asked[-1] / memory.SHARE)
+    monkeypatch.setattr(memory, "memory", lambda: share * max(asked) / memory.SHARE)
 
 
 @pytest.mark.parametrize("storage", ["float64", "float32"])
