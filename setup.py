@@ -47,11 +47,11 @@ COMPILED, LINKED = {
 OPTIMISE = ["/O2"] if sys.platform == "win32" else ["-O3"]
 COMPILE = [*OPTIMISE, *(["-march=native"] if os.environ.get("REBATCH_NATIVE") else [])]
 # No number depends on whether a root sets errno or an unused branch raises a flag, but vectors in a loop do. Pairs of
-# numbers in a chain's small state are loaded slowly, right after each was stored alone.
+# numbers in a chain's small state would be loaded right after each was stored alone, which waits.
 OWN = (
     {}
     if sys.platform == "win32"
-    else {"normals": ["-fno-math-errno", "-fno-trapping-math"], "online": ["-fno-tree-slp-vectorize"]}
+    else {"normals": ["-fno-math-errno", "-fno-trapping-math"], "online": ["-fno-tree-vectorize"]}
 )
 # `make asan`: every read and write of the kernels is held against the memory that was asked for.
 SANITIZE = (
