@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # an analysis needs neither, and they load slowly
     from ..numeric.trajectory import Trajectory
     from ..symbolic.overlap.headline import Headline
     from ..verify.agreement import Agreement
+    from ..verify.full_batch import FullBatchScaling
     from ..verify.learnability import LearnabilityCheck
     from ..verify.reuse_samples import ReuseScaling
     from ..verify.scaling import Scaling
@@ -297,6 +298,15 @@ def reuse_table(result: ReuseScaling) -> Table:
             f"{fresh:.3f}",
             f"{0.67 / d**0.5:.3f}",
         )
+    return table
+
+
+def full_batch_table(result: FullBatchScaling) -> Table:
+    """Return the steps that full-batch descent takes, a row per dimension."""
+    table = _table("d", "median steps", "fastest", "slowest", "reached")
+    for row in result.records():
+        steps = (f"{row[name]:.2f}" for name in ("median", "fastest", "slowest"))
+        table.add_row(str(row["d"]), *steps, f"{row['reached']} of {row['runs']}")
     return table
 
 

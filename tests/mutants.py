@@ -575,6 +575,8 @@ MUTANTS = (
            "sp.Rational(1, math.factorial(k - 1))", "sp.Rational(1, 1)", "verify/**/test_regime"),
     Mutant("look-ahead of order one: its leading term alone", "verify/protocol.py",
            "h[None] + rho * F", "h[None] + 0 * F", "verify/**/test_regime"),
+    Mutant("full batch: an overlap grows from 1/d", "verify/full_batch.py",
+           "1 / (2 * math.log(self.rate))", "1 / math.log(self.rate)", "verify/**/test_full_batch"),
     Mutant("online: what a batch adds outside without its root", "kernels/online.pyx",
            "D[j * p + i] += s.eta * L[j * p + other]", "D[j * p + i] += s.eta * S[j * p + other]",
            "kernels/**/test_online"),

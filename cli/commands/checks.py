@@ -25,9 +25,11 @@ from ..options import (
 from ..terminal import console, print_json, progress_bar
 
 if TYPE_CHECKING:  # what only one command of these needs
+    from matplotlib.figure import Figure
     from rich.table import Table
 
     from ...symbolic.language.target import Target
+    from ...verify.full_batch import FullBatchScaling
     from ...verify.reuse_samples import ReuseScaling
     from ...verify.scaling import Scaling
 
@@ -266,11 +268,22 @@ def scaling(
     replicas: Annotated[
         int | None, typer.Option(help="Runs at each dimension; 192 by default, 32 with --reuse.")
     ] = None,
+    full_batch: Annotated[
+        bool,
+        typer.Option(
+            "--full-batch", help="Measure how many steps on one batch a hidden direction takes instead."
+        ),
+    ] = False,
     alpha: Annotated[
-        float, typer.Option(help="--reuse: the overlap to reach is the limit's at n = alpha d.")
-    ] = 4.0,
-    eta: Annotated[float | None, typer.Option(help="--reuse: step size.")] = None,
-    steps: Annotated[int, typer.Option(help="--reuse: steps on the batch.")] = 2,
+        float | None,
+        typer.Option(
+            help="--reuse: the overlap to reach is the limit's at n = alpha d, 4 by default; --full-batch: n, 16."
+        ),
+    ] = None,
+    eta: Annotated[float | None, typer.Option(help="--reuse, --full-batch: step size.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="--reuse: steps on the batch, 2; --full-batch: at most, 24.")
+    ] = None,
     batch: Annotated[
         str | None, typer.Option(help="MU: every step takes d^MU fresh samples, such as 1/2; by default one.")
     ] = None,
@@ -288,22 +301,25 @@ def scaling(
     """Measure how learning time grows with d, and hold it against theory.
 
     Weak-recovery time of online descent, by default of single samples against the information exponent; with --batch
-    or --look-ahead against that point of the phase diagram; with --reuse, the samples that a reused batch needs. The
-    exit code is 1 where theory and numbers disagree.
+    or --look-ahead against that point of the phase diagram; with --reuse, the samples that a reused batch needs; with
+    --full-batch, the steps on one batch until a direction is found that two steps do not find. The exit code is 1
+    where theory and numbers disagree.
 
     Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
     from ...verify.drawing import draw_reuse, draw_scaling
+    from ...verify.full_batch import full_batch_scaling
     from ...verify.reuse_samples import reuse_scaling
     from ...verify.scaling import scaling as measure
     from ..figures import figure_of, require_drawable, save
-    from ..tables import reuse_table, scaling_table
+    from ..tables import full_batch_table, reuse_table, scaling_table
 
     if figure is not None:
         require_drawable(figure)
     _require_one_study(
-        reuse,
-        of_reuse=(alpha, eta, steps) != (4.0, None, 2),
+        reuse=reuse,
+        full_batch=full_batch,
+        of_reuse=(alpha, eta, steps) != (None, None, None),
         online=(batch, look_ahead, look_ahead_power) != (None, 0.0, "0"),
     )
     learned = target_from(target, inputs, noise_std)
@@ -312,14 +328,25 @@ def scaling(
         "false_alarm": false_alarm,
         "dimensions": None if dimensions is None else integers_from("--dimensions", dimensions),
     }
-    result: ReuseScaling | Scaling
-    if reuse:
+    given: dict[str, Any] = {
+        name: x for name, x in (("alpha", alpha), ("eta", eta), ("steps", steps)) if x is not None
+    }
+    result: ReuseScaling | Scaling | FullBatchScaling
+    drawn: Figure | None = None
+    if full_batch:
+        if figure is not None:
+            raise RebatchError("--figure with --full-batch; allowed is one of them: its times are a table")
+        if activation is not None:
+            given["activation"] = activation
+        if replicas is not None:
+            given["runs"] = replicas
+        result = full = full_batch_scaling(learned, **given, **options)
+        table = full_batch_table(full)
+    elif reuse:
         result = samples = reuse_scaling(
             learned,
             activation or "tanh",
-            alpha=alpha,
-            eta=eta,
-            steps=steps,
+            **given,
             runs=32 if replicas is None else replicas,
             **options,
         )
@@ -344,17 +371,23 @@ def scaling(
         raise typer.Exit(1)
 
 
-def _require_one_study(reuse: bool, *, of_reuse: bool, online: bool) -> None:
+def _require_one_study(*, reuse: bool, full_batch: bool, of_reuse: bool, online: bool) -> None:
     """Raise a RebatchError where options of one study are given to the other."""
-    if of_reuse and not reuse:
-        raise RebatchError("--alpha, --eta and --steps are of the study with --reuse; give it too")
-    if online and reuse:
+    if reuse and full_batch:
+        raise RebatchError("--reuse and --full-batch are two studies; give one of them")
+    if of_reuse and not (reuse or full_batch):
         raise RebatchError(
-            "--batch and --look-ahead are of online descent; allowed is one of them, or --reuse"
+            "--alpha, --eta and --steps are of the studies with --reuse and --full-batch; give one too"
+        )
+    if online and (reuse or full_batch):
+        raise RebatchError(
+            "--batch and --look-ahead are of online descent; allowed is one of them, or --reuse, or --full-batch"
         )
 
 
-def _show_scaling(result: "ReuseScaling | Scaling", table: "Table", written: Path | None) -> None:
+def _show_scaling(
+    result: "ReuseScaling | Scaling | FullBatchScaling", table: "Table", written: Path | None
+) -> None:
     """Print a study: what was run, its table, its outcome."""
     from ..tables import outcome_in_colour
 

@@ -67,6 +67,26 @@ def test_the_reuse_study_exits_with_its_outcome(capsys, monkeypatch, tmp_path, s
     assert figure.exists()
 
 
+def test_full_batch_descent_prints_its_times_and_the_growth_at_zero(capsys, monkeypatch):
+    arguments = (
+        "scaling",
+        "cos(z)",
+        "--full-batch",
+        "--dimensions",
+        "40,80,160",
+        "--replicas",
+        "6",
+        "--steps",
+        "8",
+    )
+    code, out, _ = rebatch(capsys, monkeypatch, *arguments, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert [size["d"] for size in data["sizes"]] == [40, 80, 160]
+    assert data["growth"] in ("log d", "undecided", "constant")
+    assert data["growth_at_zero"]["rate"] > 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -79,6 +99,10 @@ def test_the_reuse_study_exits_with_its_outcome(capsys, monkeypatch, tmp_path, s
         (("z", "--figure", "times.xyz"), "allowed are names that end in"),
         (("z", "--steps", "3"), "--reuse"),
         (("He(2, z)", "--reuse"), "hidden"),
+        (("z", "--reuse", "--full-batch"), "two studies"),
+        (("z", "--full-batch", "--look-ahead", "0.5"), "online descent"),
+        (("z1*z2", "--full-batch"), "k = 2"),
+        (("z", "--full-batch", "--figure", "x.png"), "--figure"),
         (("He(3, z)", "--reuse", "--replicas", "0"), ">= 8"),
     ],
 )
