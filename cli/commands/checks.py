@@ -319,6 +319,7 @@ def scaling(
     _require_one_study(
         reuse=reuse,
         full_batch=full_batch,
+        drawn=figure is not None,
         of_reuse=(alpha, eta, steps) != (None, None, None),
         online=(batch, look_ahead, look_ahead_power) != (None, 0.0, "0"),
     )
@@ -328,28 +329,16 @@ def scaling(
         "false_alarm": false_alarm,
         "dimensions": None if dimensions is None else integers_from("--dimensions", dimensions),
     }
-    given: dict[str, Any] = {
-        name: x for name, x in (("alpha", alpha), ("eta", eta), ("steps", steps)) if x is not None
-    }
+    given = _given(alpha=alpha, eta=eta, steps=steps)
     result: ReuseScaling | Scaling | FullBatchScaling
     drawn: Figure | None = None
     if full_batch:
-        if figure is not None:
-            raise RebatchError("--figure with --full-batch; allowed is one of them: its times are a table")
-        if activation is not None:
-            given["activation"] = activation
-        if replicas is not None:
-            given["runs"] = replicas
-        result = full = full_batch_scaling(learned, **given, **options)
+        own = _given(activation=activation, runs=replicas)
+        result = full = full_batch_scaling(learned, **given, **own, **options)
         table = full_batch_table(full)
     elif reuse:
-        result = samples = reuse_scaling(
-            learned,
-            activation or "tanh",
-            **given,
-            runs=32 if replicas is None else replicas,
-            **options,
-        )
+        runs = 32 if replicas is None else replicas
+        result = samples = reuse_scaling(learned, activation or "tanh", **given, runs=runs, **options)
         table, drawn = reuse_table(samples), figure_of(draw_reuse, samples) if figure else None
     else:
         result = times = measure(
@@ -371,8 +360,15 @@ def scaling(
         raise typer.Exit(1)
 
 
-def _require_one_study(*, reuse: bool, full_batch: bool, of_reuse: bool, online: bool) -> None:
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not left out."""
+    return {name: x for name, x in options.items() if x is not None}
+
+
+def _require_one_study(*, reuse: bool, full_batch: bool, drawn: bool, of_reuse: bool, online: bool) -> None:
     """Raise a RebatchError where options of one study are given to the other."""
+    if drawn and full_batch:
+        raise RebatchError("--figure with --full-batch; allowed is one of them: its times are a table")
     if reuse and full_batch:
         raise RebatchError("--reuse and --full-batch are two studies; give one of them")
     if of_reuse and not (reuse or full_batch):
