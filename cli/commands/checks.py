@@ -329,16 +329,15 @@ def scaling(
         "false_alarm": false_alarm,
         "dimensions": None if dimensions is None else integers_from("--dimensions", dimensions),
     }
-    given = _given(alpha=alpha, eta=eta, steps=steps)
     result: ReuseScaling | Scaling | FullBatchScaling
     drawn: Figure | None = None
     if full_batch:
-        own = _given(activation=activation, runs=replicas)
-        result = full = full_batch_scaling(learned, **given, **own, **options)
+        own = _given(alpha=alpha, eta=eta, steps=steps, activation=activation, runs=replicas)
+        result = full = full_batch_scaling(learned, **own, **options)
         table = full_batch_table(full)
     elif reuse:
-        runs = 32 if replicas is None else replicas
-        result = samples = reuse_scaling(learned, activation or "tanh", **given, runs=runs, **options)
+        own = _given(alpha=alpha, eta=eta, steps=steps, runs=32 if replicas is None else replicas)
+        result = samples = reuse_scaling(learned, activation or "tanh", **own, **options)
         table, drawn = reuse_table(samples), figure_of(draw_reuse, samples) if figure else None
     else:
         result = times = measure(
