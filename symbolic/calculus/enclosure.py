@@ -211,7 +211,7 @@ def _lines(reader: Reader, E: fmpq_mpoly, slots: Sequence[int]) -> list[Line]:
         if any(_dot(algebra, direction, line.direction) != 0 for line in lines):
             raise NotSeparableError("functions of directions that are not orthogonal")
         scale = reader.inverse(next(u for u in direction if u != 0))
-        lines.append(Line(tuple(algebra.reduced(u * scale) for u in direction), [], []))
+        lines.append(Line(tuple(reader.simplified(u * scale) for u in direction), [], []))
         return lines[-1]
 
     for j in slots:
@@ -243,7 +243,7 @@ def _orthogonal_basis(reader: Reader, directions: Sequence[Direction]) -> list[D
         vector = tuple(algebra.one * int(i == j) for j in range(algebra.k))
         for b in basis:
             scale = algebra.reduced(_dot(algebra, vector, b) * reader.inverse(_dot(algebra, b, b)))
-            vector = tuple(algebra.reduced(x - scale * y) for x, y in zip(vector, b, strict=True))
+            vector = tuple(reader.simplified(x - scale * y) for x, y in zip(vector, b, strict=True))
         if any(x != 0 for x in vector):
             basis.append(vector)
     return basis

@@ -402,7 +402,7 @@ class Reader:
             return algebra.constant(sign) if sign else None
         (u,) = directions
         pivot = next(i for i, x in enumerate(u) if x != 0)
-        direction = tuple(algebra.reduced(x * self.inverse(u[pivot])) for x in u)
+        direction = tuple(self.simplified(x * self.inverse(u[pivot])) for x in u)
         # The factor is a function of s = u.z with u_pivot = 1: read it along that axis.
         s = sp.Symbol("x")
         along = {int(e[pivot]): rational(c) for e, c in factor.to_dict().items() if sum(e) == e[pivot]}
@@ -480,8 +480,8 @@ class Reader:
         lead = next(u for u in direction if u != 0)
         flipped = not algebra.is_positive(lead)
         scale = self.inverse(lead) if kind == "step" else algebra.one * (-1 if flipped else 1)
-        u = tuple(algebra.reduced(x * scale) for x in direction)
-        b = algebra.reduced(threshold * scale)
+        u = tuple(self.simplified(x * scale) for x in direction)
+        b = self.simplified(threshold * scale)
         form = sp.Add(*(algebra.constant_expr(x) * s for x, s in zip(u, algebra.coordinates, strict=True)))
         form = form - algebra.constant_expr(b)
         value = sp.Heaviside(form) if kind == "step" else (1 + sp.erf(form)) / 2
@@ -503,6 +503,11 @@ class Reader:
             raise RebatchError(f"division by {expr}, which is not known to differ from 0")
         inverse = 1 / expr
         return self.plain(self.element(sp.radsimp(inverse) if expr.is_algebraic else inverse))
+
+    def simplified(self, c: fmpq_mpoly) -> fmpq_mpoly:
+        """Return a constant with what cancels in it: cos(1) times 1/cos(1) is 1."""
+        c = self.algebra.reduced(c)
+        return c if c.is_constant() else self.plain(self.element(self.algebra.constant_expr(c)))
 
     def _polynomial(self, f: Element) -> fmpq_mpoly | None:
         """Return f as a polynomial, the exponentials of constants in it as symbols; None if it has others."""
