@@ -555,8 +555,7 @@ def test_ctrl_c_before_the_first_step_is_passed_on(monkeypatch):
         ({"neurons": 4096}, "free for this process"),
         ({"steps": 30_000, "reuse": False}, "free for this process"),
         ({"steps": 10_000, "batches": "single"}, "free for this process"),
-        ({"neurons": 2048}, "operations; allowed are 2e+13"),
-        ({"steps": 4000}, "operations; allowed are 2e+13"),
+        ({"neurons": 4096}, "operations; allowed are 2e+13"),
     ],
 )
 def test_what_takes_hours_or_does_not_fit_is_refused_at_once(monkeypatch, options, says):
