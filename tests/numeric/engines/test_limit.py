@@ -561,6 +561,7 @@ def test_ctrl_c_before_the_first_step_is_passed_on(monkeypatch):
 def test_what_takes_hours_or_does_not_fit_is_refused_at_once(monkeypatch, options, says):
     free = 5e9 if "free" in says else 1e13
     monkeypatch.setattr("rebatch.numeric.machine.memory.memory", lambda: free)
-    setting = Setting(target="z1", activation="relu", alpha=1, eta=0.5, **options)
+    given = {"target": "z1", "activation": "relu", "alpha": 1, "eta": 0.5, "steps": 2}
+    setting = Setting(**given | options)
     with pytest.raises(TooLargeError, match=re.escape(says)):
         simulate(setting, "limit", seed=0)
