@@ -192,7 +192,8 @@ def _of_product(u: sp.Mul) -> Range:
 def _of_sum(u: sp.Add, parts: list[Range]) -> Range:
     """Return the range of a sum: term by term, or of the polynomial that it is in its functions."""
     known = reduce(add, parts)
-    polynomial = None if known.sign else as_polynomial(u)
+    away = known.lower.value < 0 or known.upper.value < 0
+    polynomial = None if away else as_polynomial(u)
     if polynomial is None:
         return known
     if polynomial.is_univariate:

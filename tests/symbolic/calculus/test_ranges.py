@@ -48,6 +48,7 @@ def test_a_sign_that_holds_everywhere_is_seen(text, sign):
         ("(1+tanh(z1))^3-4", -4, 4),
         ("sin(z1)^2-sin(z1)", -1 / 4, 2),
         ("1/(2+cos(z1))-1/(1+exp(z2))", -2 / 3, 1),
+        ("tanh(z1)^2-2*tanh(z1)+2", 1, 5),
     ],
 )
 def test_bounds_known_by_hand(text, low, high):
