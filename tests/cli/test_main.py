@@ -501,6 +501,11 @@ WORK = {
     ("phases", "figure"): ("symbolic.phases.diagram", "phase_diagram", ["z1", "--figure"]),
     ("learn", "figure"): ("numeric.generalization", "generalization", ["z1", "--figure"]),
     ("threshold", "figure"): ("numeric.inference.threshold", "weak_recovery_threshold", ["z1", "--figure"]),
+    ("threshold", "transform"): (
+        "numeric.inference.threshold",
+        "weak_recovery_threshold",
+        ["z1", "--transform"],
+    ),
     ("ceiling", "figure"): ("numeric.inference.ceiling", "ceiling", ["z1", "--figure"]),
     ("simulate", "figure"): ("cli.simulation", "perform", ["z1", *COMPARED, "--figure"]),
     ("simulate", "out"): ("cli.simulation", "perform", ["z1", *NUMBERS, "--out"]),
@@ -522,6 +527,7 @@ WORK = {
     ("paper", "keep"): ("verify.paper", "paper", ["--keep"]),
 }
 READ, FOLDERS = {"file", "source", "data"}, {"keep", "folder"}
+FIGURES = {"figure", "map_figure", "transform"}
 
 
 def test_every_path_of_every_command_is_in_the_table():
@@ -548,7 +554,7 @@ def with_path(request, capsys, monkeypatch, tmp_path):
     (tmp_path / "taken").write_text("a file")
     (tmp_path / "plan.toml").write_text(PLAN)
     np.save(tmp_path / "X.npy", np.zeros((4, 2)))
-    ending = {"out": ".nc", "figure": ".png", "map_figure": ".png", "file": ".toml", "source": ".toml"}.get(
+    ending = {**dict.fromkeys(FIGURES, ".png"), "out": ".nc", "file": ".toml", "source": ".toml"}.get(
         option, ""
     )
     for folder in (f"folder{ending}", "folder.npy"):
@@ -561,7 +567,7 @@ def test_a_path_is_looked_at_before_the_work(with_path, tmp_path):
     run, option, ending, good = with_path
     bad = [f"taken/x{ending}", "/dev/null", "a\0b"]
     bad += ["taken"] if option in FOLDERS else [f"folder{ending}" if option != "data" else "folder.npy"]
-    bad += {"figure": ["x.xyz", "x", ""], "map_figure": ["x.xyz", "x", ""]}.get(option, [])
+    bad += ["x.xyz", "x", ""] if option in FIGURES else []
     bad += (
         ["missing.toml", "missing.npy", ""]
         if option in READ
