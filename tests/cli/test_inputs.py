@@ -92,7 +92,7 @@ def test_a_matrix_is_read_from_numpy_or_text(tmp_path, name, between):
         (("--eta", "0"), "--eta: allowed with --inputs or --data"),
         (("--inputs", "laplace", "--dimensions", "100,200"), "allowed is one"),
         (("--inputs", "cauchy"), "allowed are gaussian, boolean"),
-        (("--data", "/nowhere/X.npy"), "no such file or directory; allowed are .npy"),
+        (("--data", "/nowhere/X.npy"), "--data '/nowhere/X.npy': no such file or directory"),
         (("--data", __file__), "allowed are .npy, or text of numbers"),
         (("--inputs", "laplace", "--data", __file__), "allowed are .npy, or text of numbers"),
     ],

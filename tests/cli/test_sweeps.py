@@ -107,7 +107,7 @@ def test_a_folder_is_shown_and_what_is_no_run_is_named(capsys, monkeypatch, plan
     [
         (("sweep", "show"), "which folder"),
         (("sweep", "show", "nowhere"), "is no folder"),
-        (("sweep", "nowhere.toml"), "No such file"),
+        (("sweep", "nowhere.toml"), "no such file"),
         (("sweep", "PLAN", "--workers", "1", "--cluster", "tcp://127.0.0.1:1"), "one of them"),
         (("sweep", "PLAN", "--figure", "a.xyz"), "xyz"),
     ],

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.integrate
 
 from rebatch import Setting, simulate
-from rebatch.numeric.engines import dense, flow, lazy, online
+from rebatch.numeric.engines import dense, lazy, online
 from rebatch.numeric.engines.descent import StoppedEarly
 
 BASE = {"target": "tanh(z1 + z2)", "activation": "erf", "neurons": 2, "alpha": 1.5, "eta": 0.4}
@@ -42,7 +43,7 @@ def test_the_look_ahead_counts(engine):
     [
         ("dense", dense.DenseSide, "gradient"),
         ("lazy", lazy._LazySide, "gradient"),
-        ("flow", flow, "solve_ivp"),
+        ("flow", scipy.integrate, "solve_ivp"),
     ],
 )
 def test_ctrl_c_keeps_the_finished_steps(engine, patched, name, monkeypatch):

@@ -288,8 +288,8 @@ def test_signals_that_depend_on_earlier_ones_leave_the_basis_orthonormal(storage
     made = []
 
     class Kept(lazy.LazyGaussian):
-        def __init__(self, *given):
-            super().__init__(*given)
+        def __init__(self, *given, **options):
+            super().__init__(*given, **options)
             made.append(self)
 
     monkeypatch.setattr(lazy, "LazyGaussian", Kept)
