@@ -507,7 +507,11 @@ class Reader:
     def simplified(self, c: fmpq_mpoly) -> fmpq_mpoly:
         """Return a constant with what cancels in it: cos(1) times 1/cos(1) is 1."""
         c = self.algebra.reduced(c)
-        return c if c.is_constant() else self.plain(self.element(self.algebra.constant_expr(c)))
+        if c.is_constant():
+            return c
+        expr = self.algebra.constant_expr(c)
+        quotient = any(power.exp.is_negative and power.base.is_Add for power in expr.atoms(sp.Pow))
+        return self.plain(self.element(sp.cancel(expr) if quotient else expr))
 
     def _polynomial(self, f: Element) -> fmpq_mpoly | None:
         """Return f as a polynomial, the exponentials of constants in it as symbols; None if it has others."""
