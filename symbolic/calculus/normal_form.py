@@ -358,7 +358,7 @@ class Reader:
         if expr.is_number:
             return algebra.constant(1 if algebra.is_positive(algebra.one * 0 + self.plain(f)) else -1)
         if expr.is_Mul:
-            signed, others = sp.sift(expr.args, lambda a: range_of(a).sign, binary=True)
+            signed, others = sp.sift(expr.args, lambda a: range_of(a).sign != 0, binary=True)
             if signed and others:
                 rest = sp.Mul(*others)
                 return self.sign(self.element(rest), rest).scaled(
