@@ -90,7 +90,9 @@ def text_of(target: str) -> str:
     return gaussian_text(target)
 
 
-def target_from(target: str, inputs: str | None, noise_std: float | None = None) -> "Target":
+def target_from(
+    target: str, inputs: str | None, noise_std: float | None = None, noise: str | None = None
+) -> "Target":
     """Return the target of a text or an @name; a name of the cube brings its inputs."""
     from ..symbolic.language.catalog import named
     from ..symbolic.language.target import Target
@@ -98,7 +100,7 @@ def target_from(target: str, inputs: str | None, noise_std: float | None = None)
     source = named(target).target if target.startswith("@") else target
     if inputs is not None and isinstance(source, Target):
         source = source.text
-    return Target(source, inputs=inputs, noise_std=noise_std)
+    return Target(source, inputs=inputs, noise_std=noise_std or None, noise=noise)
 
 
 def integers_from(option: str, text: str) -> list[int]:

@@ -80,8 +80,8 @@ class OnePass:
     def moments(self) -> Array:
         """E[g z] - m E[g h] and E[g^2] at the overlaps, shape (2, overlaps)."""
         z, u, weights = self._nodes
-        y = self.target(z[:, None])
-        noise = y**2 + self.target.noise_std**2
+        g = self.target(z[:, None])
+        y, noise = self.target.shrink * g, g**2 + self.target.noise_variance
         slope = compiled(self.activation.derivative, (H,))
         found = np.empty((2, len(_OVERLAPS)))
         for i, m in enumerate(_OVERLAPS):
@@ -113,8 +113,9 @@ class OnePass:
     @cached_property
     def variance(self) -> float:
         """The variance of the label, its noise included."""
-        y = self.target(self._nodes[0][:, None])
-        return float(self._weights @ y**2 - (self._weights @ y) ** 2 + self.target.noise_std**2)
+        g = self.target(self._nodes[0][:, None])
+        mean = self.target.shrink * (self._weights @ g)
+        return float(self._weights @ g**2 - mean**2 + self.target.noise_variance)
 
     @cached_property
     def _splines(self) -> tuple[CubicSpline, CubicSpline]:
@@ -130,7 +131,7 @@ class OnePass:
         x = np.asarray(m)
         if not self.climbed:
             return np.asarray(self._splines[0](x))
-        slope = np.polynomial.polynomial.polyder(self.climbed)
+        slope = self.target.shrink * np.polynomial.polynomial.polyder(self.climbed)
         return np.asarray((1 - x**2) * np.polynomial.polynomial.polyval(x, slope))
 
     def speed(self, m: float, eta: float) -> float:

@@ -122,13 +122,11 @@ class Nodes:
 
     def loss(self, M: Array, Q: Array) -> float:
         """Return the loss per sample, label noise included."""
-        setting, h, noise = self.setting, self._fields(M, Q), self.setting.target.noise
+        setting, h, target = self.setting, self._fields(M, Q), self.setting.target
         f = setting.a() @ np.broadcast_to(self.sigma(h), h.shape)
         if setting.loss == "correlation":
             return float(-(self.weights * self.y) @ f)
-        spread = (
-            0.0 if noise is None else noise.variance + (self.weights @ self.square - self.weights @ self.y**2)
-        )
+        spread = target.noise_variance + self.weights @ self.square - self.weights @ self.y**2
         return float((self.weights @ (self.y - f) ** 2 + spread) / 2)
 
     def _fields(self, M: Array, Q: Array) -> Array:
@@ -137,8 +135,7 @@ class Nodes:
     @cached_property
     def y(self) -> Array:
         """The mean of the label at the nodes: g, or (1 - 2 q) g where signs are flipped."""
-        noise = self.setting.target.noise
-        return (1.0 if noise is None else noise.shrink) * self._values
+        return self.setting.target.shrink * self._values
 
     @cached_property
     def square(self) -> Array:

@@ -132,7 +132,7 @@ def _placed(rows: NDArray[Any], used: Sequence[int], k: int) -> NDArray[Any]:
 def mean_square(target: Target) -> float:
     """Return E[y^2], label noise included."""
     square = Target(target.expr**2, k=target.k, inputs=target.inputs)
-    return float(expectation(square)) + target.noise_std**2
+    return float(expectation(square)) + target.noise_variance
 
 
 def _require_moment(sigma: Activation, n: int) -> None:

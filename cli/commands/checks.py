@@ -13,6 +13,7 @@ from ..options import (
     AsJson,
     Eta,
     Inputs,
+    LabelNoise,
     Loss,
     Neurons,
     NoiseStd,
@@ -132,6 +133,8 @@ def verify(
             help="Verdicts under this law of the coordinates, theory and runs alike: boolean, biased(1/4), …"
         ),
     ] = None,
+    noise_std: NoiseStd = 0.0,
+    noise: LabelNoise = None,
     data: Annotated[
         Path | None, typer.Option(help="Or runs on this matrix? .npy, or text, a row per sample.")
     ] = None,
@@ -161,6 +164,8 @@ def verify(
             raise RebatchError(
                 "--law with --inputs or --data; allowed is one: those ask of the Gaussian limit"
             )
+        if noise is not None or noise_std:
+            raise RebatchError("label noise with --inputs or --data; allowed is none")
         sizes = None if dimensions is None else integers_from("--dimensions", dimensions)
         if sizes is not None and len(sizes) != 1:
             raise RebatchError(f"--dimensions {dimensions} with --inputs or --data; allowed is one")
@@ -176,7 +181,7 @@ def verify(
     options: dict[str, Any] = {"runs": runs, "alpha": alpha, "seed": seed, "max_order": max_order}
     sizes = integers_from("--dimensions", dimensions or "2000,16000,128000")
     _verify_verdicts(
-        target_from(target, law),
+        target_from(target, law, noise_std, noise),
         figure,
         as_json=as_json,
         dimensions=sizes,
@@ -292,6 +297,7 @@ def scaling(
     ] = 0.0,
     look_ahead_power: Annotated[str, typer.Option(help="R <= 0 of the look-ahead RHO0 d^R.")] = "0",
     noise_std: NoiseStd = 0.0,
+    noise: LabelNoise = None,
     inputs: Inputs = None,
     false_alarm: Annotated[float, typer.Option(help="Chance that a true law is called inconsistent.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 0,
@@ -323,7 +329,7 @@ def scaling(
         of_reuse=(alpha, eta, steps) != (None, None, None),
         online=(batch, look_ahead, look_ahead_power) != (None, 0.0, "0"),
     )
-    learned = target_from(target, inputs, noise_std)
+    learned = target_from(target, inputs, noise_std, noise)
     options: dict[str, Any] = {
         "seed": seed,
         "false_alarm": false_alarm,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ..options import AsJson, Inputs, NoiseStd, TargetText, integers_from, target_from
+from ..options import AsJson, Inputs, LabelNoise, NoiseStd, TargetText, integers_from, target_from
 from ..terminal import console, print_json
 
 
@@ -26,6 +26,7 @@ def learn(
     runs: Annotated[int, typer.Option(help="Runs at each dimension.")] = 4,
     samples: Annotated[int, typer.Option(help="Samples of the readout.")] = 4000,
     noise_std: NoiseStd = 0.0,
+    noise: LabelNoise = None,
     inputs: Inputs = None,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
     figure: Annotated[Path | None, typer.Option(help="Where a figure is written.")] = None,
@@ -45,7 +46,7 @@ def learn(
 
         require_drawable(figure)
     result = generalization(
-        target_from(target, inputs, noise_std),
+        target_from(target, inputs, noise_std, noise),
         activation,
         alpha=alpha,
         eta=eta,

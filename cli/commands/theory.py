@@ -13,6 +13,7 @@ from ..options import (
     AsJson,
     AsLatex,
     Inputs,
+    LabelNoise,
     Loss,
     Neurons,
     NoiseStd,
@@ -53,6 +54,7 @@ def analyze(
         typer.Option(min=0, help="Units of work, a microsecond or so each, until what is open is undecided."),
     ] = 20_000_000,
     noise_std: NoiseStd = 0.0,
+    noise: LabelNoise = None,
     thresholds: Annotated[
         bool,
         typer.Option("--thresholds", help="Integrate alpha_c of several directions too: seconds."),
@@ -67,7 +69,7 @@ def analyze(
     from ...symbolic.exact.effort import effort as within
     from ...symbolic.learnability.analyze import analyze as analyze_target
 
-    learned = target_from(target, inputs, noise_std)
+    learned = target_from(target, inputs, noise_std, noise)
     checks = _activation_checks(learned, activation, which=which, max_order=max_order)
     with within(None) as whole, signals.asking_first(whole.interrupt):
         analysis = analyze_target(learned, max_order=max_order, effort=effort)
@@ -89,8 +91,13 @@ def analyze(
 
 
 def _compared(analysis: "Analysis", effort: int, *, integrate: bool) -> "AlgorithmComparison | None":
-    """Return each direction under each family of algorithms; None where thresholds have no meaning."""
-    if not (analysis.target.inputs.is_gaussian and analysis.two_step):
+    """Return each direction under each family of algorithms; None where thresholds are not known.
+
+    They are those of Gaussian inputs and Gaussian noise.
+    """
+    target = analysis.target
+    other_noise = target.noise is not None and not target.noise.is_gaussian
+    if other_noise or not (target.inputs.is_gaussian and analysis.two_step):
         return None
     from ...numeric.inference.algorithms import sharp_thresholds
     from ...symbolic.thresholds.algorithms import AlgorithmComparison
@@ -104,7 +111,7 @@ def _show_analysis(analysis: "Analysis", compared: "AlgorithmComparison | None")
 
     learned = analysis.target
     law = "" if learned.inputs.is_gaussian else f", inputs {escape(learned.inputs.name)}"
-    noise = f", label noise of standard deviation {learned.noise_std:g}" if learned.noise_std else ""
+    noise = f", {escape(learned.noise_in_words)}" if learned.noise else ""
     console.print(
         f"[bold]g(z) = {escape(learned.text)}[/]{law}{noise}, {analysis.directions.in_words()}",
         highlight=False,
@@ -199,6 +206,7 @@ def overlap(
     weight_decay: WeightDecay = 0.0,
     loss: Loss = "squared",
     noise_std: NoiseStd = 0.0,
+    noise: LabelNoise = None,
     inputs: Inputs = None,
     readout: Readout = None,
     one_pass: OnePass = False,
@@ -243,7 +251,7 @@ def overlap(
         _require_open_activation(
             {"--alpha and --eta": alpha, "--python": as_python, "--normalize": normalize, "--start": start}
         )
-    learned = target_from(target, inputs, noise_std)
+    learned = target_from(target, inputs, noise_std, noise)
     options: dict[str, Any] = {"neurons": neurons, "readout": readout_from(readout), "loss": loss}
     begin = start_from(start)
     reused, fresh = formulas_of(

@@ -361,8 +361,9 @@ class _LazyData:
             self.y[block] = labels(setting.target, z[:, block].T, noise[index])
 
         X.blocks.run(label)
-        if draws is not None and setting.target.noise_std:
-            X.unseen.append(((self.y - target_at(setting.target, z.T)) / setting.target.noise_std)[None])
+        # That a label was flipped cannot be read where it is 0.
+        if draws is not None and (added := setting.target.noise_variance):
+            X.unseen.append(((self.y - target_at(setting.target, z.T)) / np.sqrt(added))[None])
 
 
 class _LazySide:

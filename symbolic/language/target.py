@@ -157,6 +157,25 @@ class Target:
         return self.formula
 
     @property
+    def shrink(self) -> float:
+        """The factor c in E[y | z] = c g(z): 1, or less where labels are flipped."""
+        return 1.0 if self.noise is None else self.noise.shrink
+
+    @property
+    def noise_variance(self) -> float:
+        """E[y^2 | z] - g(z)^2: that of noise which is added, of whichever law."""
+        return 0.0 if self.noise is None else self.noise.variance
+
+    @property
+    def noise_in_words(self) -> str:
+        """What a heading says of the noise; empty where there is none."""
+        if self.noise is None:
+            return ""
+        if self.noise.is_gaussian:
+            return f"label noise of standard deviation {self.noise.size:g}"
+        return f"label noise {self.noise}"
+
+    @property
     def noise_std(self) -> float:
         """The standard deviation of Gaussian label noise.
 

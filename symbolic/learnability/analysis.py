@@ -21,6 +21,13 @@ def _order(order: int | None, leap: IsotropicLeap | GenerativeLeap) -> str:
     return f"order {order}" if leap.value is not None else f"order <= {order}"
 
 
+def noise_notes(target: Target) -> list[str]:
+    """Return what label noise does to exponents and verdicts: nothing (theory, 3.7)."""
+    if target.noise is None:
+        return []
+    return [f"{target.noise_in_words} changes no exponent and no verdict (theory, 3.7)"]
+
+
 @dataclass(frozen=True)
 class Analysis(Tabulated):
     """What can be learned of a target: exponents and verdicts, each with its proof. Prints itself.
@@ -77,7 +84,7 @@ class Analysis(Tabulated):
 
     def notes(self) -> list[str]:
         """Return what else is to be said, a line each."""
-        return []
+        return noise_notes(self.target)
 
     @property
     def samples(self) -> dict[str, SampleComplexity]:
@@ -152,6 +159,7 @@ class Analysis(Tabulated):
             lines.append(f"reuse: powers beyond y^{self.reuse_staircase.max_power} were too large to try")
         for need in self.samples.values():
             lines.append(f"{need.algorithm}, {need.learns}: {need} ({need.how}) {need.source}")
+        lines += noise_notes(self.target)
         return "\n".join(lines)
 
     def records(self) -> list[dict[str, Any]]:

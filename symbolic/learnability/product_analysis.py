@@ -20,7 +20,7 @@ from typing import Any
 from ..exact.known import How
 from ..exact.subspace import Vector, in_words
 from ..language.target import Target
-from .analysis import Analysis
+from .analysis import Analysis, noise_notes
 from .direction_count import count_directions
 from .direction_verdict import DirectionVerdict
 from .known_exponents import Exponent
@@ -126,8 +126,9 @@ class ProductAnalysis(Analysis):
         """Return what has no meaning for these inputs, and why; what directions are of, where it must be said."""
         absent = [f"no {name.replace('_', ' ')}: {reason}" for name, reason in ABSENT.items()]
         if Standardised(self.target.inputs, self.target.k).is_plain:
-            return absent
-        return ["directions are of (z - mean)/deviation, which a network sees; deviations differ", *absent]
+            return [*noise_notes(self.target), *absent]
+        standardised = "directions are of (z - mean)/deviation, which a network sees; deviations differ"
+        return [*noise_notes(self.target), standardised, *absent]
 
     def __str__(self) -> str:
         head, *lines = super().__str__().splitlines()

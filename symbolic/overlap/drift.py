@@ -260,7 +260,7 @@ def along_line(target: Target, direction: Vector) -> Target:
     point = {
         z: _exactly(x) / length * coordinate(1) for z, x in zip(target.coordinates, direction, strict=True)
     }
-    return Target(target.expr.xreplace(point), noise_std=target.noise_std)
+    return Target(target.expr.xreplace(point), noise=target.noise)
 
 
 def _exactly(x: Scalar) -> sp.Expr:

@@ -9,6 +9,7 @@ from ..calculus.gaussian import Products, expectation
 from ..errors import RebatchError
 from ..exact.expectation import Expectation
 from ..exact.known import How
+from ..language.noise import Noise
 from ..language.symbols import ACTIVATION_VARIABLE, coordinate
 from ..language.target import Target
 from .activation import Activation
@@ -30,11 +31,51 @@ def moments_of(target: Target, activation: Activation | None) -> "Moments":
     return Moments(target, activation)
 
 
-def noisy_terms(m: int, noise_std: float) -> Iterator[tuple[int, sp.Expr]]:
-    """Yield the pairs (n, c) of E[(g + s xi)^m w] = sum c E[g^n w], xi ~ N(0, 1) independent of the rest."""
-    noise = exact(noise_std)
-    for j in range(0, m + 1, 2) if noise else (0,):
-        yield m - j, sp.binomial(m, j) * noise**j * sp.factorial2(j - 1)
+def noisy_terms(m: int, noise: Noise | None) -> Iterator[tuple[int, sp.Expr]]:
+    """Yield the pairs (n, c) of E[y^m w] = sum c E[g^n w] of a label with noise, for w a function of z.
+
+    y = g + s xi with xi independent of z: c = binom(m, j) s^j E[xi^j] at n = m - j. A flipped label: c = E[xi^m] at
+    n = m, xi = -1 with the probability of a flip, else 1.
+
+    Raises
+    ------
+    NoMomentError
+        If the noise has no moment of that order.
+    """
+    if noise is None:
+        yield m, sp.Integer(1)
+    elif noise.family == "flip":
+        yield m, noise_moment(noise, m)
+    else:
+        for j in range(0, m + 1, 2):
+            yield m - j, sp.binomial(m, j) * exact(noise.size) ** j * noise_moment(noise, j)
+
+
+def noise_moment(noise: Noise, m: int) -> sp.Rational:
+    """Return E[xi^m] of noise of variance 1, or of the sign of a label that is flipped.
+
+    Raises
+    ------
+    NoMomentError
+        If there is none: Student's law has those below its degrees of freedom.
+    """
+    if noise.family == "flip":
+        return sp.Integer(1) if m % 2 == 0 else 1 - 2 * exact(noise.size)
+    if m % 2:
+        return sp.Integer(0)
+    if noise.family == "laplace":
+        return sp.factorial(m) / sp.Integer(2) ** (m // 2)
+    if noise.family == "uniform":
+        return sp.Rational(3 ** (m // 2), m + 1)
+    if noise.family == "student":
+        assert noise.freedom is not None
+        nu = exact(noise.freedom)
+        if m >= nu:
+            raise NoMomentError(
+                f"label noise {noise} has no moment of order {m}; allowed are those below {nu}"
+            )
+        return sp.prod((nu - 2) * (j - 1) / (nu - j) for j in range(2, m + 1, 2))
+    return sp.factorial2(m - 1)
 
 
 class Moments:
@@ -60,7 +101,7 @@ class Moments:
         z = sp.Mul(*((coordinate(i + 1) - laws[i].mean) ** n for i, n in enumerate(S)))
         scale = sp.Mul(*(sp.sqrt(laws[i].variance) ** n for i, n in enumerate(S)))
         total = Expectation.exact(0)
-        for n, weight in noisy_terms(m, self.target.noise_std):
+        for n, weight in noisy_terms(m, self.target.noise):
             power = self.target.expr**n * z
             total += expectation(Target(power, k=self.target.k, inputs=law)) * (weight / scale)
         return self._known(_label_symbol(m, S), total)

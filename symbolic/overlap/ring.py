@@ -21,6 +21,7 @@ from ..language.symbols import ACTIVATION_VARIABLE
 from ..language.target import Target
 from .activation import Activation
 from .eta import ALPHA, ETA, LAM
+from .moments import noise_moment
 from .network import Loss, Start, exact
 from .size import Size
 
@@ -44,7 +45,7 @@ def size_of(
     """
     g = polynomial_of(target)
     return Size(
-        k=target.k + (target.noise_std > 0),
+        k=target.k + (target.noise is not None),
         p=len(readout),
         target=max(0, int(g.total_degree())),
         activation=max(0, int(sp.degree(activation.expr, ACTIVATION_VARIABLE))),
@@ -114,8 +115,12 @@ class StepRing:
                 mean + scale * z for mean, scale, z in zip(means, self._scales_of_z, self.z, strict=True)
             ]
         g = polynomial_of(target).compose(*latent_values, ctx=self.ring)
-        noise = exact(target.noise_std)
-        self.y = g + generators[self._gaussians - 1] * to_fmpq(noise)
+        self._noise, xi = target.noise, generators[self._gaussians - 1]
+        self.y = g
+        if self._noise is not None and self._noise.family == "flip":
+            self.y = g * xi
+        elif self._noise is not None:
+            self.y = g + xi * to_fmpq(exact(self._noise.size))
         self._sigma = to_polynomial(activation.expr, (ACTIVATION_VARIABLE,))
         self.zero = self.ring.constant(0)
         self.M0, self.S, self.S_inverse = (
@@ -148,7 +153,7 @@ class StepRing:
             generators = self.ring.gens()
             polynomial = smoothed(polynomial, self.S).compose(*[self.zero] * self.p, *generators[self.p :])
         spend(len(polynomial) * self._units)
-        if self._law.is_gaussian:
+        if self._law.is_gaussian and (self._noise is None or self._noise.is_gaussian):
             average = moments(polynomial, self._gaussians)
         else:
             normal = cache(lambda n: centred_moment(GAUSSIAN, n))
@@ -156,9 +161,15 @@ class StepRing:
                 cache(lambda n, part=part, scale=scale: centred_moment(part, n) / scale**n)
                 for part, scale in zip(self._law.each(self.k), self._scales_of_z, strict=True)
             ]
-            average = averaged_over(polynomial, [*[normal] * self.p, *latent, normal])
+            xi = normal if self._noise is None else self._moment_of_noise
+            average = averaged_over(polynomial, [*[normal] * self.p, *latent, xi])
         padding = (0,) * self._gaussians
         return self.ring.from_dict({padding + rest: value for rest, value in average.items()})
+
+    @cache  # noqa: B019 - a problem lives as long as its call
+    def _moment_of_noise(self, n: int) -> fmpq:
+        assert self._noise is not None
+        return to_fmpq(noise_moment(self._noise, n))
 
     @cache  # noqa: B019 - a problem lives as long as its call
     def first_step(self) -> tuple[Matrix, Matrix, Matrix]:

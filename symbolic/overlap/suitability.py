@@ -379,7 +379,7 @@ class _Labels:
 
         def along(weight: sp.Expr) -> Expectation:
             total = Expectation.exact(0)
-            for n, share in noisy_terms(m, self.target.noise_std):
+            for n, share in noisy_terms(m, self.target.noise):
                 total = total + expectation(self.target.expr**n * weight) * share
             return total
 
@@ -387,10 +387,16 @@ class _Labels:
 
     def half(self, sign: int, v: Vector) -> Expectation | None:
         """Return E[max(+-y, 0)^2 <v, z>], label noise included; None where it is not known."""
-        y = self.target.expr
-        if self.target.noise_std:
-            y += exact(self.target.noise_std) * coordinate(self.target.k + 1)
-        square = sp.Max(0, sign * y) ** 2
+        noise, y = self.target.noise, self.target.expr
+        if noise is not None and noise.family == "flip":
+            q = exact(noise.size)
+            shares = [(1 - q, sign * y), (q, -sign * y)]
+        elif noise is not None and not noise.is_gaussian:
+            return None
+        else:
+            xi = 0 if noise is None else exact(noise.size) * coordinate(self.target.k + 1)
+            shares = [(sp.Integer(1), sign * (y + xi))]
+        square = sp.Add(*(share * sp.Max(0, label) ** 2 for share, label in shares))
         return self._remembered(("half", sign, v), v, lambda weight: expectation(square * weight))
 
     def _remembered(

@@ -289,9 +289,9 @@ def phase_diagram(
     """
     target = Target(target)
     target.require_gaussian("the phase diagram", "its powers of d are those of Hermite coefficients")
-    if target.noise_std:
+    if target.noise is not None:
         raise RebatchError(
-            f"noise_std = {target.noise_std:g}; allowed is 0: the moments of look-ahead are those of g"
+            f"{target.noise_in_words}; allowed is noise_std = 0: the moments of look-ahead are those of g"
         )
     max_power = checks.integer("max_power", max_power, least=1, most=_MOST_POWER)
     sigma = None if activation is None else Activation(activation)

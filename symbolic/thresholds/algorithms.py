@@ -113,7 +113,7 @@ class AlgorithmComparison(Tabulated):
     def sheets(self) -> tuple[Sheet, ...]:
         """Return the comparison, what is known of each threshold, and what each column bounds."""
         target = self.analysis.target
-        noise = f" + noise of standard deviation {target.noise_std:g}" if target.noise_std else ""
+        noise = f", {target.noise_in_words}" if target.noise else ""
         return (
             Sheet(HEAD, tuple(self.rows()), f"y = {target.text}{noise}"),
             Sheet(("direction", "alpha_c", "how known", "proof"), tuple(self.proofs())),
