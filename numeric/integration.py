@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import roots_hermitenorm
 
 from ..symbolic.errors import RebatchError, TooLargeError
+from ..symbolic.exact.polynomial import is_polynomial
 from ..symbolic.language.called import Called
 from .inputs import MAX_LATTICE, lattice, quantile, target_at
 from .labels import with_noise
@@ -89,6 +90,27 @@ def dimension(setting: Setting, innovations: int) -> int:
     """Return the number of sampled numbers of a sample that has gone through so many innovations."""
     sampled = setting.k if latent_points(setting) is None else 0
     return sampled + setting.neurons + int(setting.target.noise is not None) + innovations
+
+
+def tail_degree(setting: Setting) -> int:
+    """Return the degree in z and u of what the overlaps are means of: where it is n, they lie around |x| = sqrt(n).
+
+    A signal at fields of degree D has degree (q - 1) D + max(b, q D) for an activation of degree q and a target of
+    degree b, without q D for the correlation loss; the fields of a reused batch hold it at the next step. Slopes that
+    are bounded leave the degree of the label, and a target that is no polynomial counts as bounded.
+    """
+    target, sigma = setting.target, setting.activation
+    own = isinstance(target.formula, Called) or not is_polynomial(target.expr, target.coordinates)
+    b = 1 if own else int(max(0, sp.Poly(target.expr, *target.coordinates).total_degree()))
+    q = len(sigma.coefficients()) - 1 if sigma.is_polynomial else 0
+    through = q if setting.loss == "squared" else 0
+    fields = most = 1
+    for t in range(setting.steps):
+        fields = 1 if t in setting.fresh_at or setting.draws(t) else fields
+        for _ in range(2 if setting.rho else 1):
+            fields = max(fields, (q - 1) * fields + max(b, through * fields) if q else b)
+        most = max(most, fields)
+    return most + 1
 
 
 def latent_points(setting: Setting) -> tuple[Array, Array] | None:
@@ -160,6 +182,7 @@ class SobolSamples:
                 self._blocks.append(Block(basis, gamma, np.empty(here), equal[:here], masks))
                 self._strata.append(stratum)
         self._place_latent(points)
+        self._weights = [block.weights for block in self._blocks]
 
     def _place_latent(self, points: int) -> None:
         """Give every sample its point of a finite law, and the weight of it, a block of a stratum after the other."""
@@ -176,10 +199,15 @@ class SobolSamples:
             block.weights = block.weights * probabilities[at]
             first = (first + len(at)) % total
 
-    def scramble(self, seed: np.random.SeedSequence) -> None:
-        """Draw the points anew, with their own scramble."""
-        dimensions, total = self._dimension + self._plan.choices, sum(len(block.y) for block in self._blocks)
-        net = SobolNet(dimensions, total, self._size, seed)
+    @property
+    def count(self) -> int:
+        """How many points there are."""
+        return sum(len(block.y) for block in self._blocks)
+
+    def scramble(self, seed: np.random.SeedSequence, width: float = 1.0) -> None:
+        """Draw the points anew, with their own scramble; normal ones stretched by `width`, with their weights."""
+        dimensions = self._dimension + self._plan.choices
+        net = SobolNet(dimensions, self.count, self._size, seed)
         k, known, start, law = self._setting.k, self._known, self._start, self._setting.target.inputs
         # The column of the label noise stands after those of z and u; z has none where it has finitely many points.
         of_start = start - known
@@ -196,12 +224,23 @@ class SobolSamples:
                 block.basis[:k] = quantile(law, net.uniform(slice(k), first, count))
             xi = np.zeros((noise.stop - noise.start, count))
             net.normals(noise, first, xi)
+            if width != 1:
+                normal = block.basis[0 if law.is_gaussian and not known else k : start]
+                block.weights = block.weights * _density_ratio(width, normal, xi)
+                normal *= width
+                xi *= width
             block.y[:] = labels(self._setting, block.basis[:k], xi.sum(axis=0))
             block.innovations = 0
 
         firsts = accumulate((len(block.y) for block in self._blocks[:-1]), initial=0)
         items = list(zip(self._blocks, self._strata, firsts, strict=True))
+        for block, weights in zip(self._blocks, self._weights, strict=True):
+            block.weights = weights
         spread(lambda item: fill(*item), items, self._pool, self._pool.count)
+        if width != 1:
+            mass = sum(float(block.weights.sum()) for block in self._blocks)
+            for block in self._blocks:
+                block.weights /= mass
         self._steps = 0
 
     def measure(self, ranks: list[int], advance: Advance, respond: Respond) -> Array:
@@ -228,6 +267,12 @@ class SobolSamples:
             block.basis[new] -= self._inverse_sqrt_alpha * block.gamma[: block.innovations]
             block.innovations = 0
         self._steps = 0
+
+
+def _density_ratio(width: float, *normals: Array) -> Array:
+    """Return phi(s x) / (phi(x) / s) of standard normals x that are to be stretched by s, shape (count,)."""
+    x = np.vstack(normals)
+    return np.asarray(width ** len(x) * np.exp(-(width**2 - 1) / 2 * np.square(x).sum(axis=0)))
 
 
 class TensorSamples:

@@ -322,6 +322,8 @@ MUTANTS = (
            "(1 - setting.eta * setting.weight_decay) * weights", "weights", "numeric/**/test_limit"),
     Mutant("limit: regularisation without alpha", "numeric/engines/recursion.py",
            "- self.setting.alpha * slope", "- slope", "numeric/**/test_limit"),
+    Mutant("limit: the tail beyond the points left out of the errors", "numeric/engines/limit.py",
+           "    if needed <= reach:\n", "    if True:\n", "numeric/engines/test_limit"),
     Mutant("population: covariance Q for Q - M M^T", "numeric/population.py",
            "semidefinite_cholesky(Q - M @ M.T)", "semidefinite_cholesky(Q)", "numeric/**/test_population"),
     Mutant("flow: weight decay of Q once for twice", "numeric/engines/flow.py",

@@ -28,10 +28,11 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import ndtri
 
 from ...symbolic import checks
 from ...symbolic.errors import RebatchError, TooLargeError
-from ..integration import SobolSamples, TensorSamples, count_of_points, dimension, is_smooth
+from ..integration import SobolSamples, TensorSamples, count_of_points, dimension, is_smooth, tail_degree
 from ..machine.blocks import Array, Threads, thread_pool
 from ..machine.memory import require
 from ..machine.progress import progress
@@ -71,6 +72,10 @@ _PER_CUBE = 20
 _DRAWING = 4
 # The error of n Sobol points is expected to fall like n to the minus this: 0.6 with kinks, 1 for smooth functions.
 _RATE = 0.8
+# Of which no number of points makes 1.
+_HOPELESS = 1e9
+# Stretched further, points have weights of which few carry all.
+_WIDEST = 2.0
 # Batches per epoch of the coarsest of three runs from which single samples are extrapolated.
 _COARSEST = 4
 _MEANINGS = {
@@ -311,10 +316,11 @@ def _by_sobol(
         if answer.stopped:
             excess = math.inf
             break
+        answer = _with_tails(answer, setting, samples, seed.spawn(scrambles), overlaps_only)
         _log.debug(
             "limit: %d scrambles of %d points, error of M %.2g", len(runs), size, answer.error["M"].max()
         )
-        excess = 0.0 if accuracy is None else float(answer.error["M"].max()) / accuracy
+        excess = 0.0 if accuracy is None else min(float(answer.error["M"].max()) / accuracy, _HOPELESS)
         if excess <= 1 or wanted == _MOST_SCRAMBLES * scrambles:
             break
         if excess <= 2 or size == most:
@@ -331,6 +337,41 @@ def _by_sobol(
     reached = "yes" if excess <= 1 and answer.provenance["errors_trusted"] == "yes" else "no"
     asked = {"accuracy_asked": accuracy, "accuracy_reached": reached}
     return replace(answer, provenance={**answer.provenance, **asked})
+
+
+def _with_tails(
+    answer: _Answer,
+    setting: Setting,
+    samples: SobolSamples,
+    seeds: list[np.random.SeedSequence],
+    overlaps_only: bool,
+) -> _Answer:
+    """Add to the errors what points further out say, where means lie beyond the points of all scrambles.
+
+    The mean of a polynomial of degree n lies around sqrt(n) standard deviations; N points reach Phi^(-1)(1 - 1/N).
+    Where they fall short all scrambles agree on what is left out, and their spread says nothing of it. Points that
+    are stretched until they reach there, with the weights of their density, are a rule of their own.
+    """
+    count = len(seeds) * samples.count
+    reach, needed = -ndtri(1 / count), math.sqrt(tail_degree(setting))
+    if needed <= reach:
+        return answer
+    wide: list[Finished] = []
+    width = min(_WIDEST, needed / reach)
+    left_out = _run_on_scrambles(setting, samples, seeds, wide, overlaps_only, width=width)
+    if left_out or len(wide) < 2:
+        return replace(answer, stopped=left_out)
+    other = _over_scrambles(wide, samples.count)
+    kept = len(other.mean["M"])  # further steps diverge there: of them nothing is known
+    error = {name: np.full(value.shape, np.inf) for name, value in answer.error.items()}
+    for name, whole in error.items():
+        first_steps(name, whole, kept)[...] = np.hypot(
+            first_steps(name, answer.error[name], kept), first_steps(name, other.error[name], len(whole))
+        ) + np.abs(
+            first_steps(name, answer.mean[name], kept) - first_steps(name, other.mean[name], len(whole))
+        )
+    meaning = f"{answer.error_meaning}, and the difference from points {width:.3g} times as wide"
+    return replace(answer, error=error, error_meaning=meaning)
 
 
 def _bytes_per_point(setting: Setting) -> int:
@@ -433,12 +474,13 @@ def _run_on_scrambles(
     runs: list["Finished"],
     overlaps_only: bool,
     losses_every: int | None = None,
+    width: float = 1.0,
 ) -> str:
     """Add a run for every seed to `runs`; return why Ctrl-C left some out, or nothing."""
     wanted = len(runs) + len(seeds)
 
     def on(scramble: np.random.SeedSequence) -> Finished:
-        samples.scramble(scramble)
+        samples.scramble(scramble, width)
         return Run(setting, samples, overlaps_only, losses_every).trajectory()
 
     with progress("limit", wanted) as done:
@@ -476,7 +518,8 @@ def _over_scrambles(runs: list["Finished"], points: int) -> _Answer:
     for name in shortest.values:
         values = np.stack([first_steps(name, run.values[name], kept) for run in runs])
         mean[name] = values.mean(axis=0)
-        spread = values.std(axis=0, ddof=1) if len(runs) > 1 else np.full(values.shape[1:], np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):  # losses of which the tails are beyond a float
+            spread = values.std(axis=0, ddof=1) if len(runs) > 1 else np.full(values.shape[1:], np.nan)
         error[name] = spread / np.sqrt(len(runs))
     squares = (np.stack([run.values["M"][:kept] for run in runs]) - mean["M"]) ** 2
     # One scramble that carries most of the spread: a heavy tail, of which the others have seen nothing.

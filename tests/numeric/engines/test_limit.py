@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from rebatch import RebatchError, Setting, agreement, simulate, two_step_overlap
+from rebatch import RebatchError, Setting, Target, agreement, simulate, two_step_overlap
 from rebatch.numeric.engines import limit
 from rebatch.numeric.engines.descent import StoppedEarly
 from rebatch.numeric.engines.limit import AccuracyMissed, simulate_limit
 from rebatch.numeric.engines.recursion import orthonormalise
 from rebatch.numeric.integration import SobolSamples, gauss_hermite
+from rebatch.numeric.machine.blocks import thread_pool
 from rebatch.symbolic.errors import TooLargeError
 
 REFERENCE = Setting(target="tanh(z1 + z2**3 - 3*z2)", activation="relu", neurons=2, alpha=3, eta=0.2, steps=7)
@@ -48,6 +49,40 @@ def test_two_steps_by_quadrature_are_the_exact_formula(target, activation, loss,
     run = simulate_limit(setting, seed=0, rule="gauss-hermite", accuracy=1e3)
     exact = formula.at(alpha=2, eta=0.02, weight_decay=0.3)
     np.testing.assert_allclose(run.M, exact, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("target", "noise", "loss", "activation", "eta", "options"),
+    [
+        ("He(3, z) + z/2", None, "squared", "h/2 + h^2/5 + h^4/80", 0.05, {"accuracy": 1e-3}),
+        ("He(3, z) + z/2", None, "squared", "h/2 + h^2/5 + h^4/40", 0.03, {"points": 2**16}),
+        ("z^2 + z/3", "flip(0.1)", "squared", "h/2 + h^2/5 + h^4/40", 0.05, {"points": 2**13}),
+        ("He(3, z) + z/2", None, "squared", "h/2 + h^2/5 + h^3/40", 0.2, {"points": 2**12}),
+        ("He(5, z) + z/2", None, "correlation", "h/2 + h^4/40", 0.02, {"points": 2**12}),
+    ],
+)
+def test_errors_count_what_lies_beyond_the_points(target, noise, loss, activation, eta, options):
+    # All scrambles leave the same tail out: their spread alone is up to a twentieth of the difference.
+    learned = Target(target, noise=noise)
+    formula = two_step_overlap(learned, activation, loss=loss, readout=[0.8]).at(alpha=1, eta=eta)
+    setting = Setting(
+        target=learned, activation=activation, alpha=1, eta=eta, steps=2, loss=loss, readout=[0.8]
+    )
+    run = simulate(setting, "limit", seed=0, **options)
+    assert (np.abs(run.M - formula) <= 5 * run.data["M_error"] + 1e-12).all()
+
+
+def test_points_that_are_stretched_have_the_weights_of_their_density():
+    # E[y^2 h^2] of g(z) = z at M = 0, and the total.
+    setting = Setting(target=Target("z1", noise_std=0.5), activation="h", alpha=1, eta=0.1, steps=1)
+    with thread_pool(1) as pool:
+        samples = SobolSamples(setting, 2**13, 1, pool)
+        for width in (1.0, 1.5):
+            samples.scramble(np.random.SeedSequence(1), width)
+            means = samples.average(
+                lambda b: np.array([b.weights.sum(), b.weights @ (b.y * b.basis[1]) ** 2])
+            )
+            np.testing.assert_allclose(means, [1, 1.25], rtol=5e-3)
 
 
 def test_two_steps_of_two_neurons_by_sobol_points_are_the_exact_formula():
