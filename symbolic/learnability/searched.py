@@ -11,19 +11,24 @@ import sympy as sp
 from ..exact.effort import EffortSpentError
 from ..exact.irrational import as_expr, how_known
 from ..exact.known import How, worst
+from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace, Vector, axis, in_words, orthogonalised, primitive, squared_length
 from ..language.symbols import coordinate
 from ..language.target import Target
 from ..proofs.exponentials import without_unneeded
 from ..proofs.level_sets import first_order_on_level_sets
+from ..proofs.one_sign import odd_of_one_sign
 from ..proofs.piecewise_linear import is_piecewise_linear
 from ..proofs.symmetry import Symmetry, hidden_directions
 from .direction_verdict import DirectionVerdict, undecided
 from .growth import Stage, direction_of
+from .leap_of_sum import with_sum
 from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .polynomial import PolynomialReading
 from .search import CAP, EndedEarlyError, Search, UndecidedError
 
 _PIECEWISE = "continuous and piecewise linear, so at most 2 [DLB25]"
+_ONE_SIGN = "odd, and its Hermite coefficients have one sign, so that E[y^3 z] is not 0 [D24]"
 
 
 class SearchedReading:
@@ -85,9 +90,13 @@ class SearchedReading:
             return Exponent(2, How.THEOREM, witness=f"{_PIECEWISE}; symmetry hides all of it from order 1")
         try:
             first = self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1))
+            known = _first(first)
         except UndecidedError as error:
-            return Exponent(None, How.UNDECIDED, witness=str(error))
-        return _first(first)
+            known = Exponent(None, How.UNDECIDED, witness=str(error))
+        if known.value is not None:
+            return known
+        of_sum = with_sum(GenerativeLeap(None, How.UNDECIDED), self.target, self._alone)
+        return known if of_sum.value is None else Exponent(of_sum.sequence[0][0], of_sum.how, witness=of_sum.witness)
 
     def generative_leap(self, max_order: int) -> GenerativeLeap:
         """Return the generative leap; with one direction that no witness reaches, by level sets."""
@@ -112,7 +121,13 @@ class SearchedReading:
         if lower == upper:
             return GenerativeLeap(upper, how, False, _steps(stages), lower, upper, _sequence(stages))
         witness = _interval(lower, upper, reason, stages)
-        return GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages), how)
+        found = GenerativeLeap(None, How.UNDECIDED, False, witness, lower, upper, _sequence(stages), how)
+        return with_sum(found, self.target, self._alone)
+
+    def _alone(self, target: Target) -> GenerativeLeap:
+        """Return the generative exponent of one summand, a function of one direction: more powers cost little."""
+        polynomial = is_polynomial(target.expr, target.coordinates)
+        return (PolynomialReading if polynomial else SearchedReading)(target).generative_leap(MAX_POWER)
 
     def _piecewise_linear(self, max_order: int) -> GenerativeLeap | None:
         """Return 2 by theorem for what is continuous and piecewise linear, where symmetry hides what steps leave."""
@@ -142,6 +157,8 @@ class SearchedReading:
                 if lower > 2:
                     text += f"; E[y^m He_l] = 0 for every m and l < {lower}"
                 return GenerativeLeap(lower, found.how, False, text, lower, lower, ((lower, basis),))
+        if lower == 1 and odd_of_one_sign(_along(self.target, self.search), coordinate(1), self._sign):
+            return GenerativeLeap(1, How.THEOREM, False, _ONE_SIGN, 1, 1, ((1, basis),))
         of_labels = self.information_exponent()
         upper, searched = of_labels.value, f"no E[y^m He{lower}] with m <= {max_order} is known not to vanish"
         order = first_order_on_level_sets(_along(self.target, self.search), min(upper or CAP, CAP))
@@ -154,6 +171,13 @@ class SearchedReading:
             )
         sequence = () if upper is None else ((upper, basis),)
         return GenerativeLeap(None, How.UNDECIDED, False, searched, lower, upper, sequence, of_labels.how)
+
+    def _sign(self, order: int) -> int | None:
+        """Return the sign of E[g He_order] along the one direction, where it is proved."""
+        c = self.search.averages.coefficient(1, ((self.search.relevant.rows[0], order),))
+        if c.zero:
+            return 0 if c.proved else None
+        return (1 if float(c.value) > 0 else -1) if c.how.is_proof else None
 
     def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces of the growths of order 1, all powers of the label together."""
