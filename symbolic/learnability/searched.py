@@ -96,7 +96,9 @@ class SearchedReading:
         if known.value is not None:
             return known
         of_sum = with_sum(GenerativeLeap(None, How.UNDECIDED), self.target, self._alone)
-        return known if of_sum.value is None else Exponent(of_sum.sequence[0][0], of_sum.how, witness=of_sum.witness)
+        if of_sum.value is None:
+            return known
+        return Exponent(of_sum.sequence[0][0], of_sum.how, witness=of_sum.witness)
 
     def generative_leap(self, max_order: int) -> GenerativeLeap:
         """Return the generative leap; with one direction that no witness reaches, by level sets."""
