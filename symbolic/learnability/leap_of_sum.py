@@ -20,7 +20,7 @@ from .known_exponents import GenerativeLeap
 def with_sum(
     known: GenerativeLeap, target: Target, alone: Callable[[Target], GenerativeLeap]
 ) -> GenerativeLeap:
-    """Return a leap that is not decided with the bounds of its summands, where it is a sum over orthogonal directions.
+    """Return a leap that is not decided with what its summands say, where they are of orthogonal directions.
 
     Parameters
     ----------

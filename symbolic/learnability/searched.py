@@ -22,8 +22,8 @@ from ..proofs.piecewise_linear import is_piecewise_linear
 from ..proofs.symmetry import Symmetry, hidden_directions
 from .direction_verdict import DirectionVerdict, undecided
 from .growth import Stage, direction_of
-from .leap_of_sum import with_sum
 from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
+from .leap_of_sum import with_sum
 from .polynomial import PolynomialReading
 from .search import CAP, EndedEarlyError, Search, UndecidedError
 
@@ -90,14 +90,14 @@ class SearchedReading:
             return Exponent(2, How.THEOREM, witness=f"{_PIECEWISE}; symmetry hides all of it from order 1")
         try:
             first = self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1))
-            known = _first(first)
+            found = _first(first)
         except UndecidedError as error:
-            known = Exponent(None, How.UNDECIDED, witness=str(error))
-        if known.value is not None:
-            return known
+            found = Exponent(None, How.UNDECIDED, witness=str(error))
+        if found.value is not None:
+            return found
         of_sum = with_sum(GenerativeLeap(None, How.UNDECIDED), self.target, self._alone)
         if of_sum.value is None:
-            return known
+            return found
         return Exponent(of_sum.sequence[0][0], of_sum.how, witness=of_sum.witness)
 
     def generative_leap(self, max_order: int) -> GenerativeLeap:

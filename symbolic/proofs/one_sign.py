@@ -1,4 +1,4 @@
-"""E[y^3 z] != 0 without a search: odd targets of one direction whose Hermite coefficients have one sign (theory, 10.2).
+"""E[y^3 z] != 0 without a search: odd targets of one direction with Hermite coefficients of one sign (theory, 10.2).
 
 Products of Hermite polynomials have nonnegative coefficients,
 
