@@ -89,8 +89,7 @@ class SearchedReading:
         if self.search.hidden == self.relevant and is_piecewise_linear(self.target.expr):
             return Exponent(2, How.THEOREM, witness=f"{_PIECEWISE}; symmetry hides all of it from order 1")
         try:
-            first = self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1))
-            found = _first(first)
+            found = _first(self.search.grow(Subspace.zero(self.k), range(1, MAX_POWER + 1)))
         except UndecidedError as error:
             found = Exponent(None, How.UNDECIDED, witness=str(error))
         if found.value is not None:

@@ -71,6 +71,7 @@ def _sign(u: sp.Expr, t: sp.Symbol) -> int | None:
 
 
 def _is_nonnegative(u: sp.Expr, t: sp.Symbol) -> bool:
+    """Whether all coefficients of a product are >= 0, as it is written."""
     if u == t:
         return True
     if not u.has(t):
