@@ -20,6 +20,7 @@ from ..numeric.machine.progress import no_progress
 from ..symbolic.errors import RebatchError
 from . import signals
 from .commands import checks, inference, learn, paper, phases, report, runs, sweeps, theory
+from .reading import Command, Group
 from .terminal import be_quiet, is_quiet, write_in_any_encoding
 
 _LONGEST = 300
@@ -30,9 +31,13 @@ _Verbose = Annotated[
 _Keep = Annotated[
     Path | None, typer.Option("--keep", help="Folder of the runs: the same study continues from it.")
 ]
+
+
 app = typer.Typer(
+    cls=Group,
+    rich_markup_mode=None,  # boxes around the help take longer to load than the rest of it
     help="What gradient descent learns of a target in high dimension, and what reusing a batch changes.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
 
@@ -133,7 +138,8 @@ for command in (
     _with_keep(checks.scaling),
     _with_keep(paper.paper),
 ):
-    app.command()(_with_quiet(_with_verbose(command)))
+    summary = (command.__doc__ or "").splitlines()[0]
+    app.command(cls=Command, short_help=summary)(_with_quiet(_with_verbose(command)))
 
 
 # What a command ends with, beside 0, 1 (theory and numbers disagree), 2 (an error of the user's) and signals.

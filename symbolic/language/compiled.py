@@ -6,13 +6,13 @@ cheaper as products are printed as products.
 """
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
-from scipy.special import expit, log_ndtr
 from sympy.printing.numpy import SciPyPrinter
 
 from ..errors import RebatchError
@@ -39,7 +39,7 @@ def compiled(expr: sp.Expr, arguments: tuple[sp.Symbol, ...]) -> Callable[..., A
         If a constant in it is beyond floating point.
     """
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
-    modules = [_FUNCTIONS, "scipy", "numpy"]
+    modules = [_functions(), "scipy", "numpy"]
     return sp.lambdify(arguments, stable(expr), modules=modules, printer=printer, cse=True)  # type: ignore[no-any-return]
 
 
@@ -118,7 +118,7 @@ def _sech(u: Array) -> Array:
 
 
 def _log_erfc(u: Array) -> Array:
-    return np.asarray(np.log(2) + log_ndtr(-np.sqrt(2) * u))
+    return np.asarray(np.log(2) + _functions()["log_ndtr"](-np.sqrt(2) * u))
 
 
 def _scaled_sinh(a: Array, u: Array) -> Array:
@@ -143,13 +143,19 @@ def _hermite_sum(u: Array, coefficients: Sequence[float]) -> Array:
     return np.asarray(total)
 
 
-_FUNCTIONS = {
-    "expit": expit,
-    "heaviside": np.heaviside,
-    "_logsum": _logsum,
-    "_sech": _sech,
-    "_log_erfc": _log_erfc,
-    "_scaled_sinh": _scaled_sinh,
-    "_stepped": _stepped,
-    "_hermite_sum": _hermite_sum,
-}
+@cache
+def _functions() -> dict[str, Callable[..., Any]]:
+    """Return what the printed names stand for."""
+    from scipy.special import expit, log_ndtr  # noqa: PLC0415 - exact answers evaluate nothing
+
+    return {
+        "expit": expit,
+        "log_ndtr": log_ndtr,
+        "heaviside": np.heaviside,
+        "_logsum": _logsum,
+        "_sech": _sech,
+        "_log_erfc": _log_erfc,
+        "_scaled_sinh": _scaled_sinh,
+        "_stepped": _stepped,
+        "_hermite_sum": _hermite_sum,
+    }

@@ -20,16 +20,21 @@ print(code, *loaded, file=sys.__stdout__)
 _DRAWING = ("matplotlib", "IPython")
 _RUNS = ("xarray", "pandas", "h5py", "dask", *_DRAWING)
 _ARRAYS = ("numpy", "scipy", *_RUNS)
+# What boxes around a help and models of a command line's values load.
+_TYPER = ("pydantic", "typer.rich_utils", "rich.markdown")
+_START = ("sympy", "flint", *_TYPER, *_ARRAYS)
 
 
 @pytest.mark.parametrize(
     ("arguments", "heavy", "code"),
     [
-        pytest.param(["--help"], ("sympy", "flint", "pydantic", *_ARRAYS), 0, id="help"),
-        pytest.param(["--version"], ("sympy", "flint", *_ARRAYS), 0, id="version"),
-        pytest.param(["analyze", "z1 + foo(z2)"], ("sympy", "flint", *_ARRAYS), 2, id="slip"),
+        pytest.param(["--help"], _START, 0, id="help"),
+        pytest.param(["verify", "--help"], _START, 0, id="help of one"),
+        pytest.param(["--version"], _START, 0, id="version"),
+        pytest.param(["analyze", "z1 + foo(z2)"], _START, 2, id="slip"),
+        pytest.param(["simulate", "z1", "--foo"], _START, 2, id="no such option"),
         # NumPy comes where a symmetry is searched for in every frame, after all else failed.
-        pytest.param(["analyze", "z1 + He(3, z2)"], _ARRAYS, 0, id="polynomial"),
+        pytest.param(["analyze", "z1 + He(3, z2)"], (*_TYPER, *_ARRAYS), 0, id="polynomial"),
         pytest.param(["overlap", "He(3,z1)", "-s", "h + h^3"], ("scipy.stats", *_RUNS), 0, id="formula"),
         pytest.param(
             ["simulate", "z1", "-s", "relu", *["--alpha", "1", "--eta", "0.1", "--d", "50", "--steps", "2"]],
