@@ -37,6 +37,8 @@ from ..exact.polynomial import rational, ring
 MAX_TERMS = 200_000
 # Units of work for a monomial that is reduced; ten times that to write it as an expression.
 _PER_MONOMIAL = 5
+# Pairs of hyperbolic functions that are looked for in a term in about a microsecond.
+_PAIRS_PER_UNIT = 4
 # exp(n w) tanh(w) is taken apart step by step, up to this n.
 _MAX_MULTIPLE = 12
 
@@ -207,8 +209,9 @@ class Algebra:
         waiting = [(E, P)]
         while waiting:
             E, P = waiting.pop()
+            degrees = P.degrees()
+            spend(1 + len(self.hyperbolics) // _PAIRS_PER_UNIT)
             for pair in self.hyperbolics:
-                degrees = P.degrees()
                 if (degrees[pair.tanh] or degrees[pair.sech]) and (
                     degrees[pair.sech] > 1 or 1 <= abs(_multiple(E, pair.w)) <= _MAX_MULTIPLE
                 ):

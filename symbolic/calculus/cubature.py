@@ -35,6 +35,8 @@ _CHUNK = 1 << 18
 _NEAR = 1 << 14
 # Nodes of one array cost less than a unit each.
 _NODES_PER_UNIT = 4
+# Units of work: an operation of an expression is translated into floating point in so many microseconds.
+_PER_OPERATION = 50
 _TOLERANCE = 1e-13
 _REACHES = (8.0, 10.0, 13.0, 17.0, 24.0, 36.0)
 _SHIFT = (sqrt(5) - 1) / 2
@@ -103,6 +105,7 @@ def cubature(
     def moved(f: Function) -> Function:
         return f if law is None else _moved(f, law)
 
+    spend(_PER_OPERATION * sum(1 for _ in sp.preorder_traversal(expr)))
     g, r = moved(compiled(expr, coordinates)), len(coordinates)
     with np.errstate(all="ignore"):
         if r > 4:

@@ -24,6 +24,7 @@ from flint import arb, ctx, fmpq, fmpq_mpoly
 
 from ..errors import DivergentError, RebatchError
 from ..exact.ball import evaluator
+from ..exact.effort import spend
 from ..exact.polynomial import to_fmpq
 from .algebra import Element, Slot
 from .closed_form import NoClosedFormError, Tilt
@@ -38,6 +39,8 @@ _LITTLE = fmpq(1, 10**6)
 _MAX_GRID = 3
 # Bounds of a product of functions that are tried.
 _MAX_CHOICES = 64
+# Units of work: a product of functions is bounded in about so many microseconds.
+_PER_BOUND = 100
 
 
 def is_integrable(reader: Reader, g: Element) -> bool:
@@ -53,10 +56,21 @@ def is_square_integrable(reader: Reader, weight: fmpq_mpoly, g: Element) -> bool
 def _is_integrable(reader: Reader, E: fmpq_mpoly, P: fmpq_mpoly, power: int = 1) -> bool:
     """Whether E[exp(E) |P|^power] is finite, by one of the bounds of each of its terms."""
     slots, degrees = reader.algebra.slots, P.degrees()
+    # Bounded functions leave the exponential alone: one answer for all of their products.
+    settled: dict[str, bool] = {}
+
+    def outweighed(F: fmpq_mpoly, bound: Majorant) -> bool:
+        spend(_PER_BOUND)
+        if bound.a:
+            return _is_outweighed(reader, F, bound)
+        if (key := str(F)) not in settled:
+            settled[key] = _is_outweighed(reader, F, bound)
+        return settled[key]
+
     names = [j for j, slot in slots.items() if slot.kind == "opaque" and degrees[j]]
     for powers in {tuple(int(exponents[j]) for j in names) for exponents in P.monoms()}:
         factors = [(slots[j], n * power) for j, n in zip(names, powers, strict=True) if n]
-        if not any(_is_outweighed(reader, E + Q, bound) for Q, bound in _bounds(reader, factors)):
+        if not any(outweighed(E + Q, bound) for Q, bound in _bounds(reader, factors)):
             return False
     return True
 

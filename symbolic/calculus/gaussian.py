@@ -58,6 +58,8 @@ MAX_DIGITS = 1000
 # Signed permutations are tried up to this many coordinates (48 of them), sign flips alone up to _MAX_FLIPPED.
 _MAX_PERMUTED = 3
 _MAX_FLIPPED = 6
+# Units of work: a term goes through a map in so many microseconds.
+_PER_TERM_MOVED = 20
 # Units of work that are spent on a rigorous ball before a float serves, and at most a third of what is left: a fifth
 # of what an analysis may take.
 _FOR_A_BALL = DEFAULT_EFFORT // 5
@@ -287,6 +289,7 @@ def _reflected(
     polynomials = list(algebra.generators)
     for i in range(algebra.k):
         polynomials[i] = algebra.z[order[i]] * signs[i]
+    spend(_PER_TERM_MOVED * _terms(g))
     for j in algebra.used(g):
         if algebra.slots[j].kind != "constant":
             function = algebra.slots[j].expr

@@ -6,7 +6,7 @@ cheaper as products are printed as products.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from math import isfinite
 from typing import Any
 
@@ -26,8 +26,11 @@ _SMALL = range(3, 9)
 _DIGITS = 25
 # Integers up to it are floats.
 _EXACT = 2**53
+# Python's compiler nests a sum once for each term, and refuses some thousands: more than these are halved.
+_MOST_TERMS = 256
 
 
+@lru_cache(maxsize=64)
 def compiled(expr: sp.Expr, arguments: tuple[sp.Symbol, ...]) -> Callable[..., Array]:
     """Return a NumPy function of `arguments` that evaluates an expression which came through our parser.
 
@@ -53,6 +56,24 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]
         if isinstance(expr, sp.Expr) and expr.is_number and expr is not sp.nan and not _is_plain(expr):
             return _constant(expr)
         return str(super()._print(expr, **settings))
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        if len(expr.args) > _MOST_TERMS:
+            return f"({' + '.join(self._halves(expr))})"
+        return str(super()._print_Add(expr, order=order))
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        if len(expr.args) > _MOST_TERMS:
+            return f"({'*'.join(self._halves(expr))})"
+        return str(super()._print_Mul(expr))
+
+    def _halves(self, expr: sp.Add | sp.Mul) -> tuple[str, str]:
+        """Return both halves of a long sum or product, each in brackets."""
+        middle = len(expr.args) // 2
+        first, second = (
+            self._print(expr.func(*part, evaluate=False)) for part in (expr.args[:middle], expr.args[middle:])
+        )
+        return f"({first})", f"({second})"
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, exponent = expr.args

@@ -11,6 +11,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from ..errors import TooLargeError
+from ..exact.effort import spend
 from ..exact.frame import framed
 from ..exact.polynomial import is_polynomial
 from ..exact.subspace import Subspace, Vector, as_floats, axis, is_exact, is_rational
@@ -34,6 +35,8 @@ _MAX_TERMS_WRITTEN = 20_000
 _FINGERPRINT_POINTS = 8
 # Far above rounding: a map that fixes the target must pass, the normal form decides on those that pass.
 _FINGERPRINT_TOLERANCE = 1e-7
+# Units of work: points of one linear form that are evaluated in about a microsecond.
+_ENTRIES_PER_UNIT = 20
 
 
 class ExpressionFixer:
@@ -169,13 +172,28 @@ class ExpressionFixer:
         yield from guessed(search, self.fixes, self.rotation)
 
     def mirrors(self) -> list[Vector]:
-        """Return the linear forms u of the target, and u - u' and u + u' scaled to one length, which swap two."""
+        """Return those of the linear forms u, and of u - u' and u + u' scaled to one length, that may be mirrors.
+
+        Points in floating point sort out the others before any exact number is formed: pairs are many.
+        """
         forms = self.averages.directions
-        found = [*forms]
-        for u, v in combinations(forms, 2):
-            if (w := scaled_to(v, u)) is not None:
-                found += [tuple(a + s * b for a, b in zip(u, w, strict=True)) for s in (-1, 1)]
+        likely = np.array([as_floats(u) for u in forms]).reshape(-1, self.k)
+        likely /= np.abs(likely).max(axis=1, keepdims=True)
+        found = [u for u, v in zip(forms, likely, strict=True) if self._may_mirror(v)]
+        lengths = np.linalg.norm(likely, axis=1)
+        for i, j in combinations(range(len(forms)), 2):
+            signs = [
+                s for s in (-1, 1) if self._may_mirror(likely[i] / lengths[i] + s * likely[j] / lengths[j])
+            ]
+            if signs and (w := scaled_to(forms[j], forms[i])) is not None:
+                found += [tuple(a + s * b for a, b in zip(forms[i], w, strict=True)) for s in signs]
         return [v for v in found if any(v)]
+
+    def _may_mirror(self, v: NDArray[np.float64]) -> bool:
+        """Whether the reflection along v fixes g at the points."""
+        spend(self.points.size * len(self.averages.directions) // _ENTRIES_PER_UNIT)
+        size = v @ v
+        return bool(size > 0) and self._agrees(self.points - np.outer(self.points @ v, 2 / size * v), 1)
 
 
 def polynomial_parts(expr: sp.Expr, coordinates: Sequence[sp.Symbol]) -> list[sp.Expr]:

@@ -4,10 +4,11 @@ import random
 import resource
 import subprocess
 import sys
+from time import process_time
 
 import pytest
 
-from rebatch import RebatchError, expectation
+from rebatch import RebatchError, analyze, expectation
 from rebatch.symbolic.exact.effort import effort
 
 FUNCTIONS = [
@@ -111,6 +112,16 @@ def test_effort_gives_the_same_answer_again():
     for text in ("tanh(z1)*z1^2", "gelu(gelu(z1))", "sin(exp(z1))", "abs(sin(z1)) + tanh(z1*z2)"):
         for units in (1_000, 30_000):
             assert answer(text, units) == answer(text, units)
+
+
+@pytest.mark.parametrize("function", ["tanh", "sigmoid", "erf", "gelu"])
+@pytest.mark.parametrize("form", ["z1+{}*z2", "z1-{}*z2+z3"])
+def test_sums_over_many_oblique_forms_take_no_more_than_their_effort(function, form):
+    text = "+".join(f"{function}({form.replace('{}', str(n))})" for n in range(1, 17))
+    units, start = 100_000, process_time()
+    analyze(text, effort=units)
+    # A unit is about a microsecond; 3 s stand for what is loaded once and for a machine that others use too.
+    assert process_time() - start < 20e-6 * units + 3
 
 
 @pytest.mark.deep

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebatch import RebatchError, Target, expectation
-from rebatch.symbolic.language.compiled import compiled
+from rebatch.symbolic.language.compiled import _Printer, compiled
 from rebatch.symbolic.language.parse import parse
 from rebatch.symbolic.language.symbols import coordinate
 
@@ -160,3 +160,16 @@ def test_a_closed_step_is_zero_whatever_is_behind_it():
     root = compiled(sp.Heaviside(z1) * z1 ** sp.Rational(1, 3), (z1,))
     with np.errstate(invalid="ignore"):
         assert root(np.array([-8.0, 8.0])) == pytest.approx([0, 2])
+
+
+@pytest.mark.parametrize("function", [sp.Add, sp.Mul])
+def test_long_sums_and_products_are_no_deeper_for_the_compiler(function):
+    x = sp.Symbol("z1", real=True)
+    # As it is printed: to look for parts in common takes a minute.
+    code = _Printer({"fully_qualified_modules": False}).doprint(
+        function(*(x + sp.Rational(1, n) for n in range(1, 4001)), evaluate=False)
+    )
+    terms = 0.25 + 1 / np.arange(1, 4001)
+    assert eval(code, {"z1": 0.25}) == pytest.approx(
+        terms.sum() if function is sp.Add else terms.prod(), rel=1e-11
+    )
