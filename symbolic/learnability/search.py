@@ -44,7 +44,7 @@ from ..exact.subspace import (
     squared_length,
 )
 from ..language.target import Target
-from ..proofs.averages import Averages, Coefficient
+from ..proofs.averages import Coefficient, averages_of
 from ..proofs.fixers import ExpressionFixer
 from ..proofs.moment_identity import first_order_not_excluded, may_hold_bumps
 from ..proofs.symmetry import Matrix, Symmetry, hidden_directions, moved
@@ -145,7 +145,7 @@ class Search:
 
     def __init__(self, target: Target) -> None:
         self.target, self.k = target, target.k
-        self.averages = Averages(target)
+        self.averages = averages_of(target)
         self.fixer = ExpressionFixer(self.averages)
         self._parities: dict[tuple[Vector, ...], Parity] = {}
 
@@ -200,10 +200,11 @@ class Search:
         return degree if degree <= CAP else None
 
     def basis(self, learned: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
-        """Return orthogonal bases of U and of what is left, the latter adapted to the symmetries."""
-        known = learned.orthogonal_basis()
+        """Return orthogonal bases of U and of what is left, the latter adapted to forms and symmetries."""
+        forms = self.averages.forms
+        known = _adapted(learned, forms)
         rest: list[Vector] = []
-        for v in (*self.fixed.orthogonal_basis(), *self.hidden.orthogonal_basis()):
+        for v in (*_adapted(self.fixed, forms), *_adapted(self.hidden, forms)):
             new = orthogonalised(v, (*known, *rest))
             if any(new):
                 rest.append(primitive(new))
@@ -372,6 +373,13 @@ class Search:
             if learned.dimension == before.dimension:
                 return stages[:-1], "what is found next cannot be told from what was found before"
         return stages, ""
+
+
+def _adapted(space: Subspace, forms: Sequence[Vector]) -> tuple[Vector, ...]:
+    """Return an orthogonal basis of a space, with the forms that lie in it."""
+    within = tuple(f for f in forms if f in space)
+    rest = space if not within else Subspace.span(within, space.ambient).within(space)
+    return (*within, *rest.orthogonal_basis())
 
 
 def _projection(vectors: Sequence[Vector], k: int) -> list[list[Scalar]]:

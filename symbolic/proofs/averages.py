@@ -25,10 +25,11 @@ from ..exact.effort import EffortSpentError, effort, spend
 from ..exact.expectation import Expectation
 from ..exact.irrational import Real, Scalar, as_expectation, as_expr, scalar, vanishes
 from ..exact.known import How
-from ..exact.polynomial import ring
-from ..exact.subspace import Factors, Vector, axis, is_rational
+from ..exact.polynomial import rational, ring
+from ..exact.subspace import Factors, Vector, axis, dot, is_rational
 from ..language.symbols import hermite
 from ..language.target import Target
+from .forms import along_forms, orthogonal_forms
 from .structure import Key, Leaf, decomposed, leaves, multiplied_out, values_of
 
 T = TypeVar("T")
@@ -74,10 +75,21 @@ class Coefficient:
         """Whether a decision that is not proved means anything: a coarse integral cannot tell a zero."""
         return self.proved or not self.zero or self.value.error <= _COARSE
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether it is proved to be 0."""
+        return self.zero and self.proved
+
 
 VANISHES = Coefficient(Expectation.exact(0), True, True)
 # An average of a power that does not exist, or is too large to write out, shows nothing.
 UNKNOWN = Coefficient(Expectation.exact(0), True, False)
+
+
+def averages_of(target: Target) -> "Averages":
+    """Return the averages of a target, along its linear forms where these are orthogonal in a hidden frame."""
+    forms = orthogonal_forms(target.expr, target.coordinates)
+    return Averages(target) if forms is None else AveragesAlongForms(target, forms)
 
 
 class Averages:
@@ -88,13 +100,17 @@ class Averages:
     target : Target
     used : tuple of int
         The coordinates, counted from 0, that occur in the target.
+    forms : tuple of vectors
+        An orthogonal basis along which the target is simple, where that is not the coordinates; else none.
     """
+
+    forms: tuple[Vector, ...] = ()
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.used = tuple(i for i, z in enumerate(target.coordinates) if z in target.expr.free_symbols)
-        self.structure = decomposed(multiplied_out(target.expr), self._of_part)
         self._parts: dict[sp.Expr, Averages] = {}
+        self.structure = decomposed(multiplied_out(target.expr), self._of_part)
         self._powers: dict[int, Element] = {}
         self._known: dict[tuple[int, Factors], Coefficient] = {}
         self._numbers: dict[tuple[int, Key], Expectation] = {}
@@ -139,6 +155,10 @@ class Averages:
             If it does not exist.
         """
         return self._decided(power, {S: fmpq(1)}).value
+
+    def of(self, power: int, S: MultiIndex) -> Coefficient:
+        """Return E[g^power He_S], decided, as :meth:`coefficient` does."""
+        return self.coefficient(power, tuple((axis(i, len(S)), n) for i, n in enumerate(S) if n))
 
     def ask(self, question: Callable[[Average], T]) -> T:
         """Return question(average), in a larger algebra where this one runs out of generators."""
@@ -320,6 +340,78 @@ class Averages:
             for direction in own:
                 entries = dict(zip(leaf.positions, direction, strict=True))
                 found.append(tuple(entries.get(i, fmpq(0)) for i in range(self.target.k)))
+        return found
+
+
+class AveragesAlongForms(Averages):
+    """The averages of g(z) = G(u), u_i = <f_i, z> / |f_i|: those of G, whose coordinates are normal too.
+
+    z_i = sum_j f_ji u_j / |f_j|. A common factor 1 / |f_1| is taken out, so that most weights are rational.
+    """
+
+    def __init__(self, target: Target, forms: tuple[Vector, ...]) -> None:
+        super().__init__(target)
+        self.forms = forms
+        self._inside = Averages(Target(along_forms(target.expr, target.coordinates, forms), k=target.k))
+        lengths = [sp.sqrt(rational(dot(f, f))) for f in forms]
+        self._length = lengths[0]
+        self._written: dict[MultiIndex, dict[MultiIndex, Scalar]] = {}
+        self._ratios = [scalar(Expectation.exact(length / lengths[0])) for length in lengths]
+
+    def _read(self) -> None:
+        """Leave the target unread in its own coordinates."""
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether the function of the forms neither falls apart nor has a normal form."""
+        return self._inside.is_opaque
+
+    def _along(self, S: MultiIndex) -> dict[MultiIndex, Scalar]:
+        """Return T -> w_T of He_S(z) = sum_T w_T He_T(u)."""
+        if S not in self._written:
+            images = [
+                tuple(f[i] / r for f, r in zip(self.forms, self._ratios, strict=True)) for i in range(len(S))
+            ]
+            scale = scalar(Expectation.exact(self._length ** -sum(S)))
+            product = wick(tuple((b, n) for b, n in zip(images, S, strict=True) if n), len(S))
+            self._written[S] = {T: w * scale for T, w in product.items() if w != 0}
+        return self._written[S]
+
+    def _decided(self, power: int, weights: dict[MultiIndex, Scalar]) -> Coefficient:
+        """Decide sum_S w_S E[g^m He_S]: by moments that are shared, in one integral where their sum tells nothing."""
+        total: dict[MultiIndex, Scalar] = {}
+        for S, w in weights.items():
+            for T, v in self._along(S).items():
+                total[T] = total.get(T, fmpq(0)) + w * v
+        known = {T: self._inside.of(power, T) for T, w in total.items() if w != 0}
+        if any(c is UNKNOWN for c in known.values()):
+            return UNKNOWN
+        left = {T: total[T] for T, c in known.items() if not c.vanishes}
+        if not left:
+            return VANISHES
+        found = Coefficient.decided(
+            reduce(add, (known[T].value * as_expectation(w) for T, w in left.items()))
+        )
+        return found if len(left) == 1 or not found.zero else self._inside._decided(power, left)
+
+    def is_identity(self, expr: sp.Expr) -> bool:
+        """See :meth:`Averages.is_identity`."""
+        return self._inside.is_identity(along_forms(expr, self.target.coordinates, self.forms))
+
+    @cached_property
+    def values(self) -> frozenset[sp.Rational] | None:
+        """See :attr:`Averages.values`."""
+        return self._inside.values
+
+    @cached_property
+    def directions(self) -> list[Vector]:
+        """See :attr:`Averages.directions`."""
+        found = []
+        for direction in self._inside.directions:
+            parts = [
+                (x / r, f) for x, r, f in zip(direction, self._ratios, self.forms, strict=True) if x != 0
+            ]
+            found.append(tuple(sum((x * f[i] for x, f in parts), fmpq(0)) for i in range(self.target.k)))
         return found
 
 
