@@ -112,7 +112,7 @@ class Cloud:
         self.bin, points = of_bin[order], points[:, order]
         self.mass, self.t, self.features = points[0], points[1 : 1 + learned], points[1 + learned :]
         self.mass /= self.mass.sum()
-        self.spread = _spread(edges, latent.target.noise_std) if latent.target.noise_std else None
+        self.spread = spread(edges, latent.target.noise_std) if latent.target.noise_std else None
         self.bins = len(edges) - 1
 
     def _grid(self, count: int) -> tuple[Array, Array, list[Array]]:
@@ -249,7 +249,7 @@ def _total(N: Array, weights: Array) -> Array:
     return np.asarray(told.reshape(len(told), -1) @ N[1:].reshape(len(told), -1).T)
 
 
-def _spread(edges: Array, sigma: float) -> Array:
+def spread(edges: Array, sigma: float) -> Array:
     """Return the probability that noise carries a label from each bin, uniform in it, to others."""
     around = sigma * np.linspace(-_NOISE_REACH, _NOISE_REACH, 2 * _NOISE_REACH * _PER_SIGMA + 1)
     narrow = np.diff(edges) <= _NARROW * sigma

@@ -3,6 +3,8 @@
 p(y | z) = N(g(z), D): mass and moments of the noiseless label, in bins much narrower than the noise, are convolved
 with it before the means are taken. A bin of width w adds w^2/12 to the variance, which the kernel leaves out.
 Where labels are so rare and so far apart that noise says nothing, beyond |z| = 5.6, they are taken as they are.
+Labels that range too far against the noise for bins of one width have bins of equal probability instead, which the
+noise spreads over bins as narrow as itself, to three or four digits.
 """
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...symbolic.errors import TooLargeError
 from .cells import label_moments, quantiles
+from .cloud import spread
 from .latent import Latent
 
 Array = NDArray[np.float64]
@@ -23,21 +26,37 @@ _PER_RANGE = 8192
 _MOST_PER_SIGMA = 4096
 # The outermost of so many bins lie beyond |z| = 5.6.
 _QUANTILES = 4096
+_OF_EQUAL_MASS = 3072
+_TO_SEE_ATOMS = 64
+# Against the noise: so narrow that they count as atoms.
+_ATOM_WIDTH = 1e-6
 
 
 def second_moments(latent: Latent) -> tuple[Array, float]:
-    """Return E[m m^T], m = E[f | y], and an estimated error, of a target with label noise.
-
-    Raises
-    ------
-    TooLargeError
-        If the noise is too small against the range of the label for bins narrower than it.
-    """
-    fine = _smoothed(latent, _CELLS, _PER_SIGMA)
-    coarse = _smoothed(latent, _CELLS // 2, _PER_SIGMA // 2)
+    """Return E[m m^T], m = E[f | y], and an estimated error, of a target with label noise."""
+    try:
+        fine = _smoothed(latent, _CELLS, _PER_SIGMA)
+        coarse = _smoothed(latent, _CELLS // 2, _PER_SIGMA // 2)
+    except TooLargeError:
+        fine = _spread_out(latent, _CELLS, _OF_EQUAL_MASS)
+        coarse = _spread_out(latent, _CELLS // 2, _OF_EQUAL_MASS // 2)
+        return fine + (fine - coarse) / 3, float(np.abs(fine - coarse).max())
     # Both widths halve: the error of the finer grid is a third of the change.
     better = fine + (fine - coarse) / 3
     return better, float(np.abs(fine - coarse).max()) / 3 + 1e-12
+
+
+def _spread_out(latent: Latent, cells: int, bins: int) -> Array:
+    """Return the same from bins of equal probability, atoms in narrow ones of their own."""
+    sigma = latent.target.noise_std
+    edges = quantiles(latent, bins)
+    values = label_moments(latent, _TO_SEE_ATOMS, edges)[2]
+    edges = np.unique(np.concatenate([edges, *(values + side * _ATOM_WIDTH * sigma for side in (-0.5, 0.5))]))
+    N, atoms, values = label_moments(latent, cells, edges)
+    at = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, N.shape[1] - 1)
+    for row in range(len(N)):
+        N[row] += np.bincount(at, atoms[row], minlength=N.shape[1])
+    return _total(N @ spread(edges, sigma))
 
 
 def _smoothed(latent: Latent, cells: int, per_sigma: int) -> Array:

@@ -2,12 +2,11 @@
 
 The trivial directions are those that any finite number of steps on a reused batch reaches. On the rest the
 threshold closes exactly (`symbolic/thresholds/closures.py`), or E[G G] is integrated: by roots on level sets for
-one continuous direction, on cells for two, from samples for more. A stage after the first one depends on what is
+one continuous direction, by convolution where the label is a sum or a product of parts of one direction each, else on
+cells for two, from samples for more. A stage after the first one depends on what is
 known by then: it lies between the threshold at full knowledge of the earlier directions and that of the labels
 alone.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import sympy as sp
@@ -27,14 +26,17 @@ from ...symbolic.thresholds.invertible import without_invertible
 from ...symbolic.thresholds.noise import noise_price
 from ...symbolic.thresholds.threshold import Stage, Threshold
 from ...symbolic.thresholds.trivial import trivial_subspace
-from . import cells, line, noisy, sampled
+from . import cells, line, noisy, sampled, separate
 from .latent import Latent
+from .separate import Parts
 from .stability import as_subspace, instability, pair_tensor
 
 Array = NDArray[np.float64]
 # A threshold is finite beyond doubt where 1/alpha_c exceeds its error so many times.
 _CERTAIN = 4.0
 _LARGEST_SEARCH = 6
+# Where independent parts give 1/alpha_c so well, nothing else is tried.
+_FINE = 1e-5
 _SECONDS = "the number takes seconds: rebatch threshold TARGET"
 
 
@@ -119,6 +121,8 @@ def _stages(target: Target, reading: Reading, left: Subspace, *, integrate: bool
     closure = closed_threshold(target, reading, left)
     if closure is not None:
         first, rest, tensor = _closed(closure), closure.directions.within(left), None
+        if rest.dimension and np.isfinite(first.alpha) and integrate:
+            tensor = _integrated(target, reading, left)[1]
     elif integrate or reading.relevant.dimension == 1:
         first, tensor = _integrated(target, reading, left)
         rest = Subspace.span(first.directions, reading.k).within(left)
@@ -154,23 +158,33 @@ def _integrated(target: Target, reading: Reading, left: Subspace) -> tuple[Stage
     return stage, tensor
 
 
-def label_moments_of(target: Target, space: Subspace) -> tuple[Latent, Array, float, str]:
-    """Return E[m m^T] of the features of the latent coordinates on a space, an error, and the method in words."""
+def label_moments_of(target: Target, space: Subspace) -> tuple[Latent | Parts, Array, float, str]:
+    """Return E[m m^T] of the features along orthonormal directions of a space, an error, and the method in words."""
     noise = bool(target.noise_std)
     expr = target.expr if noise else without_invertible(target.expr)
     latent = Latent.of(target, space, expr)
     count = len(latent.continuous)
-    if count > 2 or latent.r > _LARGEST_SEARCH:
-        return latent, *sampled.second_moments(latent), "samples sorted by label"
-    if noise:
-        return latent, *noisy.second_moments(latent), "quadrature, smoothed by the noise"
-    if count == 1:
+    if count == 1 and not noise:
         try:
             return latent, *line.second_moments(latent.branches()), "roots on level sets"
         except line.TooManyPiecesError:
             pass
-    method: Callable[[Latent], tuple[Array, float]] = cells.second_moments
-    return latent, *method(latent), "quadrature on cells between level curves"
+    apart = _apart(target, space, expr)
+    if apart is not None and (noise or count > 2 or apart[2] < _FINE):
+        return apart
+    if count > 2 or latent.r > _LARGEST_SEARCH:
+        return latent, *sampled.second_moments(latent), "samples sorted by label"
+    if noise:
+        return latent, *noisy.second_moments(latent), "quadrature, smoothed by the noise"
+    on_cells = latent, *cells.second_moments(latent), "quadrature on cells between level curves"
+    return on_cells if apart is None or on_cells[2] < apart[2] else apart
+
+
+def _apart(target: Target, space: Subspace, expr: sp.Expr) -> tuple[Parts, Array, float, str] | None:
+    """Return the same of a label of independent parts; None of any other."""
+    parts = separate.parts_of(target, space, expr)
+    found = None if parts is None else separate.second_moments(parts)
+    return None if parts is None or found is None else (parts, *found, "convolution of independent parts")
 
 
 def _later(target: Target, reading: Reading, rest: Subspace, first: Stage, tensor: Array | None) -> Stage:

@@ -6,7 +6,8 @@ Without label noise, on the directions `left` outside the trivial subspace:
 2. labels of finitely many values: exact sums over the values;
 3. y an invertible function of |z|^2 on V, dim V = k: G = (|z|^2/k - 1) I, so 1/alpha_c = E[(|z|^2/k - 1)^2] = 2/k;
 4. quadratic forms with eigenvalues l1 (twice) and -l2 (twice), l1, l2 > 0: by memoryless exponentials,
-   1/alpha_c = 1 - min(l1, l2)^2 / (l1 + l2)^2.
+   1/alpha_c = 1 - min(l1, l2)^2 / (l1 + l2)^2, and the pair of the larger one appears;
+5. one direction left, and |y| an invertible function of its z^2: 1/alpha_c = 2.
 """
 
 from collections.abc import Sequence
@@ -21,12 +22,13 @@ from ..errors import RebatchError
 from ..exact.frame import Framed, framed
 from ..exact.irrational import as_expr
 from ..exact.known import How
-from ..exact.polynomial import is_polynomial, rational
+from ..exact.polynomial import is_polynomial, rational, to_fmpq
 from ..exact.subspace import Subspace, is_exact, squared_length
 from ..language.target import Target
 from ..learnability.reading import Reading
+from ..proofs.structure import multiplied_out
 from .finite_labels import finite_labels
-from .invertible import without_invertible
+from .invertible import is_nonnegative, without_invertible
 from .monotone import strict_trend
 
 _T = sp.Symbol("t", positive=True)
@@ -76,7 +78,7 @@ def closed_threshold(target: Target, reading: Reading, left: Subspace) -> Closur
     if infinite is not None or target.noise_std:
         return infinite
     whole = left == reading.relevant
-    finite = _finite(target, left)
+    finite = _finite(target, left) or _up_to_signs(target, left)
     if finite is not None or not whole:
         return finite
     return _radial(target, left) or _two_pairs(target, left)
@@ -187,9 +189,17 @@ def _even_profile(inner: sp.Expr, target: Target, left: Subspace) -> sp.Expr | N
 
 
 def _sphere_profile(inner: sp.Expr, target: Target, left: Subspace) -> sp.Expr | None:
-    """Return p with g = p(|z|) on V, of a polynomial that depends on |z|^2 alone."""
-    if not is_polynomial(inner, target.coordinates):
-        return None
+    """Return p with g = p(|z|) on V, where every polynomial of which g is written depends on |z|^2 alone."""
+    if not inner.free_symbols:
+        return inner
+    if is_polynomial(inner, target.coordinates):
+        return _polynomial_profile(inner, target, left)
+    parts = [_sphere_profile(part, target, left) for part in inner.args]
+    return None if not parts or None in parts else inner.func(*parts)
+
+
+def _polynomial_profile(inner: sp.Expr, target: Target, left: Subspace) -> sp.Expr | None:
+    """Return the same of a polynomial."""
     try:
         g = framed(inner, target.coordinates)
     except RebatchError:
@@ -227,24 +237,46 @@ def _two_pairs(target: Target, left: Subspace) -> Closure | None:
     spectrum = quadratic_spectrum(target)
     if spectrum is None or left.dimension != 4:
         return None
-    values = sorted({x for x, _ in spectrum})
-    if len(values) != 2 or not values[0] < 0 < values[1] or any(n != 2 for _, n in spectrum):
+    values = sorted(x for x, *_ in spectrum)
+    if len(values) != 2 or not values[0] < 0 < values[1] or any(n != 2 for _, n, _ in spectrum):
         return None
     low, high = -values[0], values[1]
-    if low != high:
-        # The pair with the larger share of the label appears first, and its span is an eigenspace: not written here.
-        return None
     share = min(low, high) / (low + high)
     alpha = 1 / (1 - share**2)
     proof = (
         f"a quadratic form with eigenvalues {values[1]} and {values[0]}, twice each: given y the smaller of two "
         f"exponentials is memoryless, and 1/alpha_c = 1 - {share}^2"
     )
-    return Closure(alpha, How.EXACT, proof, left)
+    # Given y, E[|z|^2/2 - 1] of either pair is that of its own exponential, of mean square 1 - (1 - its share)^2.
+    larger = [x for x in values if abs(x) == max(low, high)]
+    appear = [v for x, _, space in spectrum if x in larger for v in space]
+    directions = Subspace.span([tuple(map(to_fmpq, v)) for v in appear], left.ambient)
+    return Closure(alpha, How.EXACT, proof, directions)
 
 
-def quadratic_spectrum(target: Target) -> list[tuple[sp.Rational, int]] | None:
-    """Return the nonzero eigenvalues of g = z^T B z + const with multiplicities, where all are rational."""
+def _up_to_signs(target: Target, left: Subspace) -> Closure | None:
+    """Return the closure of the one direction left where y = +-f(z) with signs of others, and |f| tells z^2."""
+    if left.dimension != 1:
+        return None
+    (b,) = left.orthogonal_basis()
+    own = [z for z, x in zip(target.coordinates, b, strict=True) if x != 0]
+    if len(own) != 1:
+        return None
+    factors = sp.Mul.make_args(multiplied_out(without_invertible(target.expr)))
+    of_others, f = sp.sift(factors, lambda u: not u.has(own[0]), binary=True)
+    size = sp.Mul(*f)
+    signs = all(isinstance(u, sp.sign) or u.is_number for u in of_others)
+    if not signs or size.free_symbols != set(own) or not (is_nonnegative(size) or is_nonnegative(-size)):
+        return None
+    profile = _even_profile(size, target, left)
+    if profile is None or not strict_trend(profile, _T):
+        return None
+    proof = f"{own[0]}^2 is a function of |y|, so 1/alpha_c = E[(z^2 - 1)^2] = 2, the most there is for one direction"
+    return Closure(sp.Rational(1, 2), How.EXACT, proof, left)
+
+
+def quadratic_spectrum(target: Target) -> list[tuple[sp.Rational, int, list[sp.Matrix]]] | None:
+    """Return the nonzero eigenvalues of g = z^T B z + const, multiplicities and vectors, where all are rational."""
     inner = without_invertible(target.expr)
     if not is_polynomial(inner, target.coordinates):
         return None
@@ -259,7 +291,6 @@ def quadratic_spectrum(target: Target) -> list[tuple[sp.Rational, int]] | None:
             i, j = where
             B[i, j] += coefficient / 2
             B[j, i] += coefficient / 2
-    found = B.eigenvals()
-    if not all(x.is_Rational for x in found):
+    if not all(x.is_Rational for x in B.eigenvals()):
         return None
-    return [(x, n) for x, n in found.items() if x != 0]
+    return [(x, n, vectors) for x, n, vectors in B.eigenvects() if x != 0]

@@ -1,12 +1,13 @@
 import pytest
 import sympy as sp
 
-from rebatch import Target
+from rebatch import How, Target
 from rebatch.symbolic.learnability.reading import read
 from rebatch.symbolic.thresholds.closures import closed_threshold
 from rebatch.symbolic.thresholds.invertible import without_invertible
 from rebatch.symbolic.thresholds.monotone import strict_trend
 from rebatch.symbolic.thresholds.noise import noise_price
+from rebatch.symbolic.thresholds.trivial import trivial_subspace
 
 P = sp.erf(sp.sqrt(2) / 2)
 
@@ -99,3 +100,35 @@ def test_the_price_of_noise_is_the_first_moment_of_order_two(text, exponent, pri
 
 def test_a_parity_has_no_price():
     assert noise_price("sign(z1*z2*z3)", read("sign(z1*z2*z3)").relevant).exponent is None
+
+
+@pytest.mark.parametrize(
+    ("text", "alpha", "directions"),
+    [
+        # 1/alpha_c = 1 - (1/3)^2, of the pair with the eigenvalue -2 alone; tests of convolutions have the number.
+        ("z1^2 + z2^2 - 2*z3^2 - 2*z4^2", "9/8", 2),
+        ("sign(z1)*z2^2", "1/2", 1),
+        ("-3*sign(z1)*exp(z2^2/9)", "1/2", 1),
+        ("exp(-sqrt(z1^2 + z2^2 + z3^2))", "3/2", 3),
+        ("log(1 + z1^2 + z2^2) + (z1^2 + z2^2)^2", "1", 2),
+    ],
+)
+def test_pairs_of_unlike_size_signs_and_functions_of_the_radius_close(text, alpha, directions):
+    closure = of_what_is_left(text)
+    assert closure.how is How.EXACT
+    assert closure.alpha == sp.Rational(alpha)
+    assert closure.directions.dimension == directions
+
+
+@pytest.mark.parametrize(
+    "text", ["sign(z1)*(z2^2 - 1)", "(z1^2 + z2^2)*exp(-z1^2 - z2^2)", "z1*z2 + 2*z3*z4"]
+)
+def test_what_only_looks_so_does_not_close(text):
+    # |y| = 1/2 for two z2^2; y takes every value at two radii; four eigenvalues.
+    assert of_what_is_left(text) is None
+
+
+def of_what_is_left(text):
+    target = Target(text)
+    reading = read(target)
+    return closed_threshold(target, reading, trivial_subspace(reading)[0].within(reading.relevant))
