@@ -216,7 +216,7 @@ def _added(lines: Sequence[_Line], bins: int, noise_std: float) -> list[Array]:
     width = (sum(high - low for low, high in ranges) + 2 * _NOISE_REACH * noise_std) / bins
     found = []
     for line, (low, high) in zip(lines, ranges, strict=True):
-        edges = low + width * np.arange(-1, int(np.ceil((high - low) / width)) + 2)
+        edges = np.asarray(low + width * np.arange(-1.0, int(np.ceil((high - low) / width)) + 2))
         N = line.laid(edges)
         for atom in line.atoms:
             _put(N, atom, (atom.value - edges[0]) / width - 0.5)
