@@ -186,12 +186,56 @@ def _of_product(u: sp.Mul) -> Range:
         if set(v) <= set(u.args):
             rest = (f for f in u.args if f != step and f not in v)
             return range_of(step.args[0]).absolute() * range_of(sp.Mul(*rest))
-    return reduce(mul, map(range_of, u.args))
+    known = reduce(mul, map(range_of, u.args))
+    return known if known.size.is_finite() else known.and_also(_of_quotient(u)).and_also(_of_bump(u))
+
+
+def _of_quotient(u: sp.Mul) -> Range:
+    """Return the range of P(x)/Q(x), Q > 0 on the line: its limits, and its values where the slope is 0."""
+    over, under = u.as_numer_denom()
+    if under.is_number or len(u.free_symbols) != 1 or u.count_ops() > _MAX_OPERATIONS:
+        return Range()
+    (x,) = u.free_symbols
+    if not (over.is_polynomial(x) and under.is_polynomial(x) and range_of(under).sign):
+        return Range()
+    P, Q = sp.Poly(over, x), sp.Poly(under, x)
+    if P.degree() > Q.degree() or Q.degree() > _MAX_DEGREE or not {P.domain, Q.domain} <= {sp.ZZ, sp.QQ}:
+        return Range()
+    spend(_PER_FACTORING)
+    slope, p, q = (_flint(r) for r in (P.diff() * Q - P * Q.diff(), P, Q))
+    limit = constant_ball(P.LC() / Q.LC() if P.degree() == Q.degree() else sp.Integer(0), _BITS)
+    found = [(limit, True)]
+    for root, _ in slope.complex_roots() if slope.degree() > 0 else ():
+        if root.imag.contains(0):
+            found.append((_value(p, root.real) / _value(q, root.real), False))
+    return Range(
+        _largest(_bound(value, is_open) for value, is_open in found),
+        _largest(_bound(-value, is_open) for value, is_open in found),
+    )
+
+
+def _of_bump(u: sp.Mul) -> Range:
+    """Return the range of x^n exp(-a x^2 + …): |x|^n exp(-a x^2) <= (n / (2 a e))^(n/2), attained."""
+    rest = list(u.args)
+    total = Range(Bound(arb(1), False), Bound(arb(-1), False))
+    for power in [f for f in u.args if f.as_base_exp()[0].is_Symbol and f.as_base_exp()[1].is_Integer]:
+        x, n = power.as_base_exp()
+        fall = next((f for f in rest if isinstance(f, sp.exp) and f.args[0].coeff(x, 2).is_negative), None)
+        if n < 1 or fall is None:
+            continue
+        a = -fall.args[0].coeff(x, 2)
+        if not a.is_Rational:
+            continue
+        top = constant_ball((sp.Integer(n) / (2 * a * sp.E)) ** sp.Rational(n, 2), _BITS)
+        total = total * (_between(-top, top) if n % 2 else _between(arb(0), top))
+        rest.remove(power)
+        rest[rest.index(fall)] = sp.exp(fall.args[0] + a * x**2)
+    return reduce(mul, map(range_of, rest), total) if len(rest) < len(u.args) else Range()
 
 
 def _of_sum(u: sp.Add, parts: list[Range]) -> Range:
     """Return the range of a sum: term by term, or of the polynomial that it is in its functions."""
-    known = reduce(add, parts)
+    known = reduce(add, parts).and_also(_of_waves(u, parts))
     away = known.lower.value < 0 or known.upper.value < 0
     polynomial = None if away else as_polynomial(u)
     if polynomial is None:
@@ -202,7 +246,41 @@ def _of_sum(u: sp.Add, parts: list[Range]) -> Range:
         product = factored(polynomial - constant)
         if product is not None:
             known = known.and_also(range_of(product) + range_of(constant))
-    return known
+    return known.and_also(Range(_above(-polynomial), _above(polynomial)))
+
+
+def _of_waves(u: sp.Add, parts: list[Range]) -> Range:
+    """Return the range of a sum term by term, a sin(v) + b cos(v) as a wave of amplitude sqrt(a^2 + b^2)."""
+    rest = dict(zip(u.args, parts, strict=True))
+    total = Range(Bound(arb(0), False), Bound(arb(0), False))
+    for v in {f.args[0] for f in u.atoms(sp.sin)} & {f.args[0] for f in u.atoms(sp.cos)}:
+        pair = [(u.coeff(f(v)), f(v)) for f in (sp.sin, sp.cos)]
+        if all(c.is_number and c * f in rest for c, f in pair):
+            size = constant_ball(sp.sqrt(sp.Add(*(c**2 for c, _ in pair))), _BITS)
+            total = total + _between(-size, size)
+            for c, f in pair:
+                del rest[c * f]
+    return reduce(add, rest.values(), total)
+
+
+def _above(polynomial: sp.Poly) -> Bound:
+    """Return a bound of -p from above: a x^2 + B x + C >= C - B^2 / (4 a), one function after the other."""
+    functions = {sp.Dummy(): f for f in polynomial.gens}
+    p = sp.Poly.from_dict(polynomial.as_dict(), *functions, domain="QQ")
+    while not p.is_univariate:
+        parts = ((x, *(sp.Poly(p.as_expr().coeff(x, n), *functions) for n in (2, 1, 0))) for x in p.gens)
+        found = next(((x, a, B, C) for x, a, B, C in parts if p.degree(x) == 2 and _is_positive(a)), None)
+        if found is None:
+            return Bound()
+        _, a, B, C = found
+        p = (C - B**2 * (1 / (4 * a.as_expr()))).exclude()
+        if p.is_ground:
+            return Bound(-constant_ball(p.as_expr(), _BITS), False)
+    return _of_polynomial(p, range_of(functions[p.gen])).lower
+
+
+def _is_positive(a: sp.Poly) -> bool:
+    return bool(a.is_ground and a.as_expr() > 0)
 
 
 def as_polynomial(u: sp.Expr) -> sp.Poly | None:
@@ -226,13 +304,17 @@ def factored(polynomial: sp.Poly) -> sp.Expr | None:
 
 def _of_polynomial(polynomial: sp.Poly, x: Range) -> Range:
     """Return the range of a polynomial of one function: its values at the ends and where its slope is 0."""
-    P = fmpq_poly([fmpq(int(c.p), int(c.q)) for c in reversed(polynomial.all_coeffs())])
+    P = _flint(polynomial)
     flat = [root.real for root, _ in P.derivative().complex_roots() if root.imag.contains(0)]
     found = [Bound(_value(P, point), False) for point in flat]
     for end, side in ((x.upper, 1), (x.lower, -1)):
         limit = _INFINITE * (1 if P[P.degree()] > 0 else -1) * (side if P.degree() % 2 else 1)
         found.append(_bound(_value(P, end.value * side) if end.value.is_finite() else limit, end.open))
     return Range(_largest(found), _largest(Bound(-value.value, value.open) for value in found))
+
+
+def _flint(polynomial: sp.Poly) -> fmpq_poly:
+    return fmpq_poly([fmpq(int(c.p), int(c.q)) for c in reversed(polynomial.all_coeffs())])
 
 
 def _value(P: fmpq_poly, x: arb) -> arb:

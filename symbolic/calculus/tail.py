@@ -193,6 +193,8 @@ def _of_logarithm(u: sp.Expr) -> Majorant:
 
 def _of_tangent(u: sp.Expr) -> Majorant:
     """Return a bound of |tan u| for |u| <= c < pi/2."""
+    if (size := range_of(u).size) < arb.pi() / 2:
+        return Majorant(size.tan())
     bound = _constant_bound(u)
     if bound is None or not bound[0] < arb.pi() / 2:
         raise UnboundedError(f"no bound is known for tan({u})")
