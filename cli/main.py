@@ -127,6 +127,7 @@ for command in (
     phases.phases,
     learn.learn,
     inference.threshold,
+    inference.amp,
     inference.ceiling,
     runs.simulate,
     runs.repeat,

@@ -1,4 +1,4 @@
-"""What the best algorithms reach: `threshold` and `ceiling`."""
+"""What the best algorithms reach: `threshold`, `amp` and `ceiling`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -76,6 +76,57 @@ def threshold(
             "[bold]grand staircase[/]: each stage with what message passing knows of the ones before"
         )
         console.print(staircase_table(grand))
+
+
+def amp(
+    target: TargetText,
+    alpha: Annotated[
+        str, typer.Option(help="Samples per dimension; several with commas: where each comes to rest.")
+    ] = "2",
+    steps: Annotated[
+        int | None, typer.Option(help="Steps; by default until the overlap no longer moves, at most 2000.")
+    ] = None,
+    start: Annotated[
+        float,
+        typer.Option(help="Squared cosine at the start; 0: no knowledge, or a trace where that stays 0."),
+    ] = 0.0,
+    damping: Annotated[float, typer.Option(help="The share of the way that each step goes less far.")] = 0.0,
+    d: Annotated[
+        int | None,
+        typer.Option("--d", "-d", help="Run it at this dimension too, in exact law; of one direction."),
+    ] = None,
+    noise_std: NoiseStd = 0.0,
+    inputs: Inputs = None,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the cosine against the step, or against alpha.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well Bayes-optimal message passing does, step by step as d grows without end: state evolution.
+
+    Example: rebatch amp "He(3, z1)" --alpha 1.5 -d 20000
+    """
+    from ..message_passing import asked_alphas, draw, evolutions, print_evolution, print_rest, run_beside
+
+    alphas = asked_alphas(alpha)
+    if figure is not None:
+        from ..figures import require_drawable
+
+        require_drawable(figure)
+    learned = target_from(target, inputs, noise_std)
+    found = evolutions(learned, alphas, d=d, steps=steps, start=start, damping=damping)
+    run = None if d is None else run_beside(found[0], learned, d=d, seed=seed)
+    if figure is not None:
+        draw(found, learned, figure)
+    if as_json:
+        told = [evolution.to_json() for evolution in found]
+        beside = {} if run is None else {"run": {"d": run.d, "n": run.n, "cosine": run.cosine.tolist()}}
+        print_json({"target": learned.text, "evolutions": told, **beside})
+    elif len(found) > 1:
+        print_rest(found, learned)
+    else:
+        print_evolution(found[0], learned, run)
 
 
 def ceiling(

@@ -21,6 +21,7 @@ from scipy.special import ndtr
 
 from ...symbolic.errors import RebatchError
 from ...symbolic.language.compiled import compiled
+from ..machine.memory import require
 from .latent import MEAN_OF_HALF, Latent
 
 Array = NDArray[np.float64]
@@ -34,6 +35,8 @@ _SAME = 1e-9
 # exp(-20) of the weight of a point at omega is left out.
 _FAR = 40.0
 _LEAST_MASS = 1e-200
+# Numbers that are kept for each node of the grid, beside its labels and features.
+_PER_NODE = 8
 # So many nodes of omega are taken at once.
 _TOGETHER = 12
 # Below these overlaps g_out is nearly linear in omega: so many nodes of Gauss and Hermite suffice.
@@ -104,6 +107,9 @@ class Cloud:
         cells, inside, bins = _RESOLUTION[len(self.axes)]
         self.cells = cells // coarser
         self.largest_overlap = 1 - (2 * _REACH / self.cells) ** 2
+        told = self.hidden * (self.hidden + 3) // 2
+        numbers = _PER_NODE + (2 + told) * 2 ** (latent.r - len(self.axes)) + 2 * (learned + told)
+        require(8.0 * numbers * (self.cells * inside) ** len(self.axes), f"the grid for {latent.target}")
         grid, y, features = self._grid(self.cells * inside)
         edges = self._edges(grid, y, bins // coarser)
         found = [self._points(grid, label, rows, edges) for label, rows in zip(y, features, strict=True)]

@@ -169,14 +169,18 @@ def draw_transform(answer: Threshold, canvas: Canvas = NEW) -> "np.ndarray[Any, 
 
 
 @styled
-def draw_cosines(cosine: Array, said: str, label: str, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
-    """Draw the cosine between estimate and direction against the step of a method."""
+def draw_cosines(
+    cosine: Array, said: str, label: str, canvas: Canvas = NEW, alphas: Array | None = None
+) -> "np.ndarray[Any, Any]":
+    """Draw the cosine between estimate and direction against the step of a method, or against alpha."""
     panels = canvas.panels(1, width=3.6, height=3.0)
     columns = np.abs(cosine).reshape(len(cosine), -1).T
+    places = np.arange(len(cosine)) if alphas is None else alphas
     for colour, column in zip(COLOURS, columns, strict=False):
-        panels[0].plot(np.arange(len(column)), column, "o-", color=colour, label=label)
+        panels[0].plot(places, column, "o-", color=colour, label=label)
     what = "cosine with the hidden direction" if len(columns) == 1 else "cosines with the hidden directions"
-    panels[0].set(xlabel="step", ylabel=what, ylim=(-0.02, 1.02))
-    panels[0].xaxis.get_major_locator().set_params(integer=True)
+    panels[0].set(xlabel="step" if alphas is None else r"$\alpha = n/d$", ylabel=what, ylim=(-0.02, 1.02))
+    if alphas is None:
+        panels[0].xaxis.get_major_locator().set_params(integer=True)
     canvas.say(panels, said)
     return panels

@@ -109,6 +109,7 @@ OF_GAUSSIAN = {
     "phases": "Hermite coefficients",
     "learn": "a theorem of Gaussian inputs",
     "threshold": "state evolution",
+    "amp": "state evolution",
     "ceiling": "state evolution",
     "scaling --look-ahead 1": "Hermite coefficients",
 }

@@ -506,6 +506,7 @@ WORK = {
         "weak_recovery_threshold",
         ["z1", "--transform"],
     ),
+    ("amp", "figure"): ("cli.message_passing", "evolutions", ["z1", "--figure"]),
     ("ceiling", "figure"): ("numeric.inference.ceiling", "ceiling", ["z1", "--figure"]),
     ("simulate", "figure"): ("cli.simulation", "perform", ["z1", *COMPARED, "--figure"]),
     ("simulate", "out"): ("cli.simulation", "perform", ["z1", *NUMBERS, "--out"]),

@@ -7,6 +7,7 @@ from rebatch.numeric.inference.channel import LineChannel
 from rebatch.numeric.inference.cloud import Cloud
 from rebatch.numeric.inference.latent import Latent
 from rebatch.numeric.inference.state_evolution import Averager
+from rebatch.numeric.machine import memory
 from rebatch.symbolic.learnability.reading import read
 
 NOISE = 0.5
@@ -139,3 +140,9 @@ def test_hidden_directions_are_integrated_out():
 def test_three_axes_are_refused():
     with pytest.raises(RebatchError, match="3 directions"):
         cloud_of("z1*z2*z3")
+
+
+def test_a_grid_that_does_not_fit_is_refused_before_it_is_laid(monkeypatch):
+    monkeypatch.setattr(memory, "memory", lambda: 2e8)
+    with pytest.raises(RebatchError, match=r"the grid for z1\*z2 needs 0\.47 GB"):
+        cloud_of("z1*z2", coarser=1)
