@@ -50,6 +50,7 @@ from .numeric.simulate import simulate as simulate
 from .numeric.sweep import kept_runs as kept_runs, sweep as sweep
 from .numeric.trajectory import Trajectory as Trajectory
 from .verify.agreement import agreement as agreement
+from .verify.full_batch import full_batch_scaling as full_batch_scaling
 from .verify.learnability import learnability as learnability
 from .verify.paper import paper as paper
 from .verify.reuse_samples import reuse_scaling as reuse_scaling

@@ -44,6 +44,7 @@ from .symbolic.thresholds.threshold import Threshold
 from .verify import drawing
 from .verify.agreement import Agreement
 from .verify.convergence import Convergence
+from .verify.full_batch import FullBatchScaling
 from .verify.learnability import LearnabilityCheck
 from .verify.paper import Paper
 from .verify.paper_drawing import draw_paper
@@ -93,6 +94,7 @@ def draw(result: Any, ax: "Axes | Sequence[Axes] | None" = None, **options: Any)
     convergence              deviation and spread against d
     learnability             size of M v against d, by direction v
     scaling, reuse_scaling   times or samples against d
+    full_batch_scaling       times against d; growth of small overlaps
     Threshold                alpha_c against the variance of noise          kind="certificates": bounds by degree;
                                                                             kind="transform": that of the label;
                                                                             variances
@@ -204,6 +206,7 @@ _KINDS: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (LearnabilityCheck, drawing.draw_learnability),
     (Scaling, drawing.draw_scaling),
     (ReuseScaling, drawing.draw_reuse),
+    (FullBatchScaling, drawing.draw_full_batch),
     (Threshold, _threshold),
     (AlphaCurve, draw_alpha_curve),
     (Ceiling, draw_ceiling),

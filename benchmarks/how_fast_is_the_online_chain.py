@@ -23,6 +23,11 @@ CASES = (
     ("p = k = 2, relu", {"target": "z1 + z2", "activation": "relu", "neurons": 2}, 20_000),
     ("p = k = 1, erf, 4 a step", {"target": "z1", "activation": "erf", "batch_size": 4}, 10_000),
     ("p = k = 1, erf, rho", {"target": "z1", "activation": "erf", "rho": 0.1}, 20_000),
+    (
+        "p = k = 1, tanh, He_3, rho",
+        {"target": "He(3, z1)", "activation": "tanh", "rho": 0.1, "loss": "correlation"},
+        20_000,
+    ),
     ("p = 8, k = 2, erf", {"target": "z1 + z2", "activation": "erf", "neurons": 8}, 5_000),
 )
 

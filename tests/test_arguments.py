@@ -72,6 +72,10 @@ CALLS = {
         rb.generalization,
         {"target": "z1", "activation": "erf", "eta": 0.2, "d": (40, 60), "runs": 2, "samples": 50},
     ),
+    "full_batch_scaling": (
+        rb.full_batch_scaling,
+        {"target": "cos(z)", "dimensions": [20, 30, 40], "runs": 6, "steps": 3},
+    ),
     "generative_exponent": (rb.generative_exponent, {"target": "z1"}),
     "generative_leap": (rb.generative_leap, {"target": "z1"}),
     "grand_staircase": (rb.grand_staircase, {"target": "He(2, z1)"}),

@@ -22,7 +22,6 @@ from rebatch.numeric.two_steps import TwoStepNumbers
 from rebatch.symbolic.exact.shown import Drawn, Tabulated, in_tex
 from rebatch.symbolic.language.papers import papers
 from rebatch.verify.convergence import convergence
-from rebatch.verify.full_batch import full_batch_scaling
 from rebatch.verify.learnability import Check, LearnabilityCheck
 from rebatch.verify.paper import Curve, Paper, Rerun
 from rebatch.verify.reuse_samples import ReuseScaling
@@ -114,11 +113,12 @@ RESULTS = {
     "paper": (reprinted, 1, {}),
     "scaling": (lambda: rb.scaling("z1", dimensions=[64, 128, 256], replicas=16), 1, {}),
     "reuse_scaling": (samples, 2, {}),
-    "full batch": (
-        lambda: full_batch_scaling("cos(z)", dimensions=[20, 30, 40], runs=6, steps=3),
-        None,
+    "full batch, none reached": (
+        lambda: rb.full_batch_scaling("cos(z)", dimensions=[20, 30, 40], runs=6, steps=3),
+        2,
         {},
     ),
+    "full batch": (lambda: rb.full_batch_scaling("cos(z)", dimensions=[20, 30, 40], runs=6), 2, {}),
     "Threshold": (threshold, 1, {"variances": [1.0]}),
     "Threshold, certificates": (threshold, 1, {"kind": "certificates"}),
     "Threshold, transform": (threshold, 1, {"kind": "transform"}),

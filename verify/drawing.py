@@ -15,6 +15,7 @@ from ..symbolic.errors import RebatchError
 from ..symbolic.exact.subspace import in_words
 from .agreement import Agreement
 from .convergence import Convergence
+from .full_batch import FullBatchScaling
 from .learnability import Check, LearnabilityCheck
 from .protocol import law_in_words
 from .reuse_samples import ReuseScaling
@@ -221,6 +222,51 @@ def draw_reuse(result: ReuseScaling, canvas: Canvas = NEW) -> "np.ndarray[Any, A
     handles = [handle for panel in panels for handle in panel.get_legend_handles_labels()[0]]
     canvas.legend(panels, handles)
     canvas.say(panels, heading(setting))
+    return panels
+
+
+@styled
+def draw_full_batch(result: FullBatchScaling, canvas: Canvas = NEW) -> "np.ndarray[Any, Any]":
+    """Draw steps on one batch against log d beside the slope of the linear map at 0, and how that map grows."""
+    panels = canvas.panels(2, width=3.9, height=4.2)
+    left, right = panels
+    d, times = result.d.astype(float), result.times
+    spread = (d[-1] / d[0]) ** np.linspace(-0.01, 0.01, times.shape[1])
+    late = np.isinf(times)
+    shown = np.where(late, float(result.setting.steps), times)
+    for size, row, given_up in zip(d, shown, late, strict=True):
+        left.plot(size * spread[~given_up], row[~given_up], ".", color="0.8", markersize=3, zorder=1)
+        left.plot(size * spread[given_up], row[given_up], "^", color=_WARNING, markersize=4, zorder=1)
+    left.plot([], [], ".", color="0.7", label=f"{times.shape[1]} runs each")
+    if late.any():
+        left.plot([], [], "^", color=_WARNING, label=f"not reached in {result.setting.steps} steps")
+    median, x = np.median(times, axis=1), np.log(d)
+    known = np.isfinite(median)
+    left.plot(d[known], median[known], "o", color=_REUSED, label="median", zorder=3)
+    if result.slope is not None:
+        slope, low, high = result.slope
+        level = f"fit: {slope:.2f} steps per factor e, {low:.2f} to {high:.2f}"
+        line = times[:, ~late.any(axis=0)].mean() + slope * (x - x.mean())
+        left.plot(d, line, "-", color=_REUSED, linewidth=1, label=level)
+    if known.any() and np.isfinite(result.expected):
+        line = median[known].mean() + result.expected * (x - x[known].mean())
+        left.plot(d, line, "--", color=_FRESH, label=f"linear map at 0: {result.expected:.2f} per factor e")
+    left.set(xscale="log", xlabel="dimension $d$", ylabel=rf"steps until $|M| > {result.threshold:g}$")
+    left.set_title(f"growth: {result.growth}")
+    _label_dimensions(left, result.d.tolist())
+    right.plot(
+        np.arange(len(result.amplification)),
+        result.amplification,
+        "o-",
+        color=_FRESH,
+        markersize=4,
+        label=rf"limit at $M = 0$, last factor {result.rate:.2f}",
+    )
+    right.set(yscale="log", xlabel="step $t$", ylabel=r"$\partial M^t / \partial M^0$")
+    right.xaxis.get_major_locator().set_params(integer=True)
+    handles = [handle for panel in panels for handle in panel.get_legend_handles_labels()[0]]
+    canvas.legend(panels, handles)
+    canvas.say(panels, f"{heading(result.setting)}, {result.basis}")
     return panels
 
 

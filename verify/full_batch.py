@@ -2,8 +2,8 @@
 
 Even directions stay hidden after two steps on a batch of n = alpha d samples: no F has E[F(y) <v, z>] != 0. But the
 overlap of a random start, |M| of order d^{-1/2}, may grow from step to step. In the limit M^0 -> M^t is linear at 0,
-M^t = A_t M^0, found by a symmetric difference of two limit runs on the same points, as long as both are small. If the
-last factor A_t / A_{t-1} is lambda > 1, an overlap of order one takes
+M^t = A_t M^0 along the hidden directions, found by symmetric differences of limit runs on the same points, as long as
+both are small. If the last factor |A_t| / |A_{t-1}| is lambda > 1, an overlap of order one takes
 
     t(d) = log d / (2 log lambda) + O(1)
 
@@ -25,13 +25,16 @@ from scipy.stats import t as student
 from ..numeric.machine.draws import seeds
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
+from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
 from ..symbolic.errors import RebatchError
-from ..symbolic.exact.shown import Tabulated
+from ..symbolic.exact.subspace import Subspace, Vector, as_floats, in_words
 from ..symbolic.language.symbols import ACTIVATION_VARIABLE
 from ..symbolic.language.target import Target
+from ..symbolic.learnability.verdict import two_step_verdict
 from ..symbolic.overlap.activation import Activation
 from .power_law import Array, distinct_sizes
+from .study import Study, at_each, require_affordable, require_finished
 
 Growth = Literal["log d", "constant", "undecided"]
 DIMENSIONS = (250, 1_000, 4_000)
@@ -62,12 +65,12 @@ def full_batch_scaling(
     """Measure how the weak-recovery time of full-batch descent on one batch grows with d.
 
     One neuron, correlation loss, unit rows, random start, exact in law; of a = 1 and -1 the second layer with the
-    larger growth in the limit. The time at which |M| crosses the threshold is interpolated between steps.
+    larger growth in the limit. |M| is that along the directions that two steps do not show, or along all where there
+    is none; the time at which it crosses the threshold is interpolated between steps.
 
     Parameters
     ----------
     target : Target or str
-        Of one direction.
     activation : Activation or str
     alpha, eta : float
         n = alpha d samples, and the step size.
@@ -88,12 +91,12 @@ def full_batch_scaling(
     Raises
     ------
     RebatchError
-        If an argument is not allowed, or the target has more directions.
+        If an argument is not allowed, the target has no direction, or a run diverges.
+    TooLargeError
+        If the study would take more than MOST_SAMPLES samples.
     """
     target = Target(target)
     target.require_gaussian("full-batch scaling", "the limit is that of Gaussian inputs")
-    if target.k != 1:
-        raise RebatchError(f"{target.text} has k = {target.k} coordinates; allowed is one: a target of z")
     threshold = checks.number("threshold", threshold, above=0, below=1)
     false_alarm = checks.number("false_alarm", false_alarm, above=0, below=1)
     runs, seed = checks.integer("runs", runs, least=_FEWEST), checks.seed(seed)
@@ -108,30 +111,21 @@ def full_batch_scaling(
         normalize=True,
         start="random",
     )
-    grown = {a: _amplification(replace(setting, readout=(a,)), seed, threads) for a in (1.0, -1.0)}
-    a = max(grown, key=lambda sign: abs(grown[sign][-1] / grown[sign][-2]))
+    require_affordable(runs * setting.steps * setting.alpha * sum(sizes), sizes)
+    directions = _followed(target)
+    basis = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in directions])
+    grown = {a: _amplification(replace(setting, readout=(a,)), basis, seed, threads) for a in (1.0, -1.0)}
+    a = max(grown, key=lambda sign: grown[sign][-1] / grown[sign][-2])
     setting = replace(setting, readout=(a,))
-    rows: list[Array] = []
-    interrupted = False
-    for d, own in zip(sizes, seeds(seed, len(sizes)), strict=True):
-        try:
-            rows.append(
-                np.array(
-                    [
-                        _crossing(
-                            simulate(setting, d=d, seed=s, threads=threads).M.values[:, 0, 0], threshold
-                        )
-                        for s in seeds(own, runs)
-                    ]
-                )
-            )
-        except KeyboardInterrupt:
-            if not rows:
-                raise
-            interrupted = True
-            break
+
+    def crossings(d: int, own: int) -> Array:
+        own_runs = (simulate(setting, d=d, seed=s, threads=threads) for s in seeds(own, runs))
+        return np.array([_crossing(_along(run, basis), threshold) for run in own_runs])
+
+    rows, interrupted = at_each(sizes, seeds(seed, len(sizes)), crossings, "steps on one batch")
     return FullBatchScaling(
         setting,
+        tuple(map(in_words, directions)),
         threshold,
         grown[a],
         np.array(sizes[: len(rows)]),
@@ -142,24 +136,44 @@ def full_batch_scaling(
     )
 
 
-def _amplification(setting: Setting, seed: int, threads: int | None) -> Array:
-    """Return A_t = dM^t / dM^0 at 0, t = 0, 1, …, by a symmetric difference while both ends are small."""
-    ends = np.array(
-        [
-            simulate(
-                replace(setting, start=((m,),)), "limit", seed=seed, points=_POINTS, threads=threads
-            ).M.values[:, 0, 0]
-            for m in (_START, -_START)
-        ]
-    )
-    large = np.flatnonzero(np.abs(ends).max(axis=0) > _SMALL)
-    known = max(2, int(large[0]) if len(large) else ends.shape[1])
-    return np.asarray((ends[0] - ends[1])[:known] / (2 * _START))
+def _followed(target: Target) -> tuple[Vector, ...]:
+    """Return an orthogonal basis of what two steps do not show; of all directions where they show them all.
+
+    Raises
+    ------
+    RebatchError
+        If there is none.
+    """
+    verdicts = two_step_verdict(target)
+    if not verdicts:
+        raise RebatchError(f"{target.text} has no direction; allowed are targets that are not constant")
+    hidden = [v.direction for v in verdicts if v.verdict != "learned"]
+    return Subspace.span(hidden or [v.direction for v in verdicts], target.k).orthogonal_basis()
+
+
+def _along(run: Trajectory, basis: Array) -> Array:
+    """Return M along the directions, shape (steps + 1, directions)."""
+    return np.asarray(require_finished(run).M.values[:, 0] @ basis.T)
+
+
+def _amplification(setting: Setting, basis: Array, seed: int, threads: int | None) -> Array:
+    """Return |A_t|, A_t = dM^t / dM^0 at 0, t = 0, 1, …, by symmetric differences while all ends are small."""
+
+    def end(m: Array) -> Array:
+        start = (tuple(map(float, m)),)
+        run = simulate(replace(setting, start=start), "limit", seed=seed, points=_POINTS, threads=threads)
+        return _along(run, basis)
+
+    ends = np.array([[end(sign * _START * v) for sign in (1, -1)] for v in basis])
+    large = np.flatnonzero(np.abs(ends).max(axis=(0, 1, 3)) > _SMALL)
+    known = max(2, int(large[0]) if len(large) else ends.shape[2])
+    columns = (ends[:, 0, :known] - ends[:, 1, :known]) / (2 * _START)
+    return np.asarray(np.linalg.norm(columns.transpose(1, 2, 0), ord=2, axis=(1, 2)))
 
 
 def _crossing(M: Array, threshold: float) -> float:
     """Return the time at which log |M| crosses that of the threshold, linear between steps; infinite if never."""
-    size = np.abs(M)
+    size = np.linalg.norm(M, axis=1)
     above = np.flatnonzero(size > threshold)
     if not len(above):
         return math.inf
@@ -171,15 +185,17 @@ def _crossing(M: Array, threshold: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class FullBatchScaling(Tabulated):
+class FullBatchScaling(Study):
     """Weak-recovery times of full-batch descent at several dimensions.
 
     Attributes
     ----------
     setting : Setting
+    names : tuple of str
+        The directions measured, in words.
     threshold : float
     amplification : ndarray
-        A_t of the limit's linearisation at M = 0, for the first steps.
+        |A_t| of the limit's linearisation at M = 0, for the first steps.
     d : ndarray of int, shape (sizes,)
     seed : int
     times : ndarray, shape (sizes, runs)
@@ -189,6 +205,7 @@ class FullBatchScaling(Tabulated):
     """
 
     setting: Setting
+    names: tuple[str, ...]
     threshold: float
     amplification: Array
     d: NDArray[np.int64]
@@ -200,12 +217,19 @@ class FullBatchScaling(Tabulated):
     @property
     def rate(self) -> float:
         """lambda: the last factor by which a small overlap grows."""
-        return float(abs(self.amplification[-1] / self.amplification[-2]))
+        return float(self.amplification[-1] / self.amplification[-2])
 
     @property
     def expected(self) -> float:
         """Steps per factor e of d by the linearisation; infinite where it does not grow."""
         return 1 / (2 * math.log(self.rate)) if self.rate > 1 else math.inf
+
+    @property
+    def basis(self) -> str:
+        """What is known of the linear map at times that grow with d."""
+        sigma = self.setting.activation
+        settled = sigma.is_polynomial and sp.Poly(sigma.derivative, ACTIVATION_VARIABLE).monoms() == [(1,)]
+        return "settled: power iteration" if settled else "beyond constant time measured only"
 
     @property
     def slope(self) -> tuple[float, float, float] | None:
@@ -247,14 +271,11 @@ class FullBatchScaling(Tabulated):
 
     def heading(self) -> str:
         """Return what was run and measured."""
-        return f"{self.setting}\nfull batch: steps until |M| exceeds {self.threshold:g}"
+        return f"{self.setting}\nfull batch: steps until |M| along {', '.join(self.names)} exceeds {self.threshold:g}"
 
     def statement(self) -> str:
         """Return the growth in one sentence, with what theory says and how it is known."""
-        sigma = self.setting.activation
-        settled = sigma.is_polynomial and sp.Poly(sigma.derivative, ACTIVATION_VARIABLE).monoms() == [(1,)]
-        basis = "settled: power iteration" if settled else "beyond constant time measured only"
-        says = f"at M = 0 the limit multiplies a small overlap by {self.rate:.2f} a step ({basis})" + (
+        says = f"at M = 0 the limit multiplies a small overlap by {self.rate:.2f} a step ({self.basis})" + (
             f", {self.expected:.2f} steps per factor e of d" if self.rate > 1 else ": no growth"
         )
         if self.slope is None:
@@ -289,6 +310,7 @@ class FullBatchScaling(Tabulated):
         """Return everything as JSON-ready data; times that were not reached are null."""
         return {
             "setting": self.setting.to_dict(),
+            "directions": list(self.names),
             "threshold": self.threshold,
             "growth_at_zero": {"amplification": self.amplification.tolist(), "rate": self.rate},
             "seed": self.seed,
@@ -303,9 +325,9 @@ class FullBatchScaling(Tabulated):
             "statement": self.statement(),
         }
 
-    def __str__(self) -> str:
-        rows = [
+    def lines(self) -> list[str]:
+        """Return what was measured at each dimension."""
+        return [
             f"d = {r['d']}: median {r['median']:.2f} steps, {r['reached']} of {r['runs']} reached"
             for r in self.records()
         ]
-        return "\n".join([self.heading(), *rows, self.statement()])

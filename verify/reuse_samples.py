@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numeric.machine.draws import seeds
-from ..numeric.machine.progress import progress
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
 from ..symbolic import checks
-from ..symbolic.errors import RebatchError, TooLargeError
-from ..symbolic.exact.shown import Drawn, Tabulated
+from ..symbolic.errors import RebatchError
 from ..symbolic.exact.subspace import Vector, as_floats, in_words
 from ..symbolic.language.target import Target
 from ..symbolic.learnability.exponents import isotropic_leap
@@ -31,6 +29,7 @@ from ..symbolic.learnability.verdict import two_step_verdict
 from ..symbolic.overlap.activation import Activation
 from .power_law import Array, Outcome, PowerLaw, distinct_sizes, power_law
 from .protocol import mean_square
+from .study import Study, at_each, require_affordable, require_finished
 
 # alpha is searched on alpha_0 2^{j/2}, |j| <= _REACH: a factor of 32 either way.
 _RATIO = math.sqrt(2)
@@ -41,8 +40,6 @@ _LEAST_OVERLAP = 0.01
 _SIZES = 5
 _RESAMPLES = 2000
 _FEWEST = 8
-# Samples of all runs beyond which a study is refused: about an hour at 0.1 microseconds each.
-MOST_SAMPLES = 4e10
 
 
 def reuse_scaling(
@@ -120,8 +117,11 @@ def reuse_scaling(
     basis = np.array([as_floats(v) / np.linalg.norm(as_floats(v)) for v in directions])
     threshold = _visible_overlap(setting, basis, seed, threads)
     sizes = _sizes(dimensions, threshold)
-    _require_affordable(setting, sizes, runs)
-    rows, interrupted = _measured(_Study(setting, basis, threshold, runs, threads), sizes, seed)
+    # A search looks at about five values of alpha around the one it finds.
+    require_affordable(6 * runs * setting.steps * setting.alpha * sum(sizes), sizes)
+    search = _Search(setting, basis, threshold, runs, threads)
+    children = np.random.SeedSequence(seed).spawn(len(sizes))
+    rows, interrupted = at_each(sizes, children, search.needed, "samples for reuse")
     measured = np.array(sizes[: len(rows)])
     needed, errors, fresh = np.array(rows).T
     known = np.isfinite(needed)
@@ -150,7 +150,7 @@ def reuse_scaling(
 
 def _visible_overlap(setting: Setting, basis: Array, seed: int, threads: int | None) -> float:
     """Return the limit's overlap after the last step, refused where runs could not show it."""
-    found = _finished_overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
+    found = _overlap(simulate(setting, "limit", seed=seed, points=2**14, threads=threads), basis)
     if found < _LEAST_OVERLAP:
         raise RebatchError(
             f"in the limit the overlap at alpha = {setting.alpha:g}, eta = {setting.eta:.3g} is {found:.2g}, too "
@@ -160,42 +160,8 @@ def _visible_overlap(setting: Setting, basis: Array, seed: int, threads: int | N
     return found
 
 
-def _require_affordable(setting: Setting, sizes: Sequence[int], runs: int) -> None:
-    # A search looks at about five values of alpha around the one it finds.
-    work = 6 * runs * setting.steps * setting.alpha * sum(sizes)
-    if work > MOST_SAMPLES:
-        raise TooLargeError(
-            f"about {work:.1g} samples of all runs at d = {', '.join(map(str, sizes))}; the limit is "
-            f"{MOST_SAMPLES:.0g}: give smaller dimensions or fewer runs"
-        )
-
-
-def _measured(
-    study: "_Study", sizes: Sequence[int], seed: int
-) -> tuple[list[tuple[float, float, float]], bool]:
-    """Return what is needed at each dimension, and whether Ctrl-C ended it before the last; one is measured at least.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If Ctrl-C comes before the first is measured.
-    """
-    rows: list[tuple[float, float, float]] = []
-    children = np.random.SeedSequence(seed).spawn(len(sizes))
-    with progress("samples for reuse", len(sizes)) as report:
-        for d, child in zip(sizes, children, strict=True):
-            try:
-                rows.append(study.needed(d, child))
-            except KeyboardInterrupt:
-                if not rows:
-                    raise
-                return rows, True
-            report(len(rows))
-    return rows, False
-
-
 @dataclass(frozen=True, eq=False)
-class ReuseScaling(Tabulated, Drawn):
+class ReuseScaling(Study):
     """The sample size that a reused batch needs, at several dimensions.
 
     Attributes
@@ -310,17 +276,15 @@ class ReuseScaling(Tabulated, Drawn):
             "statement": self.statement(),
         }
 
-    def __str__(self) -> str:
-        lines = [self.heading()]
-        for d, alpha, error, fresh in zip(self.d, self.alpha, self.log_error, self.fresh, strict=True):
-            lines.append(
-                f"d = {d}: n = {alpha * d:.0f} (alpha = {alpha:.2f} ± {alpha * error:.2f}); "
-                f"fresh batches: {fresh:.3f}"
-            )
-        return "\n".join([*lines, self.statement()])
+    def lines(self) -> list[str]:
+        """Return what was measured at each dimension."""
+        return [
+            f"d = {d}: n = {alpha * d:.0f} (alpha = {alpha:.2f} ± {alpha * error:.2f}); fresh batches: {fresh:.3f}"
+            for d, alpha, error, fresh in zip(self.d, self.alpha, self.log_error, self.fresh, strict=True)
+        ]
 
 
-class _Study:
+class _Search:
     """Runs of one setting at any alpha and d, and the least alpha at which the median overlap is large enough."""
 
     def __init__(
@@ -369,7 +333,7 @@ class _Study:
         """Return the cosine of every run, shape (runs,)."""
         setting = replace(self.setting, alpha=alpha, reuse=reuse)
         runs = (simulate(setting, d=d, seed=own, threads=self.threads) for own in seeds(seed, self.runs))
-        return np.array([_finished_overlap(run, self.basis) for run in runs])
+        return np.array([_overlap(run, self.basis) for run in runs])
 
     def _crossing(self, below: Array, above: Array) -> float:
         """Return where the medians of two neighbouring points cross the threshold, in steps of the grid."""
@@ -392,16 +356,9 @@ def _bracket(large: Callable[[int], bool]) -> tuple[int | None, int | None]:
 
 def _overlap(run: Trajectory, basis: Array) -> float:
     """Return |M v| / sqrt(Q) of the neuron after the last step, over the directions together."""
+    require_finished(run)
     M, Q = run.M.values[-1, 0], run.Q.values[-1, 0, 0]
     return float(np.linalg.norm(basis @ M) / np.sqrt(Q))
-
-
-def _finished_overlap(run: Trajectory, basis: Array) -> float:
-    if run.interrupted:
-        raise KeyboardInterrupt
-    if run.stopped:
-        raise RebatchError(f"a run {run.stopped}; allowed are steps that do not diverge: give a smaller eta")
-    return _overlap(run, basis)
 
 
 def _separating(target: Target) -> tuple[tuple[Vector, ...], int]:

@@ -24,8 +24,7 @@ from scipy.stats import binom
 from ..numeric.machine.draws import seeds
 from ..numeric.sweep import simulate_kept as simulate
 from ..symbolic import checks
-from ..symbolic.errors import RebatchError, TooLargeError
-from ..symbolic.exact.shown import Drawn, Tabulated
+from ..symbolic.errors import TooLargeError
 from ..symbolic.language.target import Target
 from ..symbolic.overlap.activation import Activation
 from .power_law import (
@@ -38,6 +37,7 @@ from .power_law import (
 )
 from .protocol import PATIENCE, Protocol, protocol, sizes_of
 from .regime import regime
+from .study import Study, at_each, require_finished
 
 # Below, an interval for the median of the usual level is all of the half line.
 _FEWEST = 16
@@ -120,33 +120,22 @@ def scaling(
             f"about {work:.1g} samples of all replicas at d = {', '.join(map(str, sizes))} (the steps grow like "
             f"{plan.law.in_words()}); the limit is {MOST_STEPS:.0g}: give smaller dimensions or fewer replicas"
         )
-    rows: list[Array] = []
-    interrupted = False
-    for d, own in zip(sizes, seeds(seed, len(sizes)), strict=True):
-        try:
-            run = simulate(
-                plan.setting(d),
-                "online",
-                d=d,
-                seed=own,
-                threads=threads,
-                replicas=replicas,
-                stop=threshold,
-                stop_along=plan.directions.tolist(),
-            )
-        except KeyboardInterrupt:
-            interrupted = True
-        interrupted = interrupted or run.interrupted
-        if interrupted:
-            break
-        if run.stopped:
-            raise RebatchError(
-                f"at d = {d} a run {run.stopped}; allowed are steps that do not: a smaller share"
-            )
-        hit = run.data["hitting_step"].values.astype(float)
-        rows.append(np.where(hit < 0, np.inf, hit))
-    if not rows:
-        raise KeyboardInterrupt
+
+    def hitting_steps(d: int, own: int) -> Array:
+        run = simulate(
+            plan.setting(d),
+            "online",
+            d=d,
+            seed=own,
+            threads=threads,
+            replicas=replicas,
+            stop=threshold,
+            stop_along=plan.directions.tolist(),
+        )
+        hit = require_finished(run, "a smaller share").data["hitting_step"].values.astype(float)
+        return np.where(hit < 0, np.inf, hit)
+
+    rows, interrupted = at_each(sizes, seeds(seed, len(sizes)), hitting_steps)
     return judged(plan, sizes[: len(rows)], np.array(rows), seed, false_alarm, interrupted=interrupted)
 
 
@@ -191,7 +180,7 @@ def judged(
 
 
 @dataclass(frozen=True, eq=False)
-class Scaling(Tabulated, Drawn):
+class Scaling(Study):
     """Weak-recovery times at several dimensions beside their law.
 
     Attributes
@@ -324,17 +313,14 @@ class Scaling(Tabulated, Drawn):
             "statement": self.statement(),
         }
 
-    def __str__(self) -> str:
-        lines = [self.heading()]
-        for d, times, median, low, high in zip(
-            self.d, self.times, self.median, self.low, self.high, strict=True
-        ):
-            reached = int(np.isfinite(times).sum())
-            lines.append(
-                f"d = {d}: {self.protocol.statistic} {median:g} steps ({low:g} to {high:g}), {reached} of "
-                f"{self.replicas} reached"
-            )
-        return "\n".join([*lines, self.statement()])
+    def lines(self) -> list[str]:
+        """Return what was measured at each dimension."""
+        rows = zip(self.d, self.times, self.median, self.low, self.high, strict=True)
+        return [
+            f"d = {d}: {self.protocol.statistic} {median:g} steps ({low:g} to {high:g}), "
+            f"{int(np.isfinite(times).sum())} of {self.replicas} reached"
+            for d, times, median, low, high in rows
+        ]
 
 
 def _finite(x: float) -> float | None:

@@ -313,7 +313,7 @@ def scaling(
 
     Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
-    from ...verify.drawing import draw_reuse, draw_scaling
+    from ...verify.drawing import draw_full_batch, draw_reuse, draw_scaling
     from ...verify.full_batch import full_batch_scaling
     from ...verify.reuse_samples import reuse_scaling
     from ...verify.scaling import scaling as measure
@@ -325,7 +325,6 @@ def scaling(
     _require_one_study(
         reuse=reuse,
         full_batch=full_batch,
-        drawn=figure is not None,
         of_reuse=(alpha, eta, steps) != (None, None, None),
         online=(batch, look_ahead, look_ahead_power) != (None, 0.0, "0"),
     )
@@ -340,7 +339,7 @@ def scaling(
     if full_batch:
         own = _given(alpha=alpha, eta=eta, steps=steps, activation=activation, runs=replicas)
         result = full = full_batch_scaling(learned, **own, **options)
-        table = full_batch_table(full)
+        table, drawn = full_batch_table(full), figure_of(draw_full_batch, full) if figure else None
     elif reuse:
         own = _given(alpha=alpha, eta=eta, steps=steps, runs=32 if replicas is None else replicas)
         result = samples = reuse_scaling(learned, activation or "tanh", **own, **options)
@@ -370,10 +369,8 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: x for name, x in options.items() if x is not None}
 
 
-def _require_one_study(*, reuse: bool, full_batch: bool, drawn: bool, of_reuse: bool, online: bool) -> None:
+def _require_one_study(*, reuse: bool, full_batch: bool, of_reuse: bool, online: bool) -> None:
     """Raise a RebatchError where options of one study are given to the other."""
-    if drawn and full_batch:
-        raise RebatchError("--figure with --full-batch; allowed is one of them: its times are a table")
     if reuse and full_batch:
         raise RebatchError("--reuse and --full-batch are two studies; give one of them")
     if of_reuse and not (reuse or full_batch):

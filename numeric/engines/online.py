@@ -266,6 +266,9 @@ def outside(freedom: int, shape: tuple[int, int, int], rng: np.random.Generator)
     (Bartlett); with fewer dimensions than rows, the later rows have normal coefficients only.
     """
     b = shape[-1]
+    if b == 1 <= freedom:
+        lengths = rng.chisquare(freedom, (*shape, 1))
+        return np.sqrt(lengths, out=lengths)
     A = np.zeros((*shape, b))
     if b > 1:
         below = np.tril_indices(b, -1)

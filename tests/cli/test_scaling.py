@@ -5,7 +5,7 @@ import pytest
 
 from rebatch.cli.main import main
 from rebatch.verify.protocol import Protocol
-from rebatch.verify.reuse_samples import _Study
+from rebatch.verify.reuse_samples import _Search
 
 SMALL = ("--dimensions", "64,128,256,512", "--replicas", "48")
 
@@ -57,7 +57,7 @@ def test_the_reuse_study_exits_with_its_outcome(capsys, monkeypatch, tmp_path, s
         size = 0.01 if small or not reuse else study.threshold * (alpha / 4) ** 0.5
         return [size * (1 + 0.01 * i) for i in range(-study.runs // 2, study.runs // 2)]
 
-    monkeypatch.setattr(_Study, "overlaps", overlaps)
+    monkeypatch.setattr(_Search, "overlaps", overlaps)
     figure = tmp_path / "samples.svg"
     arguments = ("scaling", "@he3", "--reuse", "--replicas", "9", "--figure", str(figure))
     got, out, _ = rebatch(capsys, monkeypatch, *arguments)
@@ -67,7 +67,8 @@ def test_the_reuse_study_exits_with_its_outcome(capsys, monkeypatch, tmp_path, s
     assert figure.exists()
 
 
-def test_full_batch_descent_prints_its_times_and_the_growth_at_zero(capsys, monkeypatch):
+def test_full_batch_descent_prints_its_times_and_the_growth_at_zero(capsys, monkeypatch, tmp_path):
+    figure = tmp_path / "steps.svg"
     arguments = (
         "scaling",
         "cos(z)",
@@ -79,9 +80,10 @@ def test_full_batch_descent_prints_its_times_and_the_growth_at_zero(capsys, monk
         "--steps",
         "8",
     )
-    code, out, _ = rebatch(capsys, monkeypatch, *arguments, "--json")
+    code, out, _ = rebatch(capsys, monkeypatch, *arguments, "--json", "--figure", str(figure))
     data = json.loads(out)
     assert code == 0
+    assert figure.exists()
     assert [size["d"] for size in data["sizes"]] == [40, 80, 160]
     assert data["growth"] in ("log d", "undecided", "constant")
     assert data["growth_at_zero"]["rate"] > 1
@@ -101,8 +103,7 @@ def test_full_batch_descent_prints_its_times_and_the_growth_at_zero(capsys, monk
         (("He(2, z)", "--reuse"), "hidden"),
         (("z", "--reuse", "--full-batch"), "two studies"),
         (("z", "--full-batch", "--look-ahead", "0.5"), "online descent"),
-        (("z1*z2", "--full-batch"), "k = 2"),
-        (("z", "--full-batch", "--figure", "x.png"), "--figure"),
+        (("1", "--full-batch"), "no direction"),
         (("He(3, z)", "--reuse", "--replicas", "0"), ">= 8"),
     ],
 )

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from rebatch import RebatchError, Setting
-from rebatch.verify.full_batch import FullBatchScaling, full_batch_scaling
+from rebatch import RebatchError, Setting, full_batch_scaling
+from rebatch.verify.full_batch import FullBatchScaling
 
 
 def judged(times, d=(100, 1000, 10_000), amplification=(1.0, 2.0, 4.0)):
     setting = Setting(target="cos(z)", activation="He(2, h)/2", alpha=4, eta=0.1, steps=20)
     return FullBatchScaling(
-        setting, 0.4, np.array(amplification), np.array(d), 0, np.array(times, dtype=float), 1e-3
+        setting, ("e1",), 0.4, np.array(amplification), np.array(d), 0, np.array(times, dtype=float), 1e-3
     )
 
 
@@ -58,10 +58,34 @@ def test_the_first_step_multiplies_a_small_overlap_as_by_hand():
     assert result.amplification[1] == pytest.approx(expected, rel=0.01)
 
 
+def test_the_first_step_multiplies_a_small_overlap_of_two_directions_by_the_larger_of_both():
+    # y = cos(z1) - cos(2 z2): E[y z_i^2] - E[y] is -e^(-1/2) along e1 and 4 e^(-2) along e2.
+    alpha, eta = 4.0, 0.1
+    result = full_batch_scaling(
+        "cos(z1) - cos(2*z2)", alpha=alpha, eta=eta, dimensions=[20, 30, 40], runs=6, steps=3
+    )
+    mean = math.exp(-0.5) - math.exp(-2)
+    square = (1 + math.exp(-2)) / 2 + (1 + math.exp(-8)) / 2 - 2 * math.exp(-2.5)
+    a = result.setting.readout[0]
+    moments = mean + np.array([-math.exp(-0.5), 4 * math.exp(-2)])
+    shrinks = math.sqrt((1 + a * alpha * eta * mean) ** 2 + alpha * eta**2 * square)
+    # 2^15 Sobol points.
+    assert result.amplification[1] == pytest.approx(
+        np.abs(1 + a * alpha * eta * moments).max() / shrinks, rel=0.01
+    )
+    assert result.names == ("e1", "e2")
+
+
+def test_what_two_steps_show_is_not_waited_for():
+    result = full_batch_scaling("z1 + cos(z2)", dimensions=[20, 30, 40], runs=6, steps=3)
+    assert result.names == ("e2",)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "z1 + z2"}, "k = 2"),
+        ({"target": "3"}, "no direction"),
+        ({"target": "cos(z)", "dimensions": [10**7, 10**8, 10**9]}, "samples of all runs"),
         ({"target": "z", "runs": 2}, ">= 6"),
         ({"target": "z", "dimensions": [20, 40]}, "at least 3"),
         ({"target": "z", "threshold": 1.5}, "threshold"),
@@ -78,6 +102,7 @@ def test_what_cannot_be_measured_is_refused(options, message):
     [
         ("cos(z)", "He(2, h)/2", "log d"),
         ("Min(z^2, 4)", "He(2, h)/2", "log d"),
+        ("sign(z1*z2)", "He(2, h)/2", "log d"),
         # E[y z] != 0: two steps are enough at every d.
         ("tanh(z)", "tanh", "constant"),
     ],

@@ -5,7 +5,7 @@ import pytest
 
 from rebatch import RebatchError, Target, TooLargeError, reuse_scaling
 from rebatch.verify import reuse_samples as module
-from rebatch.verify.reuse_samples import _bracket, _Study
+from rebatch.verify.reuse_samples import _bracket, _Search
 
 D = [1024, 2048, 4096]
 
@@ -27,7 +27,7 @@ def synthetic(power):
     ("power", "outcome"), [(0.0, "consistent"), (1.0, "inconsistent"), (0.5, "inconsistent")]
 )
 def test_the_samples_of_a_known_law_are_found(monkeypatch, power, outcome):
-    monkeypatch.setattr(_Study, "overlaps", synthetic(power))
+    monkeypatch.setattr(_Search, "overlaps", synthetic(power))
     result = reuse_scaling("He(3, z)", dimensions=D, runs=64)
     # Medians of 64 with a spread of 0.2 cross at log alpha known to 0.2 * 1.25 / 8 * 2 = 0.06.
     np.testing.assert_allclose(
@@ -60,9 +60,9 @@ def test_a_reused_batch_needs_samples_in_proportion_to_the_dimension():
 
 
 def test_fresh_batches_in_place_of_the_reused_one_are_called_inconsistent(monkeypatch):
-    honest = _Study.overlaps
+    honest = _Search.overlaps
     monkeypatch.setattr(
-        _Study,
+        _Search,
         "overlaps",
         lambda study, alpha, d, seed, *, reuse: honest(study, min(alpha, 8), d, seed, reuse=False),
     )
@@ -77,7 +77,7 @@ def test_an_interrupt_keeps_the_dimensions_finished_before(monkeypatch):
             raise KeyboardInterrupt
         return made(study, alpha, d, seed, reuse=reuse)
 
-    monkeypatch.setattr(_Study, "overlaps", overlaps)
+    monkeypatch.setattr(_Search, "overlaps", overlaps)
     result = reuse_scaling("He(3, z)", dimensions=D, runs=16)
     assert result.interrupted
     assert result.d.tolist() == D[:2]
