@@ -4,6 +4,7 @@ Typer reads each value by a model of Pydantic's, which takes a tenth of a second
 a default and an option that is not given are what they should be already; the first value that is not loads it.
 """
 
+import inspect
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -36,6 +37,12 @@ class Command(TyperCommand):
         """Read the command line of one command."""
         _read_as_it_is(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what the command does; what is indented, a file for example, keeps its lines."""
+        paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
+        self.help = "\n\n".join(f"\b\n{p}" if p.startswith("    ") else p for p in paragraphs)
+        super().format_help_text(ctx, formatter)
 
 
 class Group(TyperGroup):

@@ -19,7 +19,7 @@ from ..exact.ball import Evaluator, constant_ball, evaluator
 from ..exact.effort import Memory
 from ..exact.integral import integral
 from ..language.symbols import hermite_powers
-from .tail import Majorant, T, UnboundedError, majorant, without_cancellation
+from .tail import Majorant, T, UnboundedError, larger_of, majorant, without_cancellation
 from .zeros import signs
 
 # A real symbol: on it odd and even functions show.
@@ -54,6 +54,7 @@ class LineIntegral:
     def __init__(
         self, F: sp.Expr, growth: sp.Expr, phase: sp.Expr, a: sp.Expr | None, b: sp.Expr | None
     ) -> None:
+        self._given = F
         F = F.replace(lambda u: u.is_Add, lambda u: without_cancellation(u) or u)
         self.F, self.growth, self.phase, self.a, self.b = F, growth, phase, a, b
         self._evaluators = {F: evaluator(F, [LINE])}
@@ -78,6 +79,18 @@ class LineIntegral:
         for side, end in ((1, self.b), (-1, self.a)):
             if end is None:
                 self._reach(side, n, arb(1))
+
+    def _majorant(self, far_out: dict[sp.Expr, sp.Expr]) -> Majorant:
+        """Return that of F with what cancels carried out, or of F as it is given: the one that grows less."""
+        reasons, bounds = [], []
+        for form in dict.fromkeys((self.F, self._given)):
+            try:
+                bounds.append(majorant(form.xreplace(far_out)))
+            except UnboundedError as error:
+                reasons.append(error)
+        if not bounds:
+            raise reasons[0]
+        return min(bounds, key=lambda bound: sum(larger_of(other, bound) is bound for other in bounds))
 
     def value(self, n: int, digits: int) -> acb:
         """Return the ball of the n-th entry, to a relative accuracy of 10^-digits where it is not 0.
@@ -175,7 +188,7 @@ class LineIntegral:
         """Return R such that the tail beyond side * R is below the tolerance, and a bound of it."""
         if side not in self._majorants:
             growth = sp.expand(self.growth.xreplace({LINE: side * T})) - self._height
-            self._majorants[side] = majorant(self.F.xreplace({LINE: side * T})) * majorant(sp.exp(growth))
+            self._majorants[side] = self._majorant({LINE: side * T}) * majorant(sp.exp(growth))
         hermite = Majorant(arb(sum(map(abs, hermite_powers(n)))), n=Fraction(n))
         return _reach(self._majorants[side] * hermite, tolerance / 8)
 

@@ -218,7 +218,7 @@ def _of_bump(u: sp.Mul) -> Range:
     """Return the range of x^n exp(-a x^2 + …): |x|^n exp(-a x^2) <= (n / (2 a e))^(n/2), attained."""
     rest = list(u.args)
     total = Range(Bound(arb(1), False), Bound(arb(-1), False))
-    for power in [f for f in u.args if f.as_base_exp()[0].is_Symbol and f.as_base_exp()[1].is_Integer]:
+    for power in [f for f in u.args if not f.is_number and f.as_base_exp()[1].is_Integer]:
         x, n = power.as_base_exp()
         fall = next((f for f in rest if isinstance(f, sp.exp) and f.args[0].coeff(x, 2).is_negative), None)
         if n < 1 or fall is None:

@@ -234,12 +234,13 @@ def minorant(u: sp.Expr) -> Majorant:
     if isinstance(u, sp.log) and range_of(u.args[0] - 1).nonnegative:
         # log(1 + w) >= 1/(1 + 1/w).
         return (Majorant(arb(1)) + minorant(u.args[0] - 1).inverse()).inverse()
-    if u.is_Add and (found := _below_sum(u)) is not None:
-        return found
     least = -range_of(u).absolute().lower.value
-    if not least > 0:
+    known = [Majorant(least)] if least > 0 else []
+    if u.is_Add and (found := _below_sum(u)) is not None:
+        known.append(found)
+    if not known:
         raise UnboundedError(f"no lower bound is known for {u}")
-    return Majorant(least)
+    return reduce(larger_of, known)
 
 
 def _below_exponential(v: sp.Expr) -> Majorant:
@@ -277,7 +278,7 @@ def _below_sum(u: sp.Add) -> Majorant | None:
         if all(range_of(a).nonnegative for a in terms):
             known = [bound for a in terms if (bound := _or_none(minorant, a)) is not None]
             if known:
-                return reduce(_larger_of, known)
+                return reduce(larger_of, known)
     if (other := without_cancellation(u) or _as_product(u)) is not None:
         return _or_none(minorant, other)
     bounds = [(a, _constant_bound(a)) for a in u.args]
@@ -327,7 +328,7 @@ def _dominated(u: sp.Add) -> Majorant | None:
     known = [(a, bound) for a in u.args if (bound := _or_none(minorant, a)) is not None]
     if not known:
         return None
-    bottom = reduce(_larger_of, (bound for _, bound in known))
+    bottom = reduce(larger_of, (bound for _, bound in known))
     largest = next(a for a, bound in known if bound is bottom)
     others = _or_none(majorant, u - largest)
     if others is None:
@@ -354,7 +355,7 @@ def _never_falls(bound: Majorant) -> bool:
     return all(a >= 0 for a in bound.a.values())
 
 
-def _larger_of(f: Majorant, g: Majorant) -> Majorant:
+def larger_of(f: Majorant, g: Majorant) -> Majorant:
     """Return the one that grows faster; f where they cannot be told apart."""
     for j in sorted(f.a.keys() | g.a.keys(), reverse=True):
         a, b = f.a.get(j, arb(0)), g.a.get(j, arb(0))

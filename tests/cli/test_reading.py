@@ -4,6 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from rebatch.cli.main import app
 from rebatch.cli.reading import Command, Group
 
 
@@ -26,6 +27,11 @@ def _program(plain):
         print(repr((name, count, size, several, text, flag)))
 
     return app
+
+
+def test_what_is_indented_in_a_help_keeps_its_lines():
+    said = CliRunner().invoke(app, ["sweep", "--help"]).output
+    assert "\n      [setting]\n      target = " in said
 
 
 @pytest.mark.parametrize(

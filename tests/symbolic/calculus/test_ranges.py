@@ -134,6 +134,10 @@ def test_a_lower_bound_far_out_lies_below(text):
         ("1/(1+exp(relu(He(4,z1))))", None),
         ("log(1+He(5,z1+5)^2)", None),
         ("1/(3+sin(z1/cosh(4)+1))", None),
+        ("1/(1+erf(z1)^2)", None),
+        ("tan(z1/(1+z1^2))^2", None),
+        ("log(2+sin(z1)-cos(z1))", None),
+        ("log(2+(z1+1)*exp(-(z1+1)^2))", None),
     ],
 )
 def test_expectations_of_what_is_bounded_far_out(text, value):
