@@ -8,7 +8,7 @@ transpose. Among all methods with as many products, Bayes-optimal message passin
 directions in the limit d -> infinity, its step size tuned for every number of steps over a grid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,15 @@ from ...symbolic import checks
 from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.language.target import Target
 from ..engines.descent import silent_stops
+from ..machine.progress import progress
 from ..setting import Setting
 from ..simulate import simulate
 from .state_evolution import state_evolution
 
 Array = NDArray[np.float64]
 ETAS = tuple(float(x) for x in np.geomspace(0.02, 5.0, 9))
-# Limit runs of so many steps for each step size: nobody waits for more.
-_MOST_STEPS = 1000
+# Limit runs of so many steps for each step size, some minutes: their time grows with the square.
+_MOST_STEPS = 400
 _SAMPLES = 1 << 13
 _SCRAMBLES = 4
 # Weights this close to dependent span less.
@@ -142,7 +143,7 @@ def ceiling(
     alpha : float
         Samples per dimension.
     steps : int
-        At least 2.
+        At least 2, and at most 400; the time grows with the square, half a minute at 200.
     activation : str
         Of the neurons, one for each direction, which descend the correlation loss with readouts 1, -1.
     etas : sequence of float
@@ -161,9 +162,21 @@ def ceiling(
     evolution = state_evolution(target, alpha, steps=steps)
     readout = [(-1.0) ** j for j in range(len(evolution.basis))]
     best = np.sqrt(np.trace(evolution.Q, axis1=1, axis2=2) / len(readout))
-    reused, fresh = (
-        _tuned(target, alpha, steps, activation, readout, etas, seed, reuse=reuse) for reuse in (True, False)
-    )
+    with progress("step sizes", 2 * len(etas)) as done:
+        reused, fresh = (
+            _tuned(
+                target,
+                alpha,
+                steps,
+                activation,
+                readout,
+                etas,
+                seed,
+                lambda count, before=before: done(before + count),
+                reuse=reuse,
+            )
+            for reuse, before in ((True, 0), (False, len(etas)))
+        )
     return Ceiling(
         target,
         float(alpha),
@@ -186,12 +199,13 @@ def _tuned(
     readout: list[float],
     etas: Sequence[float],
     seed: int,
+    done: Callable[[int], None],
     *,
     reuse: bool,
 ) -> tuple[Array, Array]:
     """Return the largest cosine at every step over the step sizes, and where it is reached."""
     curves = np.zeros((len(etas), steps + 1))
-    for row, eta in zip(curves, etas, strict=True):
+    for count, (row, eta) in enumerate(zip(curves, etas, strict=True), 1):
         setting = Setting(
             target=target,
             activation=activation,
@@ -207,6 +221,7 @@ def _tuned(
             run = simulate(setting, "limit", seed=seed, points=_SAMPLES, scrambles=_SCRAMBLES, rule="sobol")
         # A run that diverged keeps the steps before.
         row[: len(run.M)] = span_cosine(np.asarray(run.M), np.asarray(run.Q))
+        done(count)
     where = curves.argmax(axis=0)
     best = curves.max(axis=0)
     return best, np.where(best > 0, np.asarray(etas, float)[where], np.nan)

@@ -135,7 +135,10 @@ class PolynomialLabels:
         space = Subspace.span(map(self._along[learned].g.dual, rows.values()), self.target.k)
         S = max(part, key=lambda S: (max(S), S))
         value = part[S] * prod(factorial(n) for n in S)
-        moments = {S[len(known) :]: float(c * prod(factorial(n) for n in S)) for S, c in part.items()}
+        exact = {S[len(known) :]: c * prod(factorial(n) for n in S) for S, c in part.items()}
+        # Signs are those of the ratios, which floats hold whatever the size.
+        largest = max(map(abs, exact.values()))
+        moments = {T: float(c / largest) for T, c in exact.items()}
         return Answer(
             space,
             moment_in_words(power, factors_of((*known, *rest), S), str(value)),

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from ..errors import RebatchError
 from ..exact.irrational import vanishes
@@ -51,9 +51,10 @@ class Pair:
         """Whether its time has a factor log d."""
         return self.i == 2
 
-    def cost(self, r: Fraction) -> tuple[Fraction, bool, int, int]:
-        """Return what orders pairs at r: the exponent, the logarithm, and then the simplest."""
-        return self.line(r), self.log, self.k, self.i
+    def cost(self, r: Fraction) -> tuple[int, bool, int, int]:
+        """Return what orders pairs at r: the exponent times the denominator, the logarithm, and then the simplest."""
+        exponent = max(self.i - 1, 1) * r.denominator - 2 * (self.k - 1) * r.numerator
+        return exponent, self.log, self.k, self.i
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,16 @@ class LookAhead:
 
     def crossings(self) -> list[Fraction]:
         """Return where the lines of two pairs cross, r < 0, in ascending order, and 0."""
-        lines = {(pair.k, max(pair.i - 1, 1)) for pair in self.pairs}
+        # Those of one k are there for every order up to the highest, so their exponents differ by all of 1, 2, ...
+        highest: dict[int, int] = {}
+        for pair in self.pairs:
+            highest[pair.k] = max(highest.get(pair.k, 1), pair.i - 1)
         crossed = {
-            Fraction(slow - fast, 2 * (j - k))
-            for k, slow in lines
-            for j, fast in lines
-            if j > k and fast < slow
+            Fraction(difference, 2 * (j - k))
+            for k, most in highest.items()
+            for j in highest
+            if j > k
+            for difference in range(1, most)
         }
         return [*sorted(-x for x in crossed), Fraction(0)]
 
@@ -269,19 +274,38 @@ class LookAhead:
         return tuple(joined)
 
     def _parts(self, direction: Vector) -> Iterator[LookAheadPiece]:
-        """Yield a piece for each interval between crossings, and for r = 0, where every power counts alike."""
+        """Yield a piece for each stretch with the same stages, and for r = 0, where every power counts alike."""
         ends = self.crossings()
-        yield self._piece(None, ends[0], ends[0] - 1, direction)
-        for lower, upper in pairwise(ends):
-            yield self._piece(lower, upper, (lower + upper) / 2, direction)
+        inside = [ends[0] - 1, *((lower + upper) / 2 for lower, upper in pairwise(ends))]
+        lower = None
+        for last in self._last_of_each(inside):
+            yield self._piece(lower, ends[last], inside[last], direction)
+            lower = ends[last]
         yield self._piece(ends[-1], ends[-1], ends[-1], direction)
+
+    def _last_of_each(self, points: Sequence[Fraction]) -> Iterator[int]:
+        """Yield the last index of each stretch of points with the same stages, and the same ones the slowest.
+
+        Costs are linear: a pair that costs the least of all at two points does so between them, or the most.
+        """
+        waiting = [(0, len(points) - 1)]
+        while waiting:
+            first, last = waiting.pop()
+            if self._ruled_at(points[first]) == self._ruled_at(points[last]):
+                continue
+            if last == first + 1:
+                yield first
+                continue
+            middle = (first + last) // 2
+            waiting += [(middle, last), (first, middle)]
+        yield len(points) - 1
 
     def _piece(
         self, lower: Fraction | None, upper: Fraction, inside: Fraction, direction: Vector
     ) -> LookAheadPiece:
         """Return the piece around a point: the slowest stage until the direction is reached rules it."""
         passed: list[Stage] = []
-        for stage in self._stages_at(inside):
+        for stage, slowest in self._ruled_at(inside):
             passed.append(stage)
             if stage.term is None:
                 what = "undecided" if stage.pair.tried else "and beyond not tried"
@@ -289,19 +313,24 @@ class LookAhead:
                     lower, upper, None, None, False, f"({stage.pair.k}, {stage.pair.i}) {what}"
                 )
             if direction in stage.learned:
-                slowest = max(reversed(passed), key=lambda s: s.pair.cost(inside)[:2])
                 assert slowest.term is not None
                 term = replace(slowest.term, rho=_common(s.term.rho for s in passed if s.term is not None))
                 return LookAheadPiece(lower, upper, slowest.pair.line, term, slowest.pair.log)
         return LookAheadPiece(lower, upper, None, None, False)
 
-    def _stages_at(self, r: Fraction) -> tuple[Stage, ...]:
+    def _ruled_at(self, r: Fraction) -> tuple[tuple[Stage, Stage], ...]:
+        """Return each stage at r with the slowest up to it, the latest of several."""
+
+        def slower(before: Stage, after: Stage) -> Stage:
+            return before if before.pair.cost(r)[:2] > after.pair.cost(r)[:2] else after
+
         if r not in self._at:
-            self._at[r] = self.stages(r)
+            stages = self.stages(r)
+            self._at[r] = tuple(zip(stages, accumulate(stages, slower), strict=True))
         return self._at[r]
 
     @cached_property
-    def _at(self) -> dict[Fraction, tuple[Stage, ...]]:
+    def _at(self) -> dict[Fraction, tuple[tuple[Stage, Stage], ...]]:
         return {}
 
 

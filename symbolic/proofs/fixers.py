@@ -35,6 +35,9 @@ _MAX_TERMS_WRITTEN = 20_000
 _FINGERPRINT_POINTS = 8
 # Far above rounding: a map that fixes the target must pass, the normal form decides on those that pass.
 _FINGERPRINT_TOLERANCE = 1e-7
+_FAR = (1, 8, 64)
+# Units of work: a part of an expression is put together again in so many microseconds.
+_PER_NODE_MOVED = 200
 # Units of work: points of one linear form that are evaluated in about a microsecond.
 _ENTRIES_PER_UNIT = 20
 
@@ -46,7 +49,10 @@ class ExpressionFixer:
         self.averages, self.k = averages, averages.target.k
         # Any points will do: they only spare exact work. A product of many kinks is 0 but where all are on one side.
         points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
-        self.points = np.vstack([points, np.abs(points), -np.abs(points)])
+        near = np.vstack([points, np.abs(points), -np.abs(points)])
+        # Where a function is the same at all of them, as relu(z1 - 10), points farther out tell more.
+        differ = (far * near for far in _FAR if np.ptp(averages.target(far * near)) != 0)
+        self.points = next(differ, near)
         self._values = averages.target(self.points)
 
     def fixes(self, matrix: Matrix, sign: int = 1) -> bool:
@@ -61,6 +67,7 @@ class ExpressionFixer:
             return True
         if self.averages.is_opaque:
             return False
+        spend(_PER_NODE_MOVED * sum(1 for _ in sp.preorder_traversal(self.averages.target.expr)))
         difference = moved(self.averages.target, matrix) - sign * self.averages.target.expr
         # Arguments of functions are compared as they are written: a second time written out.
         written = (difference, sp.expand(difference))

@@ -124,6 +124,17 @@ def test_sums_over_many_oblique_forms_take_no_more_than_their_effort(function, f
     assert process_time() - start < 20e-6 * units + 3
 
 
+@pytest.mark.parametrize("layer", ["relu({}-1/2)", "abs(1-{})", "relu(z2-{})"])
+def test_functions_of_themselves_twenty_deep_take_no_more_than_their_effort(layer):
+    text = "z1"
+    for _ in range(20):
+        text = layer.replace("{}", text)
+    start = process_time()
+    analyze(text, effort=100_000)
+    # SymPy reads and writes what is nested in some tenths of a second each time, which the units do not tell apart.
+    assert process_time() - start < 8
+
+
 @pytest.mark.deep
 def test_a_corpus_of_hostile_texts_ends_in_little_memory():
     program = (

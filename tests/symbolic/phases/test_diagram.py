@@ -81,6 +81,17 @@ def test_the_breakpoints_of_named_targets(target, pieces):
     assert look_ahead(target) == pieces
 
 
+@pytest.mark.parametrize("n", [30, 64])
+def test_high_orders_take_no_longer_than_low_ones(n):
+    alone, beside = phase_diagram(f"He({n},z1)"), phase_diagram(f"He({n},z1)*z2 + He(3,z2)")
+    for diagram in (alone, beside):
+        found = {r: diagram.directions[-1].ahead(r) for r in (Fraction(1 - n, 2), Fraction(-1, 2))}
+        assert [(p.term.k, p.term.i, str(p.time(r))) for r, p in found.items()] == [
+            (1, n, str(n - 1)),
+            (2, 2, "2"),
+        ]
+
+
 def test_a_target_that_no_label_power_helps_says_why_the_map_is_flat():
     (phases,) = phase_diagram("z^2*exp(-z^2)").directions
     # Every E[y^m He_2] is a difference of equal integrals: the generative exponent closes all powers at once.
