@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant("look-ahead: logarithm at order 1", "symbolic/phases/look_ahead.py",
            "return self.i == 2", "return self.i == 1", "symbolic/phases/*"),
     Mutant("look-ahead: breakpoints at the wrong crossing", "symbolic/phases/look_ahead.py",
-           "Fraction(slow - fast, 2 * (j - k))", "Fraction(slow - fast, j - k)", "symbolic/phases/*"),
+           "Fraction(difference, 2 * (j - k))", "Fraction(difference, j - k)", "symbolic/phases/*"),
     Mutant("the step of large batches stays stable", "symbolic/phases/batch.py",
            "max(Fraction(order, 2), _ONE) - mu)", "max(Fraction(order, 2), _ONE) - 2 * mu)", "symbolic/phases/*"),
     Mutant("crossing a kink from above with the wrong sign", "symbolic/phases/slopes.py",

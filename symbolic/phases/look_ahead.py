@@ -53,8 +53,8 @@ class Pair:
 
     def cost(self, r: Fraction) -> tuple[int, bool, int, int]:
         """Return what orders pairs at r: the exponent times the denominator, the logarithm, and then the simplest."""
-        exponent = max(self.i - 1, 1) * r.denominator - 2 * (self.k - 1) * r.numerator
-        return exponent, self.log, self.k, self.i
+        slope, intercept = int(self.line.slope), int(self.line.intercept)
+        return slope * r.numerator + intercept * r.denominator, self.log, self.k, self.i
 
 
 @dataclass(frozen=True)
