@@ -163,19 +163,17 @@ def ceiling(
     readout = [(-1.0) ** j for j in range(len(evolution.basis))]
     best = np.sqrt(np.trace(evolution.Q, axis1=1, axis2=2) / len(readout))
     with progress("step sizes", 2 * len(etas)) as done:
-        reused, fresh = (
-            _tuned(
-                target,
-                alpha,
-                steps,
-                activation,
-                readout,
-                etas,
-                seed,
-                lambda count, before=before: done(before + count),
-                reuse=reuse,
-            )
-            for reuse, before in ((True, 0), (False, len(etas)))
+        reused = _tuned(target, alpha, steps, activation, readout, etas, seed, done, reuse=True)
+        fresh = _tuned(
+            target,
+            alpha,
+            steps,
+            activation,
+            readout,
+            etas,
+            seed,
+            lambda count: done(len(etas) + count),
+            reuse=False,
         )
     return Ceiling(
         target,
