@@ -113,6 +113,8 @@ MUTANTS = (
            "symbolic/**/test_existence"),
     Mutant("growing parts never cancel", "symbolic/calculus/existence.py",
            "if self._amplitude_remains(together):", "if together:", "symbolic/**/test_existence"),
+    Mutant("Horner's form loses powers that are left out", "symbolic/calculus/nested.py",
+           "total * x ** (last - degree) if", "total * x if", "symbolic/**/test_nested"),
     Mutant("oscillation on a grid is not seen", "symbolic/calculus/cubature.py",
            "|= bend > most", "|= bend > 10 * most", "symbolic/**/test_cubature"),
     Mutant("thresholds in the wrong order", "symbolic/calculus/algebra.py",

@@ -81,7 +81,12 @@ class Gaussian:
 
 
 def cubature(
-    expr: sp.Expr, coordinates: tuple[sp.Symbol, ...], law: Gaussian | None = None, *, tame: bool = True
+    expr: sp.Expr,
+    coordinates: tuple[sp.Symbol, ...],
+    law: Gaussian | None = None,
+    *,
+    tame: bool = True,
+    written: sp.Expr | None = None,
 ) -> tuple[float, float]:
     """Return (E[g(z)], estimated error); the error is infinite where nothing is known.
 
@@ -95,6 +100,8 @@ def cubature(
         The distribution of z; standard by default.
     tame : bool
         Whether E[g^2] is known to be finite.
+    written : sympy.Expr, optional
+        g as it is to be evaluated, if not as `expr`, which is looked at for places where it is steep.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def cubature(
         return f if law is None else _moved(f, law)
 
     spend(_PER_OPERATION * sum(1 for _ in sp.preorder_traversal(expr)))
-    g, r = moved(compiled(expr, coordinates)), len(coordinates)
+    g, r = moved(compiled(expr if written is None else written, coordinates)), len(coordinates)
     with np.errstate(all="ignore"):
         if r > 4:
             return _sobol(g, r) if tame else (_sobol(g, r)[0], inf)
@@ -202,7 +209,7 @@ def _largest_on_faces(g: Function, r: int, reach: float) -> float:
 
 def _weighted(g: Function, z: Sequence[NDArray[np.floating]]) -> Array:
     """Return g phi at points whose coordinates broadcast: a part of fewer coordinates is computed on fewer."""
-    density = np.exp(-0.5 * reduce(np.add, (x * x for x in z))) / (2 * pi) ** (len(z) / 2)
+    density = reduce(np.multiply, (np.exp(-0.5 * x * x) / sqrt(2 * pi) for x in z))
     return np.asarray(g(*z) * density)
 
 

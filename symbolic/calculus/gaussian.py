@@ -258,10 +258,13 @@ def _symmetrised(reader: Reader, g: Element, images: Memory[Element]) -> tuple[E
     if algebra.k <= _MAX_PERMUTED:
         for order in permutations(range(algebra.k)):
             for signs in product((1, -1), repeat=algebra.k):
-                if (
-                    order != tuple(range(algebra.k))
-                    and not (g + _reflected(reader, g, order, signs, images)).parts
-                ):
+                if order == tuple(range(algebra.k)):
+                    continue
+                moved = _moved_generators(reader, g, order, signs, images)
+                # What no image holds stays in g + g(Rz): the sum is not 0.
+                if moved is None or not _held(moved, used := algebra.used(g)).issuperset(used):
+                    continue
+                if not (g + _composed(g, moved)).parts:
                     return algebra.constant(
                         0
                     ), f"odd under {_as_substitution(algebra.coordinates, order, signs)}"
@@ -282,7 +285,15 @@ def _terms(g: Element) -> int:
 def _reflected(
     reader: Reader, g: Element, order: Sequence[int], signs: Sequence[int], known: Memory[Element]
 ) -> Element:
-    """Return g(Rz), (Rz)_i = signs_i z_order(i); the images of functions of z are kept for other integrands."""
+    """Return g(Rz), (Rz)_i = signs_i z_order(i); g itself, from which nothing follows, if it is outside the ring."""
+    moved = _moved_generators(reader, g, order, signs, known)
+    return g if moved is None else _composed(g, moved)
+
+
+def _moved_generators(
+    reader: Reader, g: Element, order: Sequence[int], signs: Sequence[int], known: Memory[Element]
+) -> list[fmpq_mpoly] | None:
+    """Return what each generator is at Rz, or None outside the ring; the images of functions of z are kept."""
     algebra = reader.algebra
     z = algebra.coordinates
     moved = {z[i]: signs[i] * z[order[i]] for i in range(algebra.k)}
@@ -296,15 +307,24 @@ def _reflected(
             key = (function, tuple(order), tuple(signs))
             image = known.get(key, partial(reader.element, function.xreplace(moved))).polynomial()
             if image is None:
-                # An image outside the ring: take g itself, from which nothing follows.
-                return g
+                return None
             polynomials[j] = image
+    return polynomials
+
+
+def _held(moved: Sequence[fmpq_mpoly], used: Iterable[int]) -> set[int]:
+    """Return the generators that the images of those used hold."""
+    return {i for j in used for i, degree in enumerate(moved[j].degrees()) if degree}
+
+
+def _composed(g: Element, moved: Sequence[fmpq_mpoly]) -> Element:
+    algebra = g.algebra
     return Element(
         algebra,
         (
             (
-                algebra.reduced(E.compose(*polynomials, ctx=algebra.ring)),
-                algebra.reduced(P.compose(*polynomials, ctx=algebra.ring)),
+                algebra.reduced(E.compose(*moved, ctx=algebra.ring)),
+                algebra.reduced(P.compose(*moved, ctx=algebra.ring)),
             )
             for E, P in g.parts.values()
         ),

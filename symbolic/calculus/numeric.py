@@ -17,6 +17,7 @@ from .closed_form import NoClosedFormError, Tilt
 from .cubature import Gaussian, cubature
 from .enclosure import element_ball
 from .existence import is_square_integrable
+from .nested import nested
 from .normal_form import Reader
 from .ranges import range_of
 
@@ -41,25 +42,27 @@ def _of_group(reader: Reader, group: list[tuple[fmpq_mpoly, Part]]) -> Expectati
         # What the functions beside it hold down: exp(z1 z2) / (3 + exp(z1 z2)).
         whole = Element(algebra, (part for _, part in group))
         tame = is_square_integrable(reader, growth * 2, whole)
-        return _cubature(algebra.to_expr(whole), reader, None, tame)
+        return _cubature(whole, reader, None, tame)
     rest = Element(algebra, ((E - growth, P) for _, (E, P) in group))
     tame = is_square_integrable(reader, growth, rest)
     if growth == 0:
-        return _cubature(algebra.to_expr(rest), reader, None, tame)
+        return _cubature(rest, reader, None, tame)
     mass = Expectation.enclosed(element_ball(law.mass).real)
     mean = np.array([float(element_ball(algebra.of(m)).real) for m in law.mean])
     covariance = np.array([[float(element_ball(algebra.of(x)).real) for x in row] for row in law.covariance])
-    return _cubature(algebra.to_expr(rest), reader, Gaussian(mean, covariance), tame) * mass
+    return _cubature(rest, reader, Gaussian(mean, covariance), tame) * mass
 
 
-def _cubature(expr: sp.Expr, reader: Reader, law: Gaussian | None, tame: bool) -> Expectation:
-    z = reader.algebra.coordinates
+def _cubature(g: Element, reader: Reader, law: Gaussian | None, tame: bool) -> Expectation:
+    z, expr = reader.algebra.coordinates, reader.algebra.to_expr(g)
     used = [i for i, symbol in enumerate(z) if symbol in expr.free_symbols]
     if not used:
         return Expectation.exact(expr)
     marginal = None if law is None else law.marginal(used)
-    expr = _real_everywhere(expr)
-    return Expectation.numeric(*cubature(expr, tuple(z[i] for i in used), marginal, tame=tame))
+    short = nested(reader.algebra, g)
+    written = None if short is None else _real_everywhere(short)
+    at = tuple(z[i] for i in used)
+    return Expectation.numeric(*cubature(_real_everywhere(expr), at, marginal, tame=tame, written=written))
 
 
 def _real_everywhere(expr: sp.Expr) -> sp.Expr:

@@ -9,6 +9,7 @@ where they are of one sign mass is left out (or counted too often), and their me
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -56,7 +57,7 @@ def left_out(
     parts = parts_of(expr)[:_MOST_PARTS]
     if not parts:
         return 0.0
-    g, *zeros_of = (moved(compiled(u, tuple(coordinates))) for u in (expr, *parts))
+    g, *zeros_of = (moved(_compiled(u, tuple(coordinates))) for u in (expr, *parts))
     draw = np.random.default_rng(_SEED)
     largest, r = 0.0, len(coordinates)
     lines = _LINES if r > 1 else _SHIFTS
@@ -67,6 +68,12 @@ def left_out(
         if np.isfinite(size) and abs(float(np.sum(differences))) >= _ONE_SIDED * size:
             largest = max(largest, _SAFETY * size / lines)
     return largest
+
+
+@lru_cache(maxsize=64)
+def _compiled(u: sp.Expr, coordinates: tuple[sp.Symbol, ...]) -> Callable[..., Array]:
+    """Return a function of the coordinates, kept: the moments of a target have the same parts."""
+    return compiled(u, coordinates)
 
 
 @dataclass(frozen=True)
