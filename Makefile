@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.pxd kernels/*.h)
 
-.PHONY: demo docs test test-deep test-release asan mutants lint bench clean
+.PHONY: demo docs test test-deep test-release asan mutants lint types house bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/rebatch demo --figure results/demo.png
@@ -43,14 +43,20 @@ mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" "Cython>=3.1"
 	$(BIN)/python tests/mutants.py
 
-# mypy follows imports by path: give it the root under the package's name, as the install does.
+# Types take as long as all else: both at once, each with its output together.
 lint: $(INSTALLED)
+	ln -sfn "$(CURDIR)" .venv/rebatch
+	+$(MAKE) --no-print-directory --jobs=2 --output-sync types house
+
+# mypy follows imports by path: give it the root under the package's name, as the install does.
+types:
+	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch -m rebatch.plot
+	MYPYPATH=.venv $(BIN)/mypy tests/test_typed_client.py
+
+house:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint kernels
-	ln -sfn "$(CURDIR)" .venv/rebatch
-	MYPYPATH=.venv $(BIN)/mypy -p rebatch.symbolic -p rebatch.kernels -p rebatch.numeric -p rebatch.verify -p rebatch.cli -m rebatch -m rebatch.plot
-	MYPYPATH=.venv $(BIN)/mypy tests/test_typed_client.py
 	$(BIN)/lint-imports
 
 bench: $(INSTALLED)

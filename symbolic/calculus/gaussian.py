@@ -318,6 +318,7 @@ def _held(moved: Sequence[fmpq_mpoly], used: Iterable[int]) -> set[int]:
 
 
 def _composed(g: Element, moved: Sequence[fmpq_mpoly]) -> Element:
+    """Return g with its generators replaced."""
     algebra = g.algebra
     return Element(
         algebra,

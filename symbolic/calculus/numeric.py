@@ -54,6 +54,7 @@ def _of_group(reader: Reader, group: list[tuple[fmpq_mpoly, Part]]) -> Expectati
 
 
 def _cubature(g: Element, reader: Reader, law: Gaussian | None, tame: bool) -> Expectation:
+    """Return the expectation of g under a law of z, standard normal by default."""
     z, expr = reader.algebra.coordinates, reader.algebra.to_expr(g)
     used = [i for i, symbol in enumerate(z) if symbol in expr.free_symbols]
     if not used:
