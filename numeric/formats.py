@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 
 # What a run is repeated from, beside its setting.
 PROVENANCE = ("engine", "d", "seed", "options", "rebatch", "stopped")
+_OTHERS = (".json", ".csv", ".parquet")
+# A name without an ending is one of netCDF too; the others are those of HDF5, which it is.
+_NETCDF = (".nc", ".nc4", ".h5", ".hdf5", "")
 _PARQUET = ("pyarrow", "fastparquet")
 
 
 def require_ending(path: str | os.PathLike[str]) -> None:
-    """Refuse an ending whose files cannot be written here, before the work.
+    """Refuse an ending whose files are not written, or cannot be written here, before the work.
 
     Raises
     ------
     RebatchError
-        If it is .parquet and nothing that writes Parquet is installed.
+        If it stands for no format that is known, or is .parquet and nothing that writes Parquet is installed.
     """
-    if ending_of(path) == ".parquet" and not any(map(find_spec, _PARQUET)):
+    ending = ending_of(path)
+    if ending not in (*_NETCDF, *_OTHERS):
+        raise RebatchError(
+            f"{os.fspath(path)!r} ends in {ending!r}; allowed are {', '.join(('.nc', *_OTHERS))}"
+        )
+    if ending == ".parquet" and not any(map(find_spec, _PARQUET)):
         raise RebatchError(
             f"{os.fspath(path)!r}: Parquet is written with the help of pyarrow, which is not installed; "
             "allowed without it are .nc, .csv and .json"
@@ -44,7 +52,7 @@ def require_ending(path: str | os.PathLike[str]) -> None:
 def as_bytes(
     path: str | os.PathLike[str], data: "xr.Dataset", table: "Callable[[], pd.DataFrame]"
 ) -> tuple[bytes, ...]:
-    """Return what a file of this name holds: netCDF, unless its ending is .csv, .json or .parquet."""
+    """Return what a file of this name holds, by its ending: netCDF where it has none."""
     require_ending(path)
     ending = ending_of(path)
     if ending == ".csv":

@@ -193,13 +193,13 @@ class Trajectory(Tabulated, Drawn):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trajectory, by its ending; an existing file is replaced only by a complete one.
 
-        .csv and .parquet hold the table of its records, .json and anything else (netCDF, .nc) the whole run, from
-        which :func:`rebatch.repeat` runs it again. Only netCDF is read by :meth:`load`.
+        .csv and .parquet hold the table of its records, .json and .nc (netCDF, also without an ending) the whole run,
+        from which :func:`rebatch.repeat` runs it again. Only netCDF is read by :meth:`load`.
 
         Raises
         ------
         RebatchError
-            If it cannot be written: no space, no right, a device, no library for Parquet.
+            If it cannot be written: another ending, no space, no right, a device, no library for Parquet.
         """
         files.write(path, *as_bytes(path, self.data, self.to_dataframe))
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...symbolic.errors import RebatchError
 from ..options import AsJson, Inputs, TargetText, target_from
 from ..terminal import console, print_json, progress_bar
 
@@ -26,12 +27,11 @@ def report(
 
     Example: rebatch report "z1 + He(3, z2)" -o report.html
     """
-    from ...numeric.machine.files import require_writable
     from ..report import sections as parts
     from ..report import studies
     from ..report.page import page, write
 
-    require_writable(out, "--out")
+    _require_page(out)
     given = target_from(target, inputs)
     # What rests on rotations or on Hermite coefficients has no meaning for other inputs.
     gaussian = given.inputs.is_gaussian
@@ -61,3 +61,12 @@ def report(
         )
         return
     console.print(f"report: {written}", highlight=False)
+
+
+def _require_page(out: Path) -> None:
+    """Refuse a path before the work: what is written is HTML."""
+    from ...numeric.machine.files import require_writable
+
+    if out.suffix.lower() not in (".html", ".htm", ""):
+        raise RebatchError(f"--out {str(out)!r} ends in {out.suffix!r}; allowed is .html")
+    require_writable(out, "--out")

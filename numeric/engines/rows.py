@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...kernels.gradient import fields as dense_fields
 from ...symbolic.errors import RebatchError
+from ..machine.mapped import require_whole_file
 from ..machine.memory import aligned
 from ..response import Kind
 from ..response import gradient as dense_gradient
@@ -106,6 +107,7 @@ def as_rows(X: Any) -> Any:
 def fields(X: Rows, order: NDArray[np.intp], W: NDArray[Any], out: NDArray[np.float64], threads: int) -> None:
     """Fill `out`, shape (b, p), with <w_j, x_v>/sqrt(d) of the rows `order`, shape (b,)."""
     if isinstance(X, np.ndarray):
+        require_whole_file(X)
         dense_fields(X, order, W, out, threads)
         return
     for here, block in X.map(_fields_of_block, order, W):
@@ -127,6 +129,7 @@ def gradient(
 ) -> float:
     """Fill `out`, shape (p, d), with (1/sqrt(d)) sum_v x_v g_j(v) over the rows `order`; return the summed loss."""
     if isinstance(X, np.ndarray):
+        require_whole_file(X)
         return dense_gradient(X, order, y, W, a, kind, coefficients, correlation, parts, out, threads)
     out[...], loss = 0.0, 0.0
     for _, (part, of_part) in X.map(

@@ -1,4 +1,8 @@
-"""Is the file below a memory map still as long as the map? To read beyond its end ends the process (SIGBUS)."""
+"""Is the file below a memory map still as long as the map? To read beyond its end ends the process (SIGBUS).
+
+It is asked before a run and before each step reads; only a file that is cut off within one step's reading goes
+unnoticed.
+"""
 
 import mmap
 from typing import Any

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from rebatch import catalog
+from rebatch import Setting, catalog, simulate
 from rebatch.cli import main as module
 
 COMMAND = [sys.executable, "-c", "from rebatch.cli.entry import main; main()"]
@@ -75,6 +75,32 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_work(out, monkeypat
         module.main()
     assert done.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "allowed"),
+    [
+        ([*RUN, "--out", "run.xyz"], ".nc, .json, .csv, .parquet"),
+        (["repeat", "run.nc", "--out", "run.png"], ".nc, .json, .csv, .parquet"),
+        (["report", "z1", "--out", "page.pdf"], ".html"),
+    ],
+)
+def test_an_ending_that_stands_for_no_format_is_refused_before_the_work(
+    call, allowed, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    if call[0] == "repeat":
+        simulate(Setting(target="z1", activation="erf", alpha=2, eta=0.4), d=30, seed=0).save("run.nc")
+    before = {*tmp_path.iterdir()}
+    monkeypatch.setattr(sys, "argv", ["rebatch", *call])
+    with pytest.raises(SystemExit) as done:
+        module.main()
+    assert done.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"ends in '{call[-1][call[-1].index('.') :]}'; allowed" in error
+    assert allowed in error
+    assert {*tmp_path.iterdir()} == before
 
 
 def test_what_nobody_foresaw_is_one_line_and_a_traceback_where_it_is_asked_for(monkeypatch, capsys):

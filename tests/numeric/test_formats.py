@@ -41,9 +41,17 @@ def test_what_is_no_number_is_null(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["run.nc", "run", "run.h5"])
-def test_every_other_ending_is_netcdf(run, tmp_path, name):
+def test_names_without_an_ending_and_those_of_hdf5_are_netcdf(run, tmp_path, name):
     run.save(tmp_path / name)
     assert Trajectory.load(tmp_path / name) == run
+
+
+@pytest.mark.parametrize("name", ["run.xyz", "run.png", "run.csv.gz", "eta=0.1"])
+def test_an_ending_that_stands_for_no_format_is_refused_before_the_work(run, tmp_path, name):
+    for refused in (lambda: MODULE.require_ending(tmp_path / name), lambda: run.save(tmp_path / name)):
+        with pytest.raises(RebatchError, match=r"ends in .*; allowed are \.nc, \.json, \.csv, \.parquet"):
+            refused()
+    assert not list(tmp_path.iterdir())
 
 
 def test_parquet_without_its_library_is_refused_before_the_work(run, tmp_path, monkeypatch):

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.special import erf
@@ -119,6 +122,38 @@ def test_a_memory_map_is_read_in_place(tmp_path):
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     setting = Setting(**BASE)
     assert simulate(setting, "dense", seed=0, X=mapped).M.equals(simulate(setting, "dense", seed=0, X=X).M)
+
+
+@pytest.mark.parametrize("options", ["", "neurons=6", "schedule='cyclic', batches=2", "start='random'"])
+def test_a_file_that_is_cut_off_in_the_middle_of_a_run_is_an_error_and_no_signal(tmp_path, options):
+    program = f"""if True:
+        import os, sys, numpy as np
+        from rebatch import RebatchError, Setting, simulate
+        from rebatch.numeric.engines import dense, rows
+        np.save("X.npy", np.random.default_rng(0).standard_normal((400, 200)))
+        X, reads = np.load("X.npy", mmap_mode="r"), 0
+
+        def counted(read):
+            def reading(*arguments):
+                global reads
+                reads += 1
+                if reads == 4:
+                    os.truncate("X.npy", 4096)
+                return read(*arguments)
+            return reading
+
+        dense.gradient, dense.compute_fields = counted(rows.gradient), counted(rows.fields)
+        try:
+            base = {{"target": "z1*z2 + z1", "activation": "relu", "alpha": 2, "eta": 0.1, "steps": 9}}
+            simulate(Setting(**base, {options}), "dense", seed=0, X=X)
+        except RebatchError as error:
+            sys.exit(str(error))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "needs 640128 bytes of its memory-mapped file, which has 4096" in done.stderr
 
 
 @pytest.mark.parametrize(
