@@ -90,7 +90,9 @@ def test_an_ending_that_stands_for_no_format_is_refused_before_the_work(
 ):
     monkeypatch.chdir(tmp_path)
     if call[0] == "repeat":
-        simulate(Setting(target="z1", activation="erf", alpha=2, eta=0.4), d=30, seed=0).save("run.nc")
+        simulate(Setting(target="z1", activation="erf", alpha=2, eta=0.4, steps=1), d=30, seed=0).save(
+            "run.nc"
+        )
     before = {*tmp_path.iterdir()}
     monkeypatch.setattr(sys, "argv", ["rebatch", *call])
     with pytest.raises(SystemExit) as done:
