@@ -115,7 +115,7 @@ def test_a_giant_batch_needs_no_measurement():
     ],
 )
 def test_times_on_batches_and_with_look_ahead_follow_their_law(target, options, law):
-    result = scaling(target, dimensions=[64, 144, 256], replicas=64, seed=1, **options)
+    result = scaling(target, dimensions=[64, 144, 256], replicas=96, seed=1, **options)
     assert result.protocol.law.in_words() == law
     assert result.outcome == "consistent", str(result)
     assert "first quartile" in result.records()[0]
@@ -141,7 +141,7 @@ def test_times_on_batches_and_with_look_ahead_follow_their_law(target, options, 
 )
 def test_times_agree_with_theory_on_both_sides_of_a_breakpoint(target, activation, options, law):
     result = scaling(
-        target, activation, dimensions=[64, 128, 256], replicas=96, seed=2, false_alarm=1e-7, **options
+        target, activation, dimensions=[64, 128, 256], replicas=144, seed=2, false_alarm=1e-7, **options
     )
     assert result.protocol.law.in_words() == law
     assert result.agrees is not False, str(result)
