@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...symbolic.errors import RebatchError
 from ..machine.memory import require
 from ..machine.progress import progress
 from ..machine.warned import warn
@@ -103,7 +104,17 @@ class Record:
         self.loss.append(loss)
 
     def trajectory(self, **provenance: Any) -> Trajectory:
-        """Return what was kept, with a warning if the run stopped early."""
+        """Return what was kept, with a warning if the run stopped early.
+
+        Raises
+        ------
+        RebatchError
+            If nothing was.
+        """
+        if not self.step:
+            raise RebatchError(
+                f"{self.stopped}: there are none, overlaps at the start must be finite and below 1e6"
+            )
         if self.stopped:
             warn_of_stop(self.stopped)
         return Trajectory.build(
@@ -157,6 +168,9 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
                     record.add(step, M, Q, loss)
                 done(step + 1)
     except FloatingPointError:
+        if not record.step:
+            # The weights of the start are known, though their loss is beyond floating point.
+            record.add(0, M, Q, math.nan)
         record.stopped = divergence(step + 1)
     except KeyboardInterrupt:
         if not record.step:

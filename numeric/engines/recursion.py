@@ -157,9 +157,7 @@ class Run:
                 return
             out["M"][t], out["Q"][t] = M, Q
             if t == self.steps and self.overlaps_only:
-                for name in out.keys() - {"M", "Q"}:
-                    out[name][t] = np.nan
-                out["noise_covariance"][:, t] = np.nan
+                _leave_out(out, t)
                 self.done = t + 1
                 return
             root = np.hstack([M, _root(Q - M @ M.T)])
@@ -181,6 +179,10 @@ class Run:
             try:
                 weights = self._moved(t, weights, out)
             except FloatingPointError:
+                if t == 0:
+                    # The weights of the start are known, though their loss is beyond floating point.
+                    _leave_out(out, t)
+                    self.done = 1
                 return
             if whole is not None:
                 out["training_loss"][t] = whole
@@ -339,6 +341,13 @@ class Run:
             return np.full((p, p), np.nan)
         slope = np.linalg.solve(B.T, with_fresh.T).T
         return np.asarray(self.setting.weight_decay * np.eye(p) - self.setting.alpha * slope)
+
+
+def _leave_out(out: dict[str, Array], t: int) -> None:
+    """Say of a step its overlaps alone."""
+    for name in out.keys() - {"M", "Q"}:
+        out[name][t] = np.nan
+    out["noise_covariance"][:, t] = np.nan
 
 
 def _sum_of(narrow: Array, wide: Array) -> Array:

@@ -195,6 +195,11 @@ class Activation:
         """Whether sigma is a polynomial, so that overlaps are exact (theory, 5.1)."""
         return self.kernel == "polynomial"
 
+    @property
+    def degree(self) -> int:
+        """The degree of a polynomial sigma, 0 of the constant 0."""
+        return max(0, sp.Poly(self.expr, H).degree())
+
     def coefficients(self) -> list[float]:
         """Return the coefficients of a polynomial sigma, the constant first; empty for other kernels."""
         if not self.is_polynomial:

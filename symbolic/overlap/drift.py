@@ -248,7 +248,7 @@ def _degree(target: Target, sigma: Activation) -> int | None:
     if is_polynomial(target.expr, target.coordinates):
         degrees.append(int(sp.Poly(target.expr, *target.coordinates).total_degree()))
     if sigma.is_polynomial:
-        degrees.append(int(sp.degree(sigma.expr, H)))
+        degrees.append(sigma.degree)
     return min(degrees) if degrees else None
 
 

@@ -48,7 +48,7 @@ def size_of(
         k=target.k + (target.noise is not None),
         p=len(readout),
         target=max(0, int(g.total_degree())),
-        activation=max(0, int(sp.degree(activation.expr, ACTIVATION_VARIABLE))),
+        activation=activation.degree,
         squared=loss == "squared",
         scales=len({i for i, _ in _common_scales(readout)[0]}),
         orthonormal=begin.is_orthonormal,

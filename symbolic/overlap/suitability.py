@@ -477,7 +477,7 @@ def _advice(sigma: Activation, m: int) -> str:
     """Return why a coefficient vanishes, and what to do."""
     if _parity(sigma) == -1 and m % 2 == 0:
         return ": sigma is odd and m even; add a bias, or take another activation"
-    if sigma.is_polynomial and (degree := sp.degree(sigma.expr, H)) < m:
+    if sigma.is_polynomial and (degree := sigma.degree) < m:
         return f": a polynomial of degree {degree} reaches m <= {degree}; take a higher one"
     return "; take another activation"
 

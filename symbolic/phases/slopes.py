@@ -65,7 +65,7 @@ class Slopes:
     def highest(self) -> int | None:
         """The largest k with sigma^(k) != 0, of a polynomial; None without bound."""
         sigma = self.activation
-        return int(sp.degree(sigma.expr, H)) if sigma is not None and sigma.is_polynomial else None
+        return sigma.degree if sigma is not None and sigma.is_polynomial else None
 
     def _moment(self, k: int, n: int) -> Expectation | None:
         """Return E[sigma'^(k-1) sigma^(k) He_n]; None if it does not exist, or cannot be computed."""

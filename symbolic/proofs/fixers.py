@@ -50,10 +50,11 @@ class ExpressionFixer:
         # Any points will do: they only spare exact work. A product of many kinks is 0 but where all are on one side.
         points = np.random.default_rng(0).standard_normal((_FINGERPRINT_POINTS, self.k))
         near = np.vstack([points, np.abs(points), -np.abs(points)])
-        # Where a function is the same at all of them, as relu(z1 - 10), points farther out tell more.
-        differ = (far * near for far in _FAR if np.ptp(averages.target(far * near)) != 0)
-        self.points = next(differ, near)
-        self._values = averages.target(self.points)
+        with np.errstate(all="ignore"):
+            # Where a function is the same at all of them, as relu(z1 - 10), points farther out tell more.
+            differ = (far * near for far in _FAR if np.ptp(averages.target(far * near)) != 0)
+            self.points = next(differ, near)
+            self._values = averages.target(self.points)
 
     def fixes(self, matrix: Matrix, sign: int = 1) -> bool:
         """Whether g(R z) = sign g(z) is proved."""

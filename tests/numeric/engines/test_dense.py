@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -186,6 +187,18 @@ def test_a_diverging_run_keeps_the_steps_before(engine):
     assert 1 <= run.M.shape[0] < 30
     assert np.isfinite(run.M).all()
     assert run.stopped
+
+
+@pytest.mark.parametrize("engine", ["dense", "lazy", "limit"])
+def test_what_is_beyond_floating_point_from_the_start_keeps_the_start(engine):
+    setting = Setting(target="z1", activation="erf", alpha=2, eta=0.1, steps=3, noise_std=1e160)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        run = simulate(setting, engine, **({} if engine == "limit" else {"d": 50}), seed=0)
+    assert any("diverged at step 1" in str(w.message) for w in seen)
+    assert run.M.step.values.tolist() == [0]
+    assert np.isfinite(run.M).all()
+    assert not np.isfinite(run.training_loss).any()
 
 
 def test_thinned_recording_keeps_every_third_step_and_the_last():

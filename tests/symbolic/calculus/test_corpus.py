@@ -4,6 +4,7 @@ import random
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from time import process_time
 
 import pytest
@@ -133,6 +134,12 @@ def test_functions_of_themselves_twenty_deep_take_no_more_than_their_effort(laye
     analyze(text, effort=100_000)
     # SymPy reads and writes what is nested in some tenths of a second each time, which the units do not tell apart.
     assert process_time() - start < 8
+
+
+@pytest.mark.parametrize("text", ["exp(1e300*z1)", "exp(200*z1)*z2", "cosh(400*z1)"])
+def test_what_is_large_far_out_is_looked_at_without_a_warning(text):
+    with suppress(RebatchError):
+        analyze(text, effort=1_000)
 
 
 @pytest.mark.deep

@@ -351,3 +351,8 @@ def test_both_steps_of_Q_are_what_quadrature_gives(loss, reuse, normalize, M0):
     assert float(formula.M2[0, 0].subs(values)) == pytest.approx(M2, rel=1e-10)
     assert float(formula.Q2[0, 0].subs(values)) == pytest.approx(1 if normalize else Q2, rel=1e-10)
     assert float(formula.Q1[0, 0].subs(values)) == pytest.approx(1 if normalize else Q1, rel=1e-10)
+
+
+def test_an_activation_that_is_zero_moves_nothing():
+    answer = two_step_overlap("z1 + He(2, z2)", "0")
+    assert not any(answer.M2)
