@@ -198,7 +198,7 @@ class Activation:
     @property
     def degree(self) -> int:
         """The degree of a polynomial sigma, 0 of the constant 0."""
-        return max(0, sp.Poly(self.expr, H).degree())
+        return int(max(0, sp.Poly(self.expr, H).degree()))
 
     def coefficients(self) -> list[float]:
         """Return the coefficients of a polynomial sigma, the constant first; empty for other kernels."""
