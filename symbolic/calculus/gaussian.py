@@ -38,7 +38,7 @@ from .existence import grows_too_fast, is_integrable
 from .moments import first_moments, moments, polynomial_expectation, smoothed
 from .normal_form import Reader, Readers, in_normal_form
 from .numeric import numeric_expectation
-from .product_form import product_expectation
+from .product_form import averaged, named, product_expectation, require_few_points
 from .recombined import with_falling_tails
 from .tail import UnboundedError
 
@@ -112,7 +112,12 @@ def expectation(g: Target | str | sp.Expr, *, k: int | None = None, digits: int 
     digits = checks.integer("digits", digits, least=1, most=MAX_DIGITS)
     target = Target(g, k=k)
     if not target.inputs.is_gaussian:
-        return product_expectation(target)
+        polynomial_or_finite = target.inputs.is_finite or is_polynomial(target.expr, target.coordinates)
+        if polynomial_or_finite or not target.inputs.has_averages:
+            return product_expectation(target)
+        require_few_points(target)
+        with named(target):
+            return expectation(averaged(target), digits=digits)
     if is_polynomial(target.expr, target.coordinates):
         polynomial = to_polynomial(target.expr, target.coordinates)
         return Expectation.exact(rational(polynomial_expectation(polynomial)))

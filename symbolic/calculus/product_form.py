@@ -1,4 +1,4 @@
-"""A polynomial on the orthogonal polynomials of any law with known moments, exactly (theory, 13).
+"""A polynomial on the orthogonal polynomials of any law with known moments, exactly, and averages (theory, 13).
 
 phi_0 = 1, phi_1 = z - mean, phi_2, … are monic and orthogonal under the law (He_n, for the Gaussian one), and
 z^n = sum_m a_{n,m} phi_m with a_{n,m} = E[z^n phi_m] / E[phi_m^2]. A law of r values has r of them; there z^n is a
@@ -6,6 +6,7 @@ polynomial of degree below r, and powers of a target are kept short by that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import product
 from math import comb, prod
@@ -18,16 +19,26 @@ from numpy.typing import NDArray
 
 from ..enumeration.grid import Grid
 from ..enumeration.labels import labels_of
-from ..errors import DivergentError, NotPolynomialError
+from ..errors import (
+    DivergentError,
+    NotPolynomialError,
+    RebatchError,
+    TooLargeError,
+    UndefinedFunctionError,
+)
+from ..exact.effort import EffortSpentError
 from ..exact.expectation import Expectation
 from ..exact.polynomial import is_polynomial, rational, ring, to_fmpq, to_polynomial
 from ..language.law import Law
+from ..language.symbols import coordinate
 from ..language.target import Target
 from .hermite_form import MultiIndex
 
 Form = dict[MultiIndex, fmpq]
 # (m, c) for z^n under a law.
 Rule = Callable[[Law, int], tuple[tuple[int, fmpq], ...]]
+# A function for each of them is written out, and averaged for each character, of which there are as many.
+_MOST_POINTS = 32
 
 
 @lru_cache(maxsize=4096)
@@ -256,6 +267,66 @@ def averaged_over(
             rest = exponents[len(moments) :]
             result[rest] = result[rest] + coefficient if rest in result else coefficient
     return {rest: value for rest, value in result.items() if value != 0}
+
+
+def require_few_points(target: Target) -> None:
+    """Raise a TooLargeError if the finite coordinates have more points than a sum of functions is written over."""
+    count = prod(len(part.atoms) for part in target.inputs.each(target.k) if part.atoms)
+    if count > _MOST_POINTS:
+        raise TooLargeError(
+            f"{target} with inputs {target.inputs} has {count} points beside other coordinates; allowed are at most "
+            f"{_MOST_POINTS}, or polynomials"
+        )
+
+
+@contextmanager
+def named(target: Target) -> Iterator[None]:
+    """Have errors of the Gaussian target of :func:`averaged` name the target itself.
+
+    Raises
+    ------
+    UndefinedFunctionError
+        If it is not real at all values.
+    DivergentError
+        If the expectation is infinite.
+    RebatchError
+        If it could not be shown to exist, or the effort is spent.
+    """
+    what = f"{target} with inputs {target.inputs}"
+    try:
+        yield
+    except UndefinedFunctionError:
+        raise UndefinedFunctionError(
+            f"{what} is not real at all their values; allowed are those that are"
+        ) from None
+    except DivergentError:
+        raise DivergentError(
+            f"the expectation of |{target}| with inputs {target.inputs} is infinite"
+        ) from None
+    except EffortSpentError:
+        raise
+    except RebatchError:
+        raise RebatchError(
+            f"the expectation of {what} could not be shown to exist; allowed are, for instance, polynomials, relu, "
+            "tanh, erf and cos of the coordinates"
+        ) from None
+
+
+def averaged(target: Target) -> Target:
+    """Return a Gaussian target with the same expectation: finite coordinates averaged out, the others of normals.
+
+    Its coordinates z1, z2, … stand for those that have no values, in their order.
+    """
+    laws, z = target.inputs.each(target.k), target.coordinates
+    finite = [i for i in range(target.k) if laws[i].atoms]
+    others = [i for i in range(target.k) if not laws[i].atoms]
+    images = {z[i]: laws[i].of_normal(coordinate(j)) for j, i in enumerate(others, start=1)}
+    terms = []
+    for point in product(*(laws[i].atoms for i in finite)):
+        weight = prod((p for _, p in point), start=sp.Integer(1))
+        values = {z[i]: a for i, (a, _) in zip(finite, point, strict=True)}
+        terms.append(weight * target.expr.xreplace(values))
+    return Target(sp.expand(sp.Add(*terms)).xreplace(images), k=len(others))
 
 
 def product_expectation(target: Target) -> Expectation:

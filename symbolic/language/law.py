@@ -168,6 +168,30 @@ class Law:
             return sp.Mul(*((2 * i - 1) * (nu - 2) / (nu - 2 * i) for i in half))
         return sp.Integer(prod(2 * i - 1 for i in half))
 
+    def of_normal(self, x: sp.Expr) -> sp.Expr | None:
+        """Return z as a function of a standard normal x; None where there is none in closed form.
+
+        P(x' < x) = (1 + erf(x / sqrt(2))) / 2 is uniform, and P(|z| > t) = exp(-sqrt(2) t) of Laplace's law is
+        inverted by a logarithm.
+
+        Examples
+        --------
+        >>> law("uniform").of_normal(sp.Symbol("x"))
+        sqrt(3)*erf(sqrt(2)*x/2)
+        """
+        u = sp.erf(x / sp.sqrt(2))
+        known = {
+            "gaussian": x,
+            "uniform": sp.sqrt(3) * u,
+            "laplace": -sp.sign(x) * sp.log(1 - sp.Abs(u)) / sp.sqrt(2),
+        }
+        return known.get(self.family)
+
+    @property
+    def has_averages(self) -> bool:
+        """Whether every coordinate has finitely many values or is a function of a normal in closed form."""
+        return all(part.atoms or part.of_normal(sp.Symbol("x")) is not None for part in self.each(1))
+
     def __str__(self) -> str:
         return self.name
 

@@ -1,8 +1,9 @@
-"""What is decided where some coordinates have finitely many values and the others are Gaussian (theory, 13).
+"""What is decided of targets that are no polynomials where some coordinates have a density (theory, 13).
 
-At each point a of the former the target is a function g_a of the latter, and
+The others are Gaussian, or functions of a normal in closed form (uniform, Laplace). At each point a of the finite
+ones the target is a function g_a of the others. For monic orthogonal polynomials phi_S, He_T of the Gaussian ones,
 
-    E[y^m phi_S He_T] = c_T(h),   h = E_a[phi_S(a) g_a^m],   phi_S monic,
+    E[y^m phi_S He_T] = c_T(h),   h = E_a[phi_S(a) g_a^m],
 
 a Hermite coefficient of a Gaussian target, exact or enclosed. They are looked at up to a degree and a power of the
 label, and what they show bounds leaps, cover and generative exponent from above; the information exponent is decided
@@ -14,24 +15,23 @@ that keep the law and fix the target at every point.
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import chain, combinations, product
-from math import prod
+from itertools import chain, combinations, combinations_with_replacement, product
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from ..calculus.gaussian import expectation
 from ..calculus.hermite import hermite_series
 from ..calculus.hermite_form import MultiIndex
-from ..calculus.product_form import orthogonal
-from ..errors import DivergentError, RebatchError, TooLargeError, UndefinedFunctionError
-from ..exact.effort import EffortSpentError
+from ..calculus.product_form import averaged, named, orthogonal, require_few_points
+from ..errors import RebatchError
 from ..exact.expectation import Expectation
-from ..exact.irrational import Real, how_known, scalar
+from ..exact.irrational import Real, how_known, scalar, vanishes
 from ..exact.known import How, worst
 from ..exact.polynomial import rational
 from ..exact.subspace import Subspace, Vector, as_text, axis, primitive
-from ..language.symbols import coordinate
+from ..language.symbols import coordinate, hermite
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
 from .direction_verdict import DirectionVerdict, undecided
@@ -49,8 +49,6 @@ from .product_exponents import (
 )
 from .standardised import Standardised
 
-# Points of the finite coordinates: a Gaussian target for each character, of which there are as many.
-_MOST_POINTS = 32
 # Powers of the label and degrees in the Gaussian coordinates: seconds, for two of them.
 _MOST_POWER, _DEGREE = 3, 3
 # Coordinates whose signs are changed at once.
@@ -60,7 +58,7 @@ Form = dict[MultiIndex, Expectation]
 
 
 class MixedReading:
-    """One target of finite and Gaussian coordinates that is no polynomial.
+    """One target that is no polynomial, of coordinates with finitely many values, Gaussian, uniform or Laplace.
 
     Raises
     ------
@@ -75,12 +73,8 @@ class MixedReading:
         laws = self.law.each(self.k)
         self._finite = [i for i in range(self.k) if laws[i].atoms]
         self._normal = [i for i in range(self.k) if not laws[i].atoms]
-        count = prod(len(laws[i].atoms) for i in self._finite)
-        if count > _MOST_POINTS:
-            raise TooLargeError(
-                f"{target} with inputs {self.law} has {count} points beside Gaussian coordinates; allowed are at "
-                f"most {_MOST_POINTS}, or polynomials"
-            )
+        self._weighted = [i for i in range(self.k) if not laws[i].is_gaussian]
+        require_few_points(target)
         self._points = list(product(*(laws[i].atoms for i in self._finite)))
         self._functions = {
             tuple(a for a, _ in point): self._at([a for a, _ in point]) for point in self._points
@@ -96,48 +90,59 @@ class MixedReading:
         return self.target.expr.xreplace(images)
 
     def _averaged(self, S: MultiIndex, power: int) -> Target:
-        """Return E_a[phi_S(a) g_a^m], a Gaussian target."""
-        terms = []
-        for point in self._points:
-            weight = prod((p for _, p in point), start=sp.Integer(1))
-            for i, (a, _) in zip(self._finite, point, strict=True):
-                phi = orthogonal(self.law.at(i), S[i]) or ()
-                weight *= sp.Add(*(rational(c) * a**n for n, c in enumerate(phi)))
-            terms.append(weight * self._functions[tuple(a for a, _ in point)] ** power)
-        return Target(sp.expand(sp.Add(*terms)), k=len(self._normal))
+        """Return E_a[phi_S(z) g^m] over the finite coordinates a, a Gaussian target."""
+        expr = self.target.expr**power
+        for i, z in enumerate(self.target.coordinates):
+            phi = orthogonal(self.law.at(i), S[i]) or ()
+            expr *= sp.Add(*(rational(c) * z**n for n, c in enumerate(phi))) if S[i] else 1
+        return averaged(Target(expr, k=self.k, inputs=self.law))
+
+    def _degrees(self) -> Iterator[MultiIndex]:
+        """Yield the S of the coordinates that are not Gaussian, up to a degree in those with a density."""
+        counts = [len(self.law.at(i).atoms) or _DEGREE + 1 for i in self._weighted]
+        for degrees in product(*map(range, counts)):
+            S = [0] * self.k
+            for i, n in zip(self._weighted, degrees, strict=True):
+                S[i] = n
+            if sum(S[i] for i in self._normal) <= _DEGREE:
+                yield tuple(S)
 
     def _form(self, power: int) -> Form:
         """Return E[y^m phi_S He_T] by (S, T), those that are not proved 0."""
         form: Form = {}
-        for degrees in product(*(range(len(self.law.at(i).atoms)) for i in self._finite)):
-            S = [0] * self.k
-            for i, n in zip(self._finite, degrees, strict=True):
-                S[i] = n
-            for T, c in hermite_series(self._averaged(tuple(S), power), _DEGREE).coefficients.items():
-                whole = list(S)
-                for i, n in zip(self._normal, T, strict=True):
-                    whole[i] = n
+        for S in self._degrees():
+            left = _DEGREE - sum(S[i] for i in self._normal)
+            for T, c in self._hermite(self._averaged(S, power), left):
                 if c.is_zero() is not True:
+                    whole = list(S)
+                    for i, n in zip(self._normal, T, strict=True):
+                        whole[i] += n
                     form[tuple(whole)] = c
         return form
 
+    def _hermite(self, target: Target, degree: int) -> Iterator[tuple[MultiIndex, Expectation]]:
+        """Yield the T and E[h He_T] over the Gaussian coordinates, up to a degree."""
+        normal = [j for j, i in enumerate(self._normal) if self.law.at(i).is_gaussian]
+        if len(normal) == len(self._normal):
+            yield from hermite_series(target, degree).coefficients.items()
+            return
+        for few in chain.from_iterable(combinations_with_replacement(normal, n) for n in range(degree + 1)):
+            T = tuple(few.count(j) for j in range(len(self._normal)))
+            factors = (hermite(n, coordinate(j)) for j, n in enumerate(T, start=1) if n)
+            yield T, expectation(Target(sp.Mul(target.expr, *factors), k=target.k))
+
     @cached_property
     def _forms(self) -> list[Form]:
-        """The forms of y, y^2, …, as far as their expectations are finite and the effort lasts."""
-        try:
+        """The forms of y, y^2, …, as far as their expectations are known to be finite and the effort lasts."""
+        with named(self.target):
             forms = [self._form(1)]
-        except UndefinedFunctionError:  # which names the Gaussian coordinates anew
-            raise UndefinedFunctionError(
-                f"{self.target} with inputs {self.law} is not real at all their values; allowed are those that "
-                "are"
-            ) from None
-        with suppress(DivergentError, EffortSpentError):
+        with suppress(RebatchError):
             forms += (self._form(m) for m in range(2, _MOST_POWER + 1))
         return forms
 
     def _shown(self, forms: Sequence[Form]) -> Form:
-        """Return the coefficients that are proved not to be 0, those of the first coordinates first."""
-        shown = {S: c for form in reversed(forms) for S, c in form.items() if any(S) and c.is_zero() is False}
+        """Return the coefficients that are not 0, those of the first coordinates first; numeric ones are evidence."""
+        shown = {S: c for form in reversed(forms) for S, c in form.items() if any(S) and not vanishes(c)[0]}
         return dict(sorted(shown.items(), key=lambda known: tuple(-n for n in known[0])))
 
     @cached_property
@@ -285,7 +290,7 @@ class MixedReading:
         """Yield E[y^m (z - mean)] for m = 1, 2, …, as far as it is known which of its entries are 0."""
         for form in self._forms[:max_order]:
             moment = tuple(form.get(_unit(i, self.k), Expectation.exact(0)) for i in range(self.k))
-            if any(x.is_zero() is None for x in moment):
+            if any(vanishes(x) == (True, False) for x in moment):
                 return
             yield moment
 

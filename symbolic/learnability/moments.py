@@ -67,7 +67,7 @@ class MomentReading:
         if not is_polynomial(target.expr, target.coordinates):
             raise NotPolynomialError(
                 f"{target} with inputs {self.law}; allowed are polynomials with rational coefficients, whose moments "
-                "are known"
+                "are known, or inputs without Student's law: its normals have no closed form"
             )
         self._polynomial = to_polynomial(target.expr, target.coordinates)
         self._form = orthogonal_form(self._polynomial, self.law)

@@ -40,6 +40,10 @@ class Parity:
             for flip, sign in self.flips
         )
 
+    def totals(self, power: int) -> frozenset[int]:
+        """Return which degrees modulo 2 the multi-indices have that are not excluded for a power of g."""
+        return frozenset(sum(pattern) % 2 for pattern in self._odd_entries((), power % 2))
+
     def completions(self, known: Sequence[int], power: int, degree: int) -> Iterator[MultiIndex]:
         """Yield the T of this degree in the last basis vectors that `known` leaves possible, first entries first."""
         n = self.size - len(known)

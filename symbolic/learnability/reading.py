@@ -2,7 +2,8 @@
 
 A target is read once, as a polynomial (`polynomial.py`) or by search (`searched.py`); where its inputs are not
 Gaussian by going through all their values (`enumerated.py`), as a polynomial whose moments are known (`moments.py`),
-or value by value as a Gaussian target of the other coordinates (`mixed.py`). The reading keeps what has been worked
+or value by value as a Gaussian target of the other coordinates, those with a density as functions of normals
+(`mixed.py`). The reading keeps what has been worked
 out - Hermite forms, powers, rotated forms, symmetries, subspaces - and the questions of `exponents.py` and
 `verdict.py` share it.
 """
@@ -151,8 +152,7 @@ def _read_product(expr: sp.Expr, k: int, inputs: Law) -> ProductReading:
     target = Target(expr, k=k, inputs=inputs)
     if is_enumerable(target):
         return EnumeratedReading(target)
-    values_or_normal = all(part.atoms or part.is_gaussian for part in inputs.each(k))
-    if values_or_normal and not inputs.is_finite and not is_polynomial(expr, target.coordinates):
+    if inputs.has_averages and not inputs.is_finite and not is_polynomial(expr, target.coordinates):
         from .mixed import MixedReading  # noqa: PLC0415 - loads the calculus, which polynomials do without
 
         return MixedReading(target)

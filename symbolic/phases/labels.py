@@ -94,6 +94,10 @@ class Labels(Protocol):
         """Return the highest level that can be asked for, and whether all higher ones vanish."""
         ...
 
+    def totals(self, power: int, learned: Subspace) -> frozenset[int]:
+        """Return which order + level, modulo 2, are not excluded by reflections."""
+        ...
+
     def ask(self, power: int, learned: Subspace, order: int, level: int) -> Answer:
         """Return what the contractions show."""
         ...
@@ -117,6 +121,10 @@ class PolynomialLabels:
     def levels(self, power: int, learned: Subspace, order: int) -> tuple[int, bool]:
         """Return what the degree leaves for the directions known."""
         return (self.orders(power)[0] - order if learned.dimension else 0), True
+
+    def totals(self, power: int, learned: Subspace) -> frozenset[int]:
+        """Return both: there are finitely many orders, and each is looked at."""
+        return frozenset({0, 1})
 
     def ask(self, power: int, learned: Subspace, order: int, level: int) -> Answer:
         """Return the span of the coefficients of the gradient in the directions left."""
@@ -185,6 +193,11 @@ class SearchedLabels:
         if power == 1 and self.search.degree is not None:
             return self.search.degree - order, True
         return _LEVELS, False
+
+    def totals(self, power: int, learned: Subspace) -> frozenset[int]:
+        """Return what the reflections leave that keep g or change its sign."""
+        known, rest = self.search.basis(learned)
+        return self.search.parity((*known, *rest)).totals(power)
 
     def ask(self, power: int, learned: Subspace, order: int, level: int) -> Answer:
         """Return what the averages show; zeros that are not proved are evidence."""

@@ -14,7 +14,8 @@ side of m = 0, where k is odd for one sign of the second layer a; where both are
 the product of the moments has, whatever a. The time of a direction holds for the signs of all stages on the way.
 
 A pair whose moments are undecided leaves a piece open wherever it would be cheaper than those that are known; so do
-the powers beyond the highest that was tried, unless nothing is left for them to find.
+the powers beyond the highest that was tried, unless nothing is left for them to find, or the moments of label and
+activation are those of orders of different parity.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -182,6 +183,8 @@ class LookAhead:
             return None
         if not (pair.tried or learned.dimension) and pair.i < self._least_order:
             return None
+        if self._excluded(pair, learned):
+            return None
         if (pair, learned) not in self._known:
             try:
                 found = self._shown(pair, learned) if pair.tried else Found(self.nothing, None)
@@ -197,6 +200,16 @@ class LookAhead:
         """The generative exponent, below which no function of the label shows anything, where it is proved."""
         known = generative_exponent(self.labels.target)
         return known.value if known.value is not None and known.how is not How.NUMERIC else 1
+
+    def _excluded(self, pair: Pair, learned: Subspace) -> bool:
+        """Whether label and activation have their moments of this power at orders of other parity.
+
+        At i = 1 and k = 1 a linear part of the activation is seen, whatever the parity of the rest.
+        """
+        if pair.k > self.powers or pair.i == pair.k == 1:
+            return False
+        parity = self.slopes.parity(pair.k)
+        return parity is not None and parity not in self.labels.totals(pair.k, learned)
 
     def _stays(self, learned: Subspace) -> bool:
         """Whether order 1 finds nothing: a symmetry that fixes all that is known moves all that is left."""

@@ -60,12 +60,30 @@ class Slopes:
         self.activation = activation
         self.kink = None if activation is None else _kink(activation.expr)
         self.moment = cache(self._moment)
+        self.parity = cache(self._parity)
 
     @property
     def highest(self) -> int | None:
         """The largest k with sigma^(k) != 0, of a polynomial; None without bound."""
         sigma = self.activation
         return sigma.degree if sigma is not None and sigma.is_polynomial else None
+
+    def _parity(self, k: int) -> int | None:
+        """Return n + 1 modulo 2 of all n with E[sigma'^(k-1) sigma^(k) He_n] != 0, but for n = 0 at k = 1; else None.
+
+        An odd function plus a constant has even slopes, and n + 1 as k; an even one has sigma'^(k-1) sigma^(k) odd
+        for every k, and a linear function beside it is seen at k = 1, n = 0 alone.
+        """
+        if self.activation is None:
+            return None
+        expr = self.activation.expr.rewrite(sp.Abs)
+        mirrored = expr.xreplace({H: -H})
+        even, odd = (sp.expand(expr + sign * mirrored) for sign in (1, -1))
+        if not even.has(H) and (self.kink is None or k == 1):
+            return k % 2
+        if not odd.has(H) or (k == 1 and odd.is_polynomial(H) and sp.degree(odd, H) == 1):
+            return 0 if self.kink is None or k == 1 else None
+        return None
 
     def _moment(self, k: int, n: int) -> Expectation | None:
         """Return E[sigma'^(k-1) sigma^(k) He_n]; None if it does not exist, or cannot be computed."""

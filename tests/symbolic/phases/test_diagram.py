@@ -340,6 +340,38 @@ def test_relu_finds_by_crossing_what_its_taylor_series_does_not_have():
     ]
 
 
+@pytest.mark.parametrize(
+    "activation", ["relu", "leaky_relu", "erf", "tanh", "gelu", "cos", "h^3+h", "h*tanh(h)"]
+)
+def test_the_parity_of_an_activation_leaves_out_only_moments_that_vanish(activation):
+    slopes = Slopes(Activation(activation))
+    for k in (1, 2, 3) if slopes.kink is None else (1,):
+        parity = slopes.parity(k)
+        if parity is None:
+            continue
+        for n in range(k == 1, 7):
+            if (n + 1) % 2 != parity:
+                # Exact, enclosed or numeric to some 1e-12.
+                assert float(slopes.moment(k, n)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("target", "activation", "pieces"),
+    [
+        ("sign(z1*z2)", "tanh", [(None, 0, None)]),
+        ("tanh(z1)^2", "erf", [(None, 0, (2, 2))]),
+        ("sign(z1*z2*z3)", "relu", [(None, 0, (2, 3))]),
+        ("sign(z1*z2*z3)", "h^2", [(None, 0, None)]),
+    ],
+)
+def test_orders_beyond_the_search_are_excluded_by_parity(target, activation, pieces):
+    for phases in phase_diagram(target, activation).directions:
+        assert (phases.order, phases.how) == (None, How.EXACT)
+        found = [(p.lower, p.upper, p.term and (p.term.k, p.term.i)) for p in phases.look_ahead]
+        assert found == pieces
+        assert not any(p.open for p in phases.look_ahead)
+
+
 def test_a_piece_is_open_where_the_search_ended():
     (phases,) = phase_diagram("He(5, z)", max_power=1).directions
     below, near = phases.look_ahead
