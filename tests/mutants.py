@@ -546,7 +546,7 @@ MUTANTS = (
     Mutant("cube: correlations with characters that are not monic", "symbolic/learnability/enumerated.py",
            "rational(monic_norm(self.target.inputs, S)) / spectrum.norm(place)", "1 / spectrum.norm(place)",
            "symbolic/learnability/test_leading_order"),
-    Mutant("mixed: points of the finite coordinates count the same", "symbolic/learnability/mixed.py",
+    Mutant("mixed: points of the finite coordinates count the same", "symbolic/calculus/product_form.py",
            "weight = prod((p for _, p in point), start=sp.Integer(1))", "weight = sp.Rational(1, len(self._points))",
            "symbolic/learnability/test_mixed"),
     Mutant("mixed: a flip of signs bounds nothing", "symbolic/learnability/mixed.py",
