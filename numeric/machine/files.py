@@ -41,6 +41,9 @@ def require_writable(path: str | os.PathLike[str], name: str = "file") -> Path:
         _require_folder(destination.parent, f"{name} {given!r}")
     except TypeError:
         raise RebatchError(f"{name} = {path!r}; allowed are paths") from None
+    except RebatchError:
+        # Which is a ValueError, and names the path already.
+        raise
     except (OSError, ValueError) as error:
         raise refused(path, error, name) from None
     return destination
@@ -63,6 +66,8 @@ def require_folder(path: str | os.PathLike[str], name: str = "folder") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except TypeError:
         raise RebatchError(f"{name} = {path!r}; allowed are paths") from None
+    except RebatchError:
+        raise
     except (OSError, ValueError) as error:
         raise refused(path, error, name) from None
     return folder

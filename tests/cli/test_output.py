@@ -74,7 +74,9 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_work(out, monkeypat
     with pytest.raises(SystemExit) as done:
         module.main()
     assert done.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.count("--out") == 1
 
 
 @pytest.mark.parametrize(
