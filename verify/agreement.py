@@ -71,6 +71,8 @@ class Joint:
     def __str__(self) -> str:
         text = (
             f"{self.method} = {self.statistic:.4g}, {self.rank} independent entries, p = {self.p_value:.3g}"
+            if self.rank or self.statistic
+            else "nothing to test, no entry has a spread"
         )
         entries = "entry" if self.left_out == 1 else "entries"
         return text + (f"; {self.left_out} {entries} left out: heavy tails" if self.left_out else "")

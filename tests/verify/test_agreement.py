@@ -38,6 +38,11 @@ def test_a_spread_that_rests_on_one_run_gives_no_score():
     assert np.isnan(agreement([[[0.0]], [[0.0]]], runs_with(values)).z[1, 0, 0])
 
 
+def test_where_nothing_varies_there_is_nothing_to_test():
+    assert "nothing to test" in str(agreement([[[0.0]], [[0.0]]], runs_with([0.0] * 5)).joint)
+    assert "no spread = inf" in str(agreement([[[0.0]], [[1.0]]], runs_with([0.0] * 5)).joint)
+
+
 def test_too_few_runs_or_other_shapes_are_refused():
     with pytest.raises(RebatchError, match="at least 3"):
         agreement([[[0.0]]], runs_with([1.0, 2.0]))
