@@ -164,19 +164,23 @@ def _between(low: arb, high: arb) -> Range:
 
 
 def _of_power(u: sp.Pow) -> Range:
-    """Return the range of a rational power; a root has values only where its base is not negative."""
+    """Return the range of a power; a root has values only where its base is not negative."""
     base, exponent = range_of(u.base), u.exp
-    if not exponent.is_Rational:
+    if not (exponent.is_number and exponent.is_real):
         return Range()
-    if exponent < 0:
+    if exponent.is_negative:
         return range_of(u.base**-exponent).inverse()
     if exponent.is_Integer and exponent % 2:
         return base.image(lambda x: x ** int(exponent))
     if exponent.is_Integer:
         base = base.absolute()
-    root = fmpq(int(exponent.p), int(exponent.q))
+    power = (
+        arb(fmpq(int(exponent.p), int(exponent.q)))
+        if exponent.is_Rational
+        else constant_ball(exponent, _BITS)
+    )
     nonnegative = Range(base.upper, _least((base.lower, Bound(arb(0), False))))
-    return nonnegative.image(lambda x: arb(0) if x.is_zero() else x ** arb(root))
+    return nonnegative.image(lambda x: arb(0) if x.is_zero() else x**power)
 
 
 def _of_product(u: sp.Mul) -> Range:

@@ -25,6 +25,8 @@ T = sp.Symbol("t", positive=True)
 
 # One term of a sum is to outgrow the others before 2^12.
 _DOUBLINGS = 13
+# Denominator of rational numbers beside irrational ones.
+_FINE = 4096
 
 
 class UnboundedError(RebatchError):
@@ -145,6 +147,11 @@ def _from_parts(expr: sp.Expr) -> Majorant:
         if r > 0:
             return majorant(expr.base).power(r)
         return minorant(expr.base).inverse().power(-r)
+    if expr.is_Pow and expr.exp.is_number and expr.exp.is_real:
+        # |f|^r <= 1 + |f|^q for a rational q a little above r.
+        q = Fraction(int(sp.ceiling(abs(expr.exp) * _FINE)), _FINE)
+        base = majorant(expr.base) if expr.exp.is_positive else minorant(expr.base).inverse()
+        return Majorant(arb(1)) + base.power(q)
     if isinstance(expr, sp.tan):
         return _of_tangent(expr.args[0])
     if isinstance(expr, sp.cosh | sp.sinh):
