@@ -109,6 +109,8 @@ def _finite(target: Target, left: Subspace) -> Closure | None:
         return Closure(sp.oo, How.EXACT, f"y takes the values {values}, and E[z z^T | y] = I at each", left)
     candidates = [x for x in F.eigenvals() if abs(sp.im(sp.N(x))) < _SAME]
     top = max(candidates, key=lambda x: float(sp.re(sp.N(x))))
+    if top.has(sp.I):
+        return None  # a root of three real ones, which radicals write with complex numbers only
     directions = _directions(F, top, left)
     if directions is None:
         return None

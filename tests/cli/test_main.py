@@ -558,6 +558,7 @@ def with_path(request, capsys, monkeypatch, tmp_path):
     ending = {**dict.fromkeys(FIGURES, ".png"), "out": ".nc", "file": ".toml", "source": ".toml"}.get(
         option, ""
     )
+    ending = ".html" if command == "report" else ending
     for folder in (f"folder{ending}", "folder.npy"):
         (tmp_path / folder).mkdir(exist_ok=True)
     good = {"file": "plan.toml", "source": "plan.toml", "data": "X.npy"}.get(option, f"new/folders/x{ending}")

@@ -132,3 +132,8 @@ def of_what_is_left(text):
     target = Target(text)
     reading = read(target)
     return closed_threshold(target, reading, trivial_subspace(reading)[0].within(reading.relevant))
+
+
+def test_a_root_that_radicals_write_with_complex_numbers_is_left_to_numbers():
+    # The largest of three real eigenvalues of a cubic: it was a TypeError.
+    assert closed("heaviside(z1*z2) + heaviside(z1^2 - 1)") is None
