@@ -63,15 +63,7 @@ class GrandStaircase(Tabulated):
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each stage, the trivial one first."""
         return [
-            {
-                "stage": number,
-                "directions": ", ".join(map(in_words, stage.directions)),
-                "alpha_c": float(stage.alpha),
-                "error": stage.error,
-                "how": str(stage.how),
-                "known": [round(float(q), 4) for q in known],
-                "proof": stage.proof,
-            }
+            {"stage": number, **stage.record(), "known": [round(float(q), 4) for q in known]}
             for number, (stage, known) in enumerate(zip(self.stages, self.overlaps, strict=True))
         ]
 

@@ -23,6 +23,8 @@ from .shown import Tabulated
 from .typeset import mathml
 
 _NUMERIC_DIGITS = 17
+# Exact numbers of more characters are written in digits within a sentence.
+_SHORT = 60
 # Below it floating point has fewer digits.
 _SMALLEST = 2.3e-308
 # An exact number is read off a ball of so many correct bits, computed with at most _MAX_BITS.
@@ -122,6 +124,11 @@ class Expectation(Tabulated):
         if middle.is_zero() or (isfinite(x) and abs(x) >= _SMALLEST):
             return f"{x:.{digits}g}"
         return str(middle.str(digits, radius=False))
+
+    def in_short(self) -> str:
+        """Return an exact number as it is where it is short, else six digits."""
+        exact = str(self.value) if self.how is How.EXACT else ""
+        return exact if 0 < len(exact) <= _SHORT else self.in_decimals()
 
     def __add__(self, other: Expectation) -> Expectation:
         if self.how is How.EXACT and other.how is How.EXACT:

@@ -14,8 +14,6 @@ from ..proofs.symmetry import Symmetry
 Witness = tuple[fmpq | Expectation, ...]
 Verdict = Literal["learned", "hidden", "undecided"]
 
-_SHORT = 24
-
 
 @dataclass(frozen=True)
 class DirectionVerdict:
@@ -111,12 +109,12 @@ def _in_full(x: fmpq | Expectation) -> str:
 
 
 def _in_short(x: fmpq | Expectation) -> str:
-    """Return an exact number as it is where it is short, else six digits; what may be 0 as 0 within its error."""
-    if isinstance(x, Expectation) and x.how is not How.EXACT and vanishes(x)[0]:
+    """Return a number in a few characters; what may be 0 as 0 within its error."""
+    if not isinstance(x, Expectation):
+        return _in_full(x)
+    if x.how is not How.EXACT and vanishes(x)[0]:
         return "0" if x.is_zero() else f"0 +- {x.error:.1g}"
-    if isinstance(x, Expectation) and (x.how is not How.EXACT or len(str(x)) > _SHORT):
-        return x.in_decimals()
-    return _in_full(x)
+    return x.in_short()
 
 
 def undecided(left: Subspace, searched: int, ended: str = "") -> tuple[DirectionVerdict, ...]:

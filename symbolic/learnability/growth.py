@@ -18,8 +18,6 @@ from .known_exponents import moment_in_words
 # A direction's ratios are tried as fractions up to this denominator; the averages then decide.
 _MAX_DENOMINATOR = 24
 _RATIO_TOLERANCE = 1e-7
-# Exact numbers of more characters are written in digits.
-_LONGEST = 100
 
 
 Row = tuple[Coefficient, ...]
@@ -189,6 +187,5 @@ def factors_of(basis: Sequence[Vector], index: Sequence[int]) -> Factors:
 
 
 def contraction_in_words(power: int, factors: Factors, value: Expectation) -> str:
-    """Return E[y^power :b^index:] = value in words, an exact value in six digits where it is long."""
-    number = str(value.value) if value.how is How.EXACT else ""
-    return moment_in_words(power, factors, number if 0 < len(number) <= _LONGEST else value.in_decimals())
+    """Return E[y^power :b^index:] = value in words."""
+    return moment_in_words(power, factors, value.in_short())

@@ -30,7 +30,7 @@ from ..exact.expectation import Expectation
 from ..exact.irrational import Real, how_known, scalar, vanishes
 from ..exact.known import How, worst
 from ..exact.polynomial import rational
-from ..exact.subspace import Subspace, Vector, as_text, axis, primitive
+from ..exact.subspace import Subspace, Vector, axis, primitive
 from ..language.symbols import coordinate, hermite
 from ..language.target import Target
 from ..proofs.symmetry import Symmetry, those_that_hide
@@ -177,7 +177,7 @@ class MixedReading:
         if not shown:
             return Exponent(None, How.UNDECIDED, witness=f"nothing shown up to degree {_DEGREE}")
         S = min(shown, key=lambda S: (sum(S), tuple(-n for n in S)))
-        witness = f"E[g {self._name(S)}] = {_in_short(shown[S])}"
+        witness = f"E[g {self._name(S)}] = {shown[S].in_short()}"
         doubts = any(0 < sum(T) < sum(S) for T in self._forms[0] if T not in shown)
         if doubts or sum(S) > _DEGREE + 1:
             return Exponent(None, How.UNDECIDED, witness=f"at most {sum(S)}: {witness}")
@@ -364,7 +364,3 @@ class MixedReading:
 
 def _unit(i: int, k: int) -> MultiIndex:
     return tuple(int(i == j) for j in range(k))
-
-
-def _in_short(c: Expectation) -> str:
-    return as_text([scalar(c)])[0] if c.how is How.EXACT else c.in_decimals()

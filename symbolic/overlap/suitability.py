@@ -441,7 +441,7 @@ def _shown(verdict: DirectionVerdict, sigma: Activation, labels: _Labels, max_or
         return _by_kinks(verdict, sigma, labels)
     if _differs(first):
         how = worst([verdict.how, first.how])
-        return DirectionShown(verdict, "shown", how, m, first, reason=f"{_symbol(m)} = {_written(first)}")
+        return DirectionShown(verdict, "shown", how, m, first, reason=f"{_symbol(m)} = {first.in_short()}")
     return _at_higher_power(verdict, sigma, labels, first, max_order)
 
 
@@ -451,7 +451,7 @@ def _at_higher_power(
     """Return the next power at which label and activation both have a moment, where the activation's first is 0."""
     m = verdict.order or 0
     open_powers = [] if first.is_zero() else [m]
-    why = f"{_symbol(m)} = 0" if first.is_zero() else f"{_symbol(m)} = {_written(first)}, which may be 0"
+    why = f"{_symbol(m)} = 0" if first.is_zero() else f"{_symbol(m)} = {first.in_short()}, which may be 0"
     for power in range(m + 1, max_order + 1):
         c = _moment(sigma, power)
         if c is not None and c.is_zero():
@@ -460,7 +460,7 @@ def _at_higher_power(
         if mu is not None and mu.is_zero():
             continue
         if c is not None and mu is not None and _differs(c) and _differs(mu):
-            reason = f"{why}, but {_symbol(power)} = {_written(c)} and E[y^{power} v.z] = {_written(mu)}"
+            reason = f"{why}, but {_symbol(power)} = {c.in_short()} and E[y^{power} v.z] = {mu.in_short()}"
             how = worst([c.how, mu.how])
             return DirectionShown(verdict, "shown", how, power, first, searched=power, reason=reason)
         open_powers.append(power)
@@ -494,7 +494,7 @@ def _by_kinks(verdict: DirectionVerdict, sigma: Activation, labels: _Labels) -> 
     if P is None or N is None:
         return nothing
     K = kink_coefficients(sigma, found, lambda sign: P if sign > 0 else N)
-    values = f"K = {_written(K[0])} for a > 0, {_written(K[1])} for a < 0"
+    values = f"K = {K[0].in_short()} for a > 0, {K[1].in_short()} for a < 0"
     seen = [x for x in K if _differs(x)]
     if not seen:
         return DirectionShown(
@@ -525,8 +525,3 @@ def _symbol(m: int) -> str:
     last = f"sigma{primes}" if m <= 3 else f"sigma^({m})"
     first = {1: "", 2: "sigma' "}.get(m, f"sigma'^{m - 1} ")
     return f"E[{first}{last}]"
-
-
-def _written(value: Expectation) -> str:
-    """Return a number exactly where that is short, else in decimals."""
-    return str(value) if value.how is How.EXACT and len(str(value)) <= 30 else value.in_decimals()

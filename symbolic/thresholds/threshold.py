@@ -60,6 +60,17 @@ class Stage:
             return "infinite"
         return f"{self.alpha:.6f} ± {self.error:.0e}" if self.error else f"{self.alpha:.6f}"
 
+    def record(self) -> dict[str, Any]:
+        """Return the stage as a row of a table."""
+        return {
+            "directions": ", ".join(map(in_words, self.directions)),
+            "alpha_c": float(self.alpha),
+            "error": self.error,
+            "exact": None if self.exact is None else to_text(self.exact),
+            "how": str(self.how),
+            "proof": self.proof,
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Return the stage; an infinite threshold is null."""
         finite = np.isfinite(self.alpha)
@@ -138,18 +149,7 @@ class Threshold(Tabulated, Drawn):
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each stage, the trivial one first."""
-        return [
-            {
-                "stage": number,
-                "directions": ", ".join(map(in_words, stage.directions)),
-                "alpha_c": float(stage.alpha),
-                "error": stage.error,
-                "exact": None if stage.exact is None else to_text(stage.exact),
-                "how": str(stage.how),
-                "proof": stage.proof,
-            }
-            for number, stage in enumerate(self.stages)
-        ]
+        return [{"stage": number, **stage.record()} for number, stage in enumerate(self.stages)]
 
     def sheets(self) -> tuple[Sheet, ...]:
         """Return the stages, and the certificates where there are some."""

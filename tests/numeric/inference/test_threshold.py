@@ -156,11 +156,12 @@ def test_bad_input_is_one_clear_line(text, options, words):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.deep
-def test_the_catalog_is_finite_exactly_where_the_first_generative_stage_is_at_most_two():
-    for entry in catalog():
-        if not entry.target.inputs.is_gaussian:
-            continue
-        first = read(entry.target).generative_exponent().value
-        answer = weak_recovery_threshold(entry.target, max_degree=1)
-        assert (answer.alpha_c < inf) == (first is not None and first <= 2), entry.name
+@pytest.mark.parametrize("entry", [e for e in catalog() if e.target.inputs.is_gaussian], ids=lambda e: e.name)
+def test_the_catalog_is_finite_exactly_where_the_first_generative_stage_is_at_most_two(entry):
+    first = read(entry.target).generative_exponent().value
+    assert first is not None
+    # Where order 1 shows something the threshold is 0; what comes after it takes seconds to integrate.
+    answer = weak_recovery_threshold(entry.target, max_degree=1, integrate=first > 1)
+    deciding = answer.stages[0 if answer.stages[0].directions else 1]
+    assert deciding.how is not How.UNDECIDED
+    assert (answer.alpha_c < inf) == (first <= 2)
