@@ -17,16 +17,21 @@ _VARIABLES = ("M", "Q", "training_loss", "test_loss")
 _NAMED = (
     "target",
     "inputs",
+    "noise",
+    "noise_std",
     "activation",
     "neurons",
     "alpha",
     "eta",
+    "weight_decay",
     "loss",
     "steps",
     "reuse",
     "engine",
     "d",
 )
+# Not said where they are 0.
+_OFTEN_ZERO = ("noise_std", "weight_decay")
 # The axes of one trajectory.
 _OWN_AXES = {"step", "neuron", "other", "direction", "replica"}
 
@@ -75,7 +80,9 @@ def gathered(runs: Sequence[Trajectory]) -> xr.Dataset:
         data = data.transpose(*varying, ...)
     fixed = ((name, labels[0].get(name)) for name in _NAMED if name not in varying)
     data.attrs["common"] = ", ".join(
-        f"{name} = {value}" for name, value in fixed if value not in (None, "None", "gaussian")
+        f"{name} = {value}"
+        for name, value in fixed
+        if value not in (None, "None", "gaussian") and not (name in _OFTEN_ZERO and value == 0)
     )
     return data
 

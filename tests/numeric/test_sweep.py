@@ -233,3 +233,11 @@ def test_studies_continue_from_the_runs_that_are_kept(tmp_path, monkeypatch):
         assert len(ran) == count + kept + 1
         for file in tmp_path.glob("*.nc"):
             file.unlink()
+
+
+def test_what_all_runs_have_in_common_is_said_with_their_noise(tmp_path):
+    for more, said in (({}, ""), ({"noise": "flip(0.1)", "weight_decay": 0.2}, "noise = flip(0.1)")):
+        setting = Setting(target="z1", activation="erf", alpha=1, eta=0.1, steps=1, **more)
+        common = sweep(setting, d=[50, 60], seeds=2, folder=tmp_path).data.attrs["common"]
+        assert said in common
+        assert ("noise" in common, "weight_decay = 0.2" in common) == (bool(more), bool(more))
