@@ -21,7 +21,7 @@ this form, so what cancels is gone exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Literal
@@ -262,6 +262,15 @@ class Algebra:
         for _, P in f.parts.values():
             degrees = [max(a, b) for a, b in zip(degrees, P.degrees(), strict=True)]
         return [j for j in self.slots if degrees[j]]
+
+    def grouped(self, P: fmpq_mpoly) -> Iterator[tuple[list[int], fmpq_mpoly]]:
+        """Yield the parts of P with the same powers of functions of z, after the slots of those functions."""
+        names = [j for j, slot in self.slots.items() if slot.kind != "constant"]
+        grouped: dict[tuple[int, ...], dict[tuple[int, ...], fmpq]] = {}
+        for exponents, c in P.to_dict().items():
+            grouped.setdefault(tuple(exponents[j] for j in names), {})[exponents] = c
+        for powers, terms in grouped.items():
+            yield [j for j, e in zip(names, powers, strict=True) if e], self.ring.from_dict(terms)
 
     def directions(self, f: Element) -> list[Direction]:
         """Return pairwise not parallel directions whose span holds all that f depends on."""

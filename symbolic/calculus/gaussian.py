@@ -4,7 +4,8 @@
 2. Everything else is brought to one normal form (`algebra.py`, `normal_form.py`), in which like terms cancel.
    Exponentials, trigonometric functions, kinks and erf are then integrated in closed form (`closed_form.py`).
 3. What is left, shown to be integrable (`existence.py`) and odd under a symmetry of the Gaussian is 0.
-4. Coordinates in which the exponent is quadratic are integrated out (`elimination.py`).
+4. Coordinates in which the exponent is quadratic are integrated out (`elimination.py`), and functions of the radius
+   of several coordinates over the sphere (`radial.py`).
 5. What is left and falls apart into functions of one direction each: balls (`enclosure.py`, `line.py`).
 6. Several directions at once: cubature in floating point (`numeric.py`, `cubature.py`).
 
@@ -39,6 +40,7 @@ from .moments import first_moments, moments, polynomial_expectation, smoothed
 from .normal_form import Reader, Readers, in_normal_form
 from .numeric import numeric_expectation
 from .product_form import averaged, named, product_expectation, require_few_points
+from .radial import Spheres
 from .recombined import with_falling_tails
 from .tail import UnboundedError
 
@@ -139,6 +141,7 @@ class Average:
         self.reader, self.g = reader, g
         self._laws: dict[str, Tilt] = {}
         self._images = Memory[Element]()
+        self._spheres = Spheres(reader)
 
     def of(self, g: Element, digits: int = DIGITS) -> Expectation:
         """Return E[g(z)] of an element of this algebra."""
@@ -153,6 +156,9 @@ class Average:
             fewer = eliminated(self.reader, rest)
             if fewer.parts.keys() != rest.parts.keys():
                 known, rest = self._closed_part(fewer)
+                exact = exact + known
+            if (radial := self._spheres.averaged(rest)) is not rest:
+                known, rest = self._closed_part(radial)
                 exact = exact + known
         try:
             terms, several = separated(self.reader, rest, integrable)
@@ -179,7 +185,7 @@ class Average:
         for key, (E, P) in g.parts.items():
             law = self._laws.setdefault(key, Tilt(self.reader, E))
             known, unknown = [], []
-            for group in _groups(self.reader, P):
+            for _, group in algebra.grouped(P):
                 try:
                     known.append(law.expectation(group))
                 except (NoClosedFormError, DivergentError):
@@ -232,17 +238,6 @@ def _affordable_ball(terms: Sequence[Separated], exact: Element, digits: int) ->
     # Where it is the whole effort that is spent, there is no answer at all.
     spend(0)
     return arb(0, inf)
-
-
-def _groups(reader: Reader, P: fmpq_mpoly) -> Iterator[fmpq_mpoly]:
-    """Yield the parts of P with the same functions of z, which have a closed form together or not."""
-    algebra = reader.algebra
-    names = [j for j, slot in algebra.slots.items() if slot.kind != "constant"]
-    grouped: dict[tuple[int, ...], dict[tuple[int, ...], fmpq]] = {}
-    for exponents, c in P.to_dict().items():
-        grouped.setdefault(tuple(exponents[j] for j in names), {})[exponents] = c
-    for terms in grouped.values():
-        yield algebra.ring.from_dict(terms)
 
 
 def _symmetrised(reader: Reader, g: Element, images: Memory[Element]) -> tuple[Element, str]:
