@@ -457,6 +457,14 @@ class Algebra:
         return sp.Add(*parts[0]), sp.Add(*parts[1])
 
 
+def rational_ratios(direction: Direction) -> list[fmpq] | None:
+    """Return a direction up to a factor, with rational entries; None where it has none."""
+    first = next(x for x in direction if x != 0)
+    ratios = [x.leading_coefficient() / first.leading_coefficient() if x != 0 else fmpq(0) for x in direction]
+    proportional = all(x == first * ratio for x, ratio in zip(direction, ratios, strict=True))
+    return ratios if proportional else None
+
+
 def _multiple(E: fmpq_mpoly, w: fmpq_mpoly) -> fmpq:
     """Return c such that E - c w has no term in the leading monomial of w."""
     (leading, coefficient), *_ = w.terms()

@@ -11,6 +11,7 @@ conditioned on the threshold. What remains at the end is the probability that al
 arcsine law for two and for three with thresholds 0, products where they are independent.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
@@ -19,7 +20,7 @@ from flint import fmpq, fmpq_mat, fmpq_mpoly
 from ..errors import DivergentError, RebatchError
 from ..exact.ball import is_positive_constant
 from ..exact.effort import spend
-from .algebra import Element, Slot
+from .algebra import Element
 from .normal_form import Reader
 
 Row = Sequence[fmpq_mpoly]
@@ -155,23 +156,43 @@ class Tilt:
         return total * self.mass if total.parts else total
 
     def _law(self, steps: tuple[int, ...]) -> "TruncatedGaussian":
-        slots = [self.reader.algebra.slots[j] for j in steps]
-        return TruncatedGaussian(self.reader, self.mean, self.covariance, slots)
+        return TruncatedGaussian(self.reader, self.mean, self.covariance, steps)
 
 
 class TruncatedGaussian:
-    """E[z^a prod_h H_h(z)], z ~ N(mean, covariance); moments are computed once."""
+    """E[z^a prod_h H_h(z)], z ~ N(mean, covariance); moments are computed once.
 
-    def __init__(self, reader: Reader, mean: Row, covariance: Sequence[Row], steps: Sequence[Slot]) -> None:
-        self._reader, self._mean, self._covariance, self._steps = reader, mean, covariance, steps
+    Parameters
+    ----------
+    reader : Reader
+    mean, covariance : row, rows of constants
+    steps : sequence of int
+        The slots of the steps; a power of a smooth step is so many independent ones, which are alike.
+    family : dict, optional
+        Laws conditioned on thresholds of some steps, by those that are left: in any order they are the same.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        mean: Row,
+        covariance: Sequence[Row],
+        steps: Sequence[int],
+        family: "dict[tuple[int, ...], TruncatedGaussian] | None" = None,
+    ) -> None:
+        self._reader, self._mean, self._covariance = reader, mean, covariance
         self._algebra = reader.algebra
+        self._slots = tuple(sorted(steps))
+        self._steps = [self._algebra.slots[j] for j in self._slots]
+        self._family = {} if family is None else family
         self._known: dict[Monomial, Element] = {}
         self._faces: dict[int, tuple[Element, TruncatedGaussian]] = {}
         self._imaginary = self._algebra.k
         k = self._algebra.k
         # S u_h, the covariance of z with the variable of each step, and the variance of that variable.
         self._reach = [
-            [self._sum(covariance[i][j] * h.direction[j] for j in range(k)) for i in range(k)] for h in steps
+            [self._sum(covariance[i][j] * h.direction[j] for j in range(k)) for i in range(k)]
+            for h in self._steps
         ]
 
     def _sum(self, terms: Iterable[fmpq_mpoly]) -> fmpq_mpoly:
@@ -209,12 +230,13 @@ class TruncatedGaussian:
         for j, e in enumerate(rest):
             if e and self._covariance[i][j] != 0:
                 parts += self.moment(_lowered(rest, j)).scaled(self._covariance[i][j] * e).parts.values()
-        for h, reach in enumerate(self._reach):
-            if reach[i] != 0:
+        for step, alike in Counter(self._slots).items():
+            h = self._slots.index(step)
+            if self._reach[h][i] != 0:
                 if h not in self._faces:
                     self._faces[h] = self._face(h)
                 density, law = self._faces[h]
-                parts += (law.moment(rest) * density).scaled(reach[i]).parts.values()
+                parts += (law.moment(rest) * density).scaled(self._reach[h][i] * alike).parts.values()
         return Element(self._algebra, parts)
 
     def _face(self, h: int) -> "tuple[Element, TruncatedGaussian]":
@@ -226,13 +248,16 @@ class TruncatedGaussian:
         # exp(-distance^2 / 2V) / sqrt(2 pi V)
         exponent = algebra.reduced(distance * distance * inverse * fmpq(-1, 2))
         density = Element(algebra, [(exponent, algebra.one)]) * reader.element(1 / sp.sqrt(2 * sp.pi * V))
+        others = (*self._slots[:h], *self._slots[h + 1 :])
+        if others in self._family:
+            return density, self._family[others]
         mean = [algebra.reduced(self._mean[i] + reach[i] * distance * inverse) for i in range(k)]
         covariance = [
             [algebra.reduced(self._covariance[i][j] - reach[i] * reach[j] * inverse) for j in range(k)]
             for i in range(k)
         ]
-        others = [*self._steps[:h], *self._steps[h + 1 :]]
-        return density, TruncatedGaussian(reader, mean, covariance, others)
+        self._family[others] = TruncatedGaussian(reader, mean, covariance, others, self._family)
+        return density, self._family[others]
 
     def _variance(self, h: int) -> fmpq_mpoly:
         own = fmpq(1, 2) if self._steps[h].kind == "smooth step" else fmpq(0)

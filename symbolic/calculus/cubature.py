@@ -27,16 +27,16 @@ from ..language.compiled import compiled
 from .sharp import left_out
 
 Array = NDArray[np.float64]
-Function = Callable[..., Array]
 
+_NANOSECONDS = 1000
 _MOST_NODES = 4_000_000
 _CHUNK = 1 << 18
 # Numbers of an array that is swept over several times.
 _NEAR = 1 << 14
-# Nodes of one array cost less than a unit each.
-_NODES_PER_UNIT = 4
+# Nanoseconds of a node: to weigh and add it; for each sum or product, and each function, of all coordinates.
+_PER_NODE, _PER_PRODUCT, _PER_FUNCTION = 8, 5, 30
 # Units of work: an operation of an expression is translated into floating point in so many microseconds.
-_PER_OPERATION = 50
+_PER_OPERATION = 100
 _TOLERANCE = 1e-13
 _REACHES = (8.0, 10.0, 13.0, 17.0, 24.0, 36.0)
 _SHIFT = (sqrt(5) - 1) / 2
@@ -60,6 +60,18 @@ _SEED = 20_240_201
 # 1 / (e + |z|^2) in the plane, the mean rests on values that were not met.
 _TAIL = 200
 _LIGHT = 1.3
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function of arrays, and the nanoseconds that one of its values costs."""
+
+    value: Callable[..., Array]
+    cost: int
+
+    def __call__(self, *z: NDArray[np.floating]) -> Array:
+        """Return its values."""
+        return self.value(*z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +121,15 @@ def cubature(
         If g times the Gaussian density does not decay, or is not finite.
     """
 
-    def moved(f: Function) -> Function:
+    def moved(f: Callable[..., Array]) -> Callable[..., Array]:
         return f if law is None else _moved(f, law)
 
-    spend(_PER_OPERATION * sum(1 for _ in sp.preorder_traversal(expr)))
-    g, r = moved(compiled(expr if written is None else written, coordinates)), len(coordinates)
+    evaluated, r = expr if written is None else written, len(coordinates)
+    operations = [part for part in sp.preorder_traversal(evaluated) if part.args]
+    spend(_PER_OPERATION * len(operations))
+    # On a grid a part of fewer coordinates costs nothing beside the others; turned, each holds all of them.
+    full = [part for part in operations if law is not None or len(part.free_symbols) == r]
+    g = Function(moved(compiled(evaluated, coordinates)), _PER_NODE + sum(map(_cost, full)))
     with np.errstate(all="ignore"):
         if r > 4:
             return _sobol(g, r) if tame else (_sobol(g, r)[0], inf)
@@ -127,7 +143,11 @@ def cubature(
     return value, max(error, ulp(value))
 
 
-def _moved(g: Function, law: Gaussian) -> Function:
+def _cost(part: sp.Expr) -> int:
+    return _PER_PRODUCT if part.is_Add or part.is_Mul or part.is_Pow else _PER_FUNCTION
+
+
+def _moved(g: Callable[..., Array], law: Gaussian) -> Callable[..., Array]:
     """Return g in standard normal coordinates."""
     root = np.linalg.cholesky(law.covariance)
 
@@ -217,7 +237,7 @@ def _grid_sum(
     g: Function, r: int, points: int, reach: float, *, resolve: bool = False
 ) -> tuple[float, float, float]:
     """Return the trapezoidal sums of g phi, of |g| phi, and, if that is asked for, of what is not resolved of it."""
-    spend(points**r // _NODES_PER_UNIT)
+    spend(points**r * g.cost // _NANOSECONDS)
     h = 2 * reach / points
     axis = -reach + h * (np.arange(points) + (_SHIFT * points) % 1)
     total = size = unresolved = 0.0
@@ -272,7 +292,7 @@ def _sobol(g: Function, r: int) -> tuple[float, float]:
     """Return the mean over independent scrambles, and its error by their spread; infinite with too heavy a tail."""
     means, largest = [], []
     for scramble in range(_SCRAMBLES):
-        spend(_SOBOL_POINTS)
+        spend(_SOBOL_POINTS * g.cost // _NANOSECONDS)
         values = np.broadcast_to(g(*_normals(r, scramble)), _SOBOL_POINTS)
         means.append(float(np.mean(values)))
         largest.append(np.partition(np.abs(values), -_TAIL)[-_TAIL:])

@@ -366,6 +366,10 @@ class Reader:
                 )
         if sign := range_of(expr).sign or range_of(self._written(f, expr)).sign:
             return algebra.constant(sign)
+        one_sided = next((s for s in (1, -1) if range_of(s * expr).nonnegative), 0)
+        if one_sided and has_thin_zeros(expr):
+            # Almost everywhere, as for z1^2 + z2^2.
+            return algebra.constant(one_sided)
         return self._function(f, expr, sp.sign)
 
     def _polynomial_sign(self, P: fmpq_mpoly) -> Element | None:

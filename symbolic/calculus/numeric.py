@@ -1,7 +1,8 @@
 """E[g(z)] in floating point, for functions of several directions at once: which integrals are taken, and how.
 
 An exponential exp(E) of a real quadratic E is not left to the points: E[exp(E) f(z)] = mass E[f(m + w)], w ~ N(0, S),
-with mass, m and S exact (`closed_form.py`), so that f alone is sampled, where its weight is.
+with mass, m and S exact (`closed_form.py`), so that f alone is sampled, where its weight is. Functions of fewer
+directions than there are coordinates are sampled on the span of these (`span.py`).
 """
 
 from functools import reduce
@@ -20,6 +21,7 @@ from .existence import is_square_integrable
 from .nested import nested
 from .normal_form import Reader
 from .ranges import range_of
+from .span import OnSpan, on_spans
 
 
 def numeric_expectation(reader: Reader, g: Element) -> Expectation:
@@ -46,11 +48,20 @@ def _of_group(reader: Reader, group: list[tuple[fmpq_mpoly, Part]]) -> Expectati
     rest = Element(algebra, ((E - growth, P) for _, (E, P) in group))
     tame = is_square_integrable(reader, growth, rest)
     if growth == 0:
-        return _cubature(rest, reader, None, tame)
+        whole, on_fewer = on_spans(rest)
+        found = [_cubature(whole, reader, None, tame)] if whole.parts else []
+        return reduce(Expectation.__add__, [*found, *(_on_span(terms, reader) for terms in on_fewer)])
     mass = Expectation.enclosed(element_ball(law.mass).real)
     mean = np.array([float(element_ball(algebra.of(m)).real) for m in law.mean])
     covariance = np.array([[float(element_ball(algebra.of(x)).real) for x in row] for row in law.covariance])
     return _cubature(rest, reader, Gaussian(mean, covariance), tame) * mass
+
+
+def _on_span(part: OnSpan, reader: Reader) -> Expectation:
+    """Return the expectation of terms on the span of their functions."""
+    expr, at = part.expr(), tuple(reader.algebra.coordinates[i] for i in part.pivots)
+    tame = is_square_integrable(reader, reader.algebra.one * 0, part.terms)
+    return Expectation.numeric(*cubature(_real_everywhere(expr), at, part.law(), tame=tame))
 
 
 def _cubature(g: Element, reader: Reader, law: Gaussian | None, tame: bool) -> Expectation:

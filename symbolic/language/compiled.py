@@ -20,8 +20,8 @@ from .stable import stable
 
 Array = NDArray[np.float64]
 
-# The powers that are cheaper as products.
-_SMALL = range(3, 9)
+# The powers that are a hundred times as cheap by products, and as accurate as their base lets them be.
+_BY_PRODUCTS = range(3, 65)
 # Decimal digits to which constants are evaluated.
 _DIGITS = 25
 # Integers up to it are floats.
@@ -47,7 +47,7 @@ def compiled(expr: sp.Expr, arguments: tuple[sp.Symbol, ...]) -> Callable[..., A
 
 
 class _Printer(SciPyPrinter):  # type: ignore[misc]
-    """Prints constants as floats, small powers of a symbol as products, and the stable forms by their functions."""
+    """Prints constants as floats, powers by products, and the stable forms by their functions."""
 
     def doprint(self, expr: sp.Basic, assign_to: str | None = None) -> str:
         return str(super().doprint(expr, assign_to))
@@ -77,8 +77,9 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, exponent = expr.args
-        if base.is_Symbol and exponent in _SMALL:
-            return f"({'*'.join([self._print(base)] * int(exponent))})"
+        if abs(exponent) in _BY_PRODUCTS:
+            power = f"_power({self._print(base)}, {abs(exponent)})"
+            return power if exponent > 0 else f"(1/{power})"
         return str(super()._print_Pow(expr, rational=rational))
 
     def _print_Heaviside(self, expr: sp.Heaviside) -> str:
@@ -129,6 +130,14 @@ def _constant(expr: sp.Expr) -> str:
     return repr(value) if value >= 0 else f"({value!r})"
 
 
+def _power(u: Array, n: int) -> Array:
+    """Return u^n, n >= 1."""
+    if n == 1:
+        return u
+    half = _power(u, n // 2)
+    return half * half * u if n % 2 else half * half
+
+
 def _logsum(*exponents: Array) -> Array:
     return reduce(np.logaddexp, exponents)
 
@@ -173,6 +182,7 @@ def _functions() -> dict[str, Callable[..., Any]]:
         "expit": expit,
         "log_ndtr": log_ndtr,
         "heaviside": np.heaviside,
+        "_power": _power,
         "_logsum": _logsum,
         "_sech": _sech,
         "_log_erfc": _log_erfc,

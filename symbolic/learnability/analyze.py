@@ -1,6 +1,7 @@
 """The whole analysis of a target: every question of theory, 3, put to its one reading, within one effort."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, TypeVar
 
 from ..exact import effort as work
@@ -23,6 +24,8 @@ from .exponents import (
 from .known_exponents import Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .reading import forget
 from .verdict import MAX_WITNESS_ORDER, two_step_verdict
+
+_HALF = 0.5
 
 T = TypeVar("T")
 
@@ -56,24 +59,32 @@ def analyze(
 
         return analyze_product(target, max_order)
     relevant = relevant_subspace(target)
-    with work.effort(effort) as limit:
+    with work.effort(effort):
+        asked = _Asked()
+        # What powers of the label take must leave something for the questions on the label itself.
         answers: dict[str, Any] = {
-            "information_exponent": _answer(lambda: information_exponent(target), _no_exponent),
-            "two_step": _answer(
-                lambda: two_step_verdict(target, max_order), lambda why: undecided(relevant, 0, why)
+            "information_exponent": asked.answer(lambda: information_exponent(target), _no_exponent),
+            "two_step": asked.answer(
+                lambda: two_step_verdict(target, max_order),
+                lambda why: undecided(relevant, 0, why),
+                part=_HALF,
             ),
-            "reuse_staircase": _answer(lambda: reuse_staircase(target, max_order), _no_staircase),
-            "leap": _answer(lambda: leap(target), _no_exponent),
-            "isotropic_leap": _answer(
-                lambda: isotropic_leap(target), lambda why: IsotropicLeap(None, How.UNDECIDED, witness=why)
+            "reuse_staircase": asked.answer(
+                lambda: reuse_staircase(target, max_order), _no_staircase, part=_HALF
             ),
-            "generative_exponent": _answer(lambda: generative_exponent(target), _no_exponent),
-            "generative_leap": _answer(
+            "leap": asked.answer(lambda: leap(target), _no_exponent, part=_HALF),
+            "isotropic_leap": asked.answer(
+                lambda: isotropic_leap(target),
+                lambda why: IsotropicLeap(None, How.UNDECIDED, witness=why),
+                part=_HALF,
+            ),
+            "generative_exponent": asked.answer(lambda: generative_exponent(target), _no_exponent),
+            "generative_leap": asked.answer(
                 lambda: generative_leap(target, max_order),
                 lambda why: GenerativeLeap(None, How.UNDECIDED, witness=why, lower=1),
             ),
         }
-    if limit.exhausted:
+    if asked.exhausted:
         # What was found on the way would let the same question go further when it is asked again.
         forget()
     isotropic: IsotropicLeap = answers["isotropic_leap"]
@@ -84,12 +95,28 @@ def analyze(
     return Analysis(target, count_directions(target, relevant, known, exact=exact), **answers)
 
 
-def _answer(question: Callable[[], T], otherwise: Callable[[str], T]) -> T:
-    """Return the answer, or what is said where the effort was spent before there was one."""
-    try:
-        return question()
-    except work.EffortSpentError as spent:
-        return otherwise(str(spent))
+class _Asked:
+    """Questions, one after the other, each within a part of the effort that is left.
+
+    Attributes
+    ----------
+    exhausted : bool
+        Whether one of them has spent all that it was allowed.
+    """
+
+    def __init__(self) -> None:
+        self.exhausted = False
+
+    def answer(self, question: Callable[[], T], otherwise: Callable[[str], T], *, part: float = 1.0) -> T:
+        """Return the answer, or what is said where the effort was spent before there was one."""
+        left = work.left()
+        with work.effort(None if left == inf else max(0, int(part * left))) as share:
+            try:
+                return question()
+            except work.EffortSpentError as spent:
+                return otherwise(str(spent))
+            finally:
+                self.exhausted = self.exhausted or share.exhausted
 
 
 def _no_exponent(why: str) -> Exponent:

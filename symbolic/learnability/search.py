@@ -364,7 +364,7 @@ class Search:
         total = self.relevant if isotropic else Subspace.span(self.axes(Subspace.zero(self.k))[1], self.k)
         stages: list[Stage] = []
         learned = Subspace.zero(self.k)
-        while learned != total:
+        while learned.dimension < total.dimension:
             try:
                 stages.append(self.grow(learned, powers, isotropic=isotropic))
             except UndecidedError as error:

@@ -188,7 +188,7 @@ class SearchedReading:
         spaces: list[Subspace] = []
         hows, witnesses, ended = [], [], ""
         learned = Subspace.zero(self.k)
-        while learned != self.search.fixed:
+        while learned.dimension < self.search.fixed.dimension:
             try:
                 stage = self.search.grow(learned, powers, highest=1)
             except EndedEarlyError as error:

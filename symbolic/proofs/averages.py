@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
-from ..calculus.algebra import Element, OutOfSlotsError
+from ..calculus.algebra import Element, OutOfSlotsError, rational_ratios
 from ..calculus.cubature import cubature
 from ..calculus.domain import require_defined
 from ..calculus.gaussian import Average, with_average
@@ -314,12 +314,8 @@ class Averages:
             k = self.target.k
             vectors: list[Vector] = []
             for direction in average.reader.algebra.directions(average.g):
-                first = next(x for x in direction if x != 0)
-                ratios = [
-                    x.leading_coefficient() / first.leading_coefficient() if x != 0 else fmpq(0)
-                    for x in direction
-                ]
-                if all(x == first * ratio for x, ratio in zip(direction, ratios, strict=True)):
+                ratios = rational_ratios(direction)
+                if ratios is not None:
                     entries = dict(zip(self.used, ratios, strict=True))
                 else:
                     constants = map(average.reader.algebra.constant_expr, direction)

@@ -173,3 +173,11 @@ def test_long_sums_and_products_are_no_deeper_for_the_compiler(function):
     assert eval(code, {"z1": 0.25}) == pytest.approx(
         terms.sum() if function is sp.Add else terms.prod(), rel=1e-11
     )
+
+
+def test_powers_are_those_of_floating_point():
+    z = np.random.default_rng(3).standard_normal((200, 1)) * 2
+    for n in (3, 4, 7, 8, 31, 64):
+        u = np.tanh(z[:, 0]) + 1.3
+        assert Target(f"(tanh(z1) + 13/10)^{n}")(z) == pytest.approx(u**n, rel=1e-13)
+        assert Target(f"1/(tanh(z1) + 13/10)^{n}")(z) == pytest.approx(u ** (-float(n)), rel=1e-13)

@@ -55,7 +55,9 @@ def test_what_was_decided_before_the_effort_was_spent_stands():
     assert [v.verdict for v in analysis.two_step] == ["learned", "undecided", "undecided"]
     assert "m <= 2; effort spent" in analysis.two_step[1].reason()
     assert analysis.information_exponent.value == 1
-    assert analysis.leap.value is None
+    # Powers of the label leave something for the label itself.
+    assert analysis.leap.value == 1
+    assert analysis.generative_leap.value is None
     assert {fate[3] for fate in analysis.fates()} == {"round 1", "undecided"}
 
 
