@@ -28,6 +28,8 @@ cdef extern from "rowblock.h" nogil:
 # Rows in cache at a time: enough that a tile of weights is used several times, few enough for two blocks in L2.
 cdef enum:
     ROWS = 16
+    # Entries of the gradient that one thread sums at a time.
+    SUMMED = 4096
 
 
 cdef struct Network:
@@ -173,7 +175,7 @@ def gradient(const floating[:, :] X, const Py_ssize_t[::1] order, const double[:
             if size:
                 losses[q] = part_gradient(&X[0, 0], stride, &order[first], size, &y[0], &W[0, 0], d, &net,
                                           &parts[q, 0, 0], h + q * ROWS * p, g + q * ROWS * p, NULL)
-        for c in prange(p * d, num_threads=threads, schedule="static"):
+        for c in prange(p * d, num_threads=threads, schedule="dynamic", chunksize=SUMMED):
             total = 0.0
             for q in range(count):
                 total = total + (&parts[q, 0, 0])[c]

@@ -36,7 +36,7 @@ def inner(const double[:, ::1] A, const floating[:, ::1] P, double[:, :, ::1] pa
     aligned("A", &A[0, 0], sizeof(double))
     aligned("P", &P[0, 0], sizeof(floating))
     aligned("parts", &parts[0, 0, 0], sizeof(double))
-    for q in prange(count, nogil=True, num_threads=threads, schedule="static"):
+    for q in prange(count, nogil=True, num_threads=threads, schedule="dynamic"):
         if floating is float:
             inner_f(&A[0, 0], m, &P[0, 0], k, n, n * q // count, n * (q + 1) // count, &parts[q, 0, 0])
         else:
@@ -64,7 +64,7 @@ def combine(const double[:, ::1] C, const floating[:, ::1] P, double[:, ::1] out
     aligned("C", &C[0, 0], sizeof(double))
     aligned("P", &P[0, 0], sizeof(floating))
     aligned("out", &out[0, 0], sizeof(double))
-    for q in prange((n + SHARE - 1) // SHARE, nogil=True, num_threads=threads, schedule="static"):
+    for q in prange((n + SHARE - 1) // SHARE, nogil=True, num_threads=threads, schedule="dynamic"):
         if floating is float:
             combine_f(&C[0, 0], m, &P[0, 0], k, n, q * SHARE, min(n, (q + 1) * SHARE), &out[0, 0], fresh)
         else:

@@ -74,7 +74,7 @@ def signals(double[:, ::1] h, const double[::1] y, const double[::1] a, int kind
     aligned("out", &out[0, 0], sizeof(double))
     aligned("losses", &losses[0], sizeof(double))
     with nogil:
-        for q in prange(count, num_threads=threads, schedule="static"):
+        for q in prange(count, num_threads=threads, schedule="dynamic"):
             losses[q] = part(&h[0, 0], &y[0], &a[0], <Kind> kind, c, terms, correlation, p, n, n * q // count,
                              n * (q + 1) // count, &out[0, 0])
         for q in range(count):

@@ -17,6 +17,7 @@ order 1/d, as the deviation itself, and a few hundred runs show it at any d.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from scipy.optimize import curve_fit
 from ..numeric.engines.descent import silent_stops
 from ..numeric.machine.draws import seeds
 from ..numeric.machine.progress import tracked
+from ..numeric.machine.side_by_side import side_by_side
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
@@ -163,12 +165,21 @@ def convergence(
     drawn: dict[int, list[Array]] = {d: [] for d in dimensions}
     controlled, expected = _controlled(setting), {d: _expected_first_step(limit, d) for d in dimensions}
     jobs = [(d, run) for d, count in zip(dimensions, runs, strict=True) for run in range(count)]
-    for (d, _), run_seed in zip(progress(jobs), own, strict=True):
-        run = simulate(setting, d=d, seed=run_seed, draws=True)
+
+    def measured(job: tuple[Job, int], threads: int | None) -> tuple[float, Array, Array]:
+        (d, _), run_seed = job
+        run = simulate(setting, d=d, seed=run_seed, threads=threads, draws=True, overlaps_only=True)
         run.require_all_steps()
-        values[d].append(float((run.M.values[-1] * M).sum() / size))
-        first[d].append(_first_step(run) - expected[d] if controlled else np.zeros(0))
-        drawn[d].append(_averages(run.data["normals"].values, run.data["numbers"].values))
+        step = _first_step(run) - expected[d] if controlled else np.zeros(0)
+        own_draws = _averages(run.data["normals"].values, run.data["numbers"].values)
+        return float((run.M.values[-1] * M).sum() / size), step, own_draws
+
+    runs_of = side_by_side(measured, zip(jobs, own, strict=True), None, lambda job: setting.alpha * job[0][0])
+    with closing(runs_of) as answers:
+        for (d, _), (value, step, averages) in zip(progress(jobs), answers, strict=True):
+            values[d].append(value)
+            first[d].append(step)
+            drawn[d].append(averages)
     means = [
         controlled_mean(np.array(values[d]), np.array(first[d]), _together(drawn[d])) for d in dimensions
     ]
@@ -194,7 +205,7 @@ def convergence(
 def _enough_runs(setting: Setting, dimensions: Sequence[int], seed: int) -> list[int]:
     """Return how many runs the control variates need at each dimension, or more where runs are short."""
     with silent_stops():
-        run = simulate(setting, d=min(dimensions), seed=seed, draws=True)
+        run = simulate(setting, d=min(dimensions), seed=seed, draws=True, overlaps_only=True)
     run.require_all_steps()
     count = len(_averages(run.data["normals"].values, run.data["numbers"].values))
     if _controlled(setting):

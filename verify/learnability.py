@@ -20,6 +20,7 @@ that is the answer: no experiment is chosen that cannot decide.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from scipy import special, stats
 from ..numeric.machine.blocks import thread_count
 from ..numeric.machine.draws import seeds
 from ..numeric.machine.progress import tracked
+from ..numeric.machine.side_by_side import side_by_side
 from ..numeric.setting import Setting
 from ..numeric.sweep import simulate_kept as simulate
 from ..numeric.trajectory import Trajectory
@@ -425,13 +427,21 @@ def _measured(
     drawn = seeds(seed, len(used) * len(sizes) * runs)
     values = {s: np.empty((len(sizes), runs, s.steps + 1, len(units))) for s in used}
     jobs = [(e, s.reuse, int(d), run) for e, s in enumerate(used) for d in sizes for run in range(runs)]
-    for (e, _, d, run), own in zip(progress(jobs), drawn, strict=True):
-        trajectory = simulate(used[e], d=d, seed=own, threads=threads)
-        if trajectory.interrupted:
-            raise KeyboardInterrupt
-        if trajectory.stopped:
-            raise RebatchError(f"{used[e]}, d = {d}: {trajectory.stopped}")
-        values[used[e]][int(np.searchsorted(sizes, d)), run] = trajectory.M.values[:, 0] @ units.T
+
+    def measured(job: tuple[Job, int], threads: int | None) -> Trajectory:
+        (e, _, d, _), own = job
+        return simulate(used[e], d=d, seed=own, threads=threads, overlaps_only=True)
+
+    trajectories = side_by_side(
+        measured, zip(jobs, drawn, strict=True), threads, lambda job: used[job[0][0]].alpha * job[0][2]
+    )
+    with closing(trajectories) as found:
+        for (e, _, d, run), trajectory in zip(progress(jobs), found, strict=True):
+            if trajectory.interrupted:
+                raise KeyboardInterrupt
+            if trajectory.stopped:
+                raise RebatchError(f"{used[e]}, d = {d}: {trajectory.stopped}")
+            values[used[e]][int(np.searchsorted(sizes, d)), run] = trajectory.M.values[:, 0] @ units.T
     return values
 
 

@@ -128,12 +128,14 @@ class Record:
         )
 
 
-def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Record, Array]:
+def descend(
+    setting: Setting, side: Side, weights: Array, what: str, *, overlaps_only: bool = False
+) -> tuple[Record, Array]:
     """Run `setting.steps` steps and return what was kept, and the last weights.
 
     The loss at a step is that of the batch on which the step is taken, before it is taken (of all samples, where they
-    come one by one); at the last step, of the batch that would come next. A run ends early, keeping the steps before,
-    when an overlap is not finite or beyond 1e6, or on Ctrl-C.
+    come one by one); at the last step, of the batch that would come next, or NaN with `overlaps_only`. A run ends
+    early, keeping the steps before, when an overlap is not finite or beyond 1e6, or on Ctrl-C.
 
     Raises
     ------
@@ -153,6 +155,9 @@ def descend(setting: Setting, side: Side, weights: Array, what: str) -> tuple[Re
                 M, Q = side.overlaps(weights)
                 if diverged(M, Q):
                     record.stopped = divergence(step)
+                    break
+                if step == last and overlaps_only:
+                    record.add(step, M, Q, math.nan)
                     break
                 weights = side.begin(step, weights)
                 if step == last:

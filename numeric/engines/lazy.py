@@ -22,6 +22,7 @@ from scipy.linalg.lapack import dpotrf, dpstrf, dtrtri
 
 from ...kernels.products import combine, inner
 from ...symbolic import checks
+from ...symbolic.errors import RebatchError
 from ...symbolic.language.law import Law
 from ..inputs import draw, target_at
 from ..labels import labels
@@ -289,6 +290,7 @@ def simulate_lazy(
     storage: Storage = "float64",
     fields: bool = False,
     draws: bool = False,
+    overlaps_only: bool = False,
 ) -> Trajectory:
     """Run gradient descent in the law of dense Gaussian data, without the data.
 
@@ -311,11 +313,13 @@ def simulate_lazy(
         Whether to keep what was drawn: the independent numbers of mean 0 and variance 1 that the overlaps depend on,
         beside a random start, as variables ``normals`` (draw, sample), of all batches, and ``numbers`` (number).
         Their averages, and those of their products, have known means at every d: control variates.
+    overlaps_only : bool
+        Whether to leave out the training loss at the last step, which takes as long as a step; refused with `fields`.
 
     Returns
     -------
     Trajectory
-        With the training loss at every step, the last one included.
+        With the training loss at every step, the last one included unless only overlaps are asked for.
 
     Raises
     ------
@@ -330,11 +334,13 @@ def simulate_lazy(
     """
     checks.one_of("storage", storage, tuple(_DEPENDENT))
     fields, draws = checks.flag("fields", fields), checks.flag("draws", draws)
+    if checks.flag("overlaps_only", overlaps_only) and fields:
+        raise RebatchError("fields=True with overlaps_only=True; allowed is one of them")
     size = checks.integer("d", d, least=1)
     with thread_pool(threads) as pool:
         drawn = Draws() if draws else None
         side = _LazySide(setting, size, np.random.SeedSequence(seed), pool, storage, drawn)
-        record, weights = descend(setting, side, side.start, f"lazy, d = {d}")
+        record, weights = descend(setting, side, side.start, f"lazy, d = {d}", overlaps_only=overlaps_only)
         kept = side.last_batch(weights) if fields else {}
         if drawn is not None:
             kept |= drawn.variables(side.n)

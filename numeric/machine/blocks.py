@@ -84,7 +84,9 @@ def spread(
     try:
         work()
         for helper in helpers:
-            helper.result()
+            # One that no core has been free for has nothing left to do.
+            if not helper.cancel():
+                helper.result()
     finally:
         deque(left, maxlen=0)  # an interrupt may come while the others work
         wait(helpers)

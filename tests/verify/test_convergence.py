@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rebatch import RebatchError, Setting, Target, simulate
+from rebatch.numeric.machine import side_by_side
 from rebatch.verify import convergence as module
 from rebatch.verify.convergence import _first_step, _fit, controlled_mean, convergence
 
@@ -33,6 +34,14 @@ def test_the_deviation_is_that_of_the_fourth_moment_of_the_inputs():
     assert np.all(np.abs(result.deviation - 0.25 / result.d) < 6 * result.deviation_error)
     # The Gaussian mean is 10 of these errors away.
     assert np.all(result.deviation_error < 0.05 / result.d)
+
+
+def test_runs_side_by_side_and_one_after_the_other_have_the_same_bits(monkeypatch):
+    def study(fewest):
+        monkeypatch.setattr(side_by_side, "_FEWEST", fewest)
+        return convergence(SETTING, [20, 40, 80], [30, 30, 30], seed=3).to_json()
+
+    assert study(1.0) == study(np.inf)
 
 
 @pytest.mark.deep

@@ -337,6 +337,19 @@ def test_the_draws_are_what_the_first_step_is_made_of():
     np.testing.assert_array_equal(run.M, simulate(setting, d=50, seed=0).M)
 
 
+@pytest.mark.parametrize("reuse", [True, False])
+def test_overlaps_alone_are_those_of_the_whole_run(reuse):
+    setting = Setting(target="z1*z2", activation="relu", neurons=2, alpha=2, eta=0.5, steps=3, reuse=reuse)
+    whole = simulate(setting, d=40, seed=0, draws=True)
+    short = simulate(setting, d=40, seed=0, draws=True, overlaps_only=True)
+    for name in ("M", "Q", "normals", "numbers"):
+        np.testing.assert_array_equal(short.data[name], whole.data[name])
+    np.testing.assert_array_equal(short.training_loss[:-1], whole.training_loss[:-1])
+    assert np.isnan(short.training_loss[-1])
+    with pytest.raises(RebatchError, match="fields=True with overlaps_only=True; allowed is one"):
+        simulate(setting, d=40, seed=0, fields=True, overlaps_only=True)
+
+
 @pytest.mark.parametrize("reuse", [True, pytest.param(False, marks=pytest.mark.deep)])
 def test_the_draws_are_independent_of_mean_0_and_variance_1(reuse):
     setting = Setting(target="z1 + z2", activation="relu", neurons=2, alpha=2, eta=0.5, steps=2, reuse=reuse)
