@@ -51,6 +51,12 @@ class Mutant:
 
 
 MUTANTS = (
+    Mutant("even moments of one neuron's factor that do not grow", "symbolic/overlap/letters.py",
+           "moment *= m + 1", "moment *= m", "symbolic/overlap/test_letters"),
+    Mutant("a gradient that sees the slope of the pair's first neuron", "symbolic/overlap/letters.py",
+           "own[k + p] * t[j] * residual", "own[k + p] * t[0] * residual", "symbolic/overlap/test_letters"),
+    Mutant("coefficients of a pair in the order of all neurons", "symbolic/overlap/letters.py",
+           "*(n[of] for of in order), G)", "*n, G)", "symbolic/overlap/test_letters"),
     Mutant("a branch that is 0 has the sign of a positive number", "symbolic/proofs/gradients.py",
            "    if u.is_zero:\n        return 0", "    if u.is_zero:\n        return 1",
            "symbolic/proofs/test_gradients"),

@@ -9,7 +9,7 @@ from functools import cache, reduce
 from operator import add, mul
 
 import sympy as sp
-from flint import fmpq, fmpq_mpoly
+from flint import fmpq, fmpq_mpoly, fmpq_poly
 
 from ..calculus.gaussian import moments, smoothed
 from ..calculus.product_form import averaged_over, centred_moment, polynomial_of
@@ -21,11 +21,14 @@ from ..language.symbols import ACTIVATION_VARIABLE
 from ..language.target import Target
 from .activation import Activation
 from .eta import ALPHA, ETA, LAM
+from .letters import Letters, orders
 from .moments import noise_moment
 from .network import Loss, Start, exact
 from .size import Size
 
 Matrix = list[list[fmpq_mpoly]]
+# Measured, in units of work: to put coefficients in, for a product of terms, and to write a term as SymPy's.
+_PUT_IN, _WRITTEN = 3, 150
 
 
 def size_of(
@@ -205,18 +208,77 @@ class StepRing:
             return _dot(a, b)
         return _dot(a, [x * c for x, c in zip(b, self._inverse_squares, strict=True)])
 
-    def second_step(self, *, reuse: bool) -> Matrix:
-        """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k)."""
+    def second_step(self, *, reuse: bool, by_letters: bool = False) -> Matrix:
+        """Return M^2 = (1 - eta lam) M^1 + alpha eta E[g^1 z^T], (p x k).
+
+        by_letters: the expectations without g^1 written out, from an orthonormal start and without norms.
+        """
         M1, _, _ = self.first_step()
-        g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
         step, decay = self.alpha * self.eta, 1 - self.eta * self.lam
+        if by_letters:
+            along = self._along_by_letters(reuse=reuse)
+        else:
+            g1 = [self.averaged(gj, reuse=reuse) for gj in self.signal]
+            along = [[self.expectation(g * z) for z in self.z] for g in g1]
         return [
-            [
-                decay * self.norm[j] * M1[j][r] + step * self.expectation(g1[j] * self.z[r])
-                for r in range(self.k)
-            ]
+            [decay * self.norm[j] * M1[j][r] + step * along[j][r] for r in range(self.k)]
             for j in range(self.p)
         ]
+
+    def _along_by_letters(self, *, reuse: bool) -> Matrix:
+        """Return E[g^1 z^T], omega averaged in the coefficients of the powers of h^1 (p x k)."""
+        M1, N1, C = self.first_step()
+        noise = [[self.eta**2 * c for c in row] for row in C]
+        sigma = [self._sigma.compose(h, ctx=self.ring) for h in self.h]
+        squared = self.loss == "squared"
+        activation = fmpq_poly(self._coefficients())
+        table = Letters(self.k, self.p, activation, self._with_latent, reuse=reuse, squared=squared)
+        fields = [
+            ([m * c for m, c in zip(M1[j], self._inverse_squares, strict=True)], N1[j], self.eta * self.a[j])
+            for j in range(self.p)
+        ]
+
+        def along(f: fmpq_mpoly, j: int, i: int, labels: int) -> list[fmpq_mpoly]:
+            values = table.values(fields, self.a, (j, i), self.zero)
+            total = [self.zero] * self.k
+            for u, v, weight in orders(smoothed(f, noise), (j, i)):
+                put_in = [y.compose(*values, ctx=self.ring) for y in table.average(labels, u, v)]
+                spend(_PUT_IN * len(weight) * sum(map(len, put_in)))
+                total = [x + weight * y for x, y in zip(total, put_in, strict=True)]
+            return total
+
+        rows: Matrix = []
+        for j in range(self.p):
+            # Neurons with equal readouts are alike, and so are pairs of them.
+            if (twin := self.a.index(self.a[j])) < j:
+                rows.append(rows[twin])
+                continue
+            slope = sigma[j].derivative(j)
+            row = along(slope, j, j, 1)
+            if squared:
+                of_pairs: dict[tuple[bool, str], list[fmpq_mpoly]] = {}
+                for i, a in enumerate(self.a):
+                    kind = (i == j, str(a))
+                    if kind not in of_pairs:
+                        of_pairs[kind] = along(slope * sigma[i], j, i, 0)
+                    row = [x - a * y for x, y in zip(row, of_pairs[kind], strict=True)]
+            rows.append([self.a[j] * x for x in row])
+        return rows
+
+    def _coefficients(self) -> list[fmpq]:
+        """Return the coefficients of sigma, constant first."""
+        powers = {int(n): c for (n,), c in self._sigma.to_dict().items()}
+        return [powers.get(n, fmpq(0)) for n in range(max(powers, default=0) + 1)]
+
+    def _with_latent(self, exponents: tuple[int, ...], q: int) -> list[fmpq]:
+        """Return E[z^exponents y^q z_r] for every r."""
+        product = reduce(mul, (z ** int(n) for z, n in zip(self.z, exponents, strict=True)), self._label(q))
+        averages = (self.expectation(product * z).to_dict() for z in self.z)
+        return [next(iter(value.values()), fmpq(0)) for value in averages]
+
+    @cache  # noqa: B019 - a problem lives as long as its call
+    def _label(self, q: int) -> fmpq_mpoly:
+        return self._label(q - 1) * self.y if q else self.ring.constant(1)
 
     def averaged(self, f: fmpq_mpoly, *, reuse: bool) -> fmpq_mpoly:
         """Return E[f(h^1) | z, e, xi] for a function f of the fields: omega first, then the rest of h^1 put in."""
@@ -275,6 +337,7 @@ class StepRing:
     def to_expr(self, polynomial: fmpq_mpoly) -> sp.Expr:
         """Return a polynomial in the parameters as a SymPy expression, the readout put in."""
         power = cache(lambda i, n: self._values[i] ** n)
+        spend(_WRITTEN * len(polynomial))
         return sp.Add(
             *(
                 sp.Mul(

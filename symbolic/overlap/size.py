@@ -114,6 +114,28 @@ class Size:
                 weight = readouts * (comb(n + neurons - 1, n) if self.norms else 1)
                 yield from (weight * part for part in self._expanded(n, labels, fields))
 
+    def by_letters(self) -> bool:
+        """Whether tables of products of factors are shorter than g^1 written out, and there are any (letters.py)."""
+        if not self.orthonormal or self.norms:
+            return False
+        most, terms = self.letters(), 0.0
+        for part in self._parts(grams=False):
+            terms += part
+            if terms > most:
+                return True
+        return False
+
+    def letters(self) -> float:
+        """Return a bound on the terms of the tables on the way to M^2, and of the highest power of y in them."""
+        letters = self.k + self.p + 1 + self.p * self.squared
+        powers = self._slope + self.activation * self.squared
+        terms = comb(self._slope + letters, letters) + comb(self.target * (powers + 1) + self.k, self.k)
+        if self.squared:
+            terms += comb(powers + letters, letters)
+        if self.squared and self.p > 1:
+            terms += comb(self._slope + letters, letters) * comb(self.activation + letters, letters)
+        return float(terms)
+
     def refuse_if_too_large(self, *, grams: bool) -> None:
         """Refuse a formula that will not fit in memory; the count ends where that is clear.
 
@@ -121,10 +143,13 @@ class Size:
         ------
         TooLargeError
         """
+        by_letters = not grams and self.by_letters()
         variables = self.k + self.p + 3 + self.scales + self.norms * self.p
+        if by_letters:
+            variables = 6 * self.p + 3 * self.k + 3
         each = _READ + _READ_EXPONENT * variables + self.p * (_KEPT + _KEPT_EXPONENT * variables)
         terms = 0.0
-        for part in self._parts(grams=grams):
+        for part in [self.letters()] if by_letters else self._parts(grams=grams):
             terms += part
             size = terms * each + _GRAM_TERMS * self.p**2 * _EXPRESSION
             if size > MAX_BYTES:

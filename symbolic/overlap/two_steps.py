@@ -411,8 +411,12 @@ def two_step_overlap(
     a = checked_readout(readout, neurons)
     with bounded(len(a)):
         begin = checked_start(start, start_Q, len(a), target.k)
-        size_of(target, activation, a, loss, begin, normalize).refuse_if_too_large(grams=normalize)
-        return _written_out(target, activation, a, loss, begin, reuse=reuse, normalize=normalize)
+        size = size_of(target, activation, a, loss, begin, normalize)
+        size.refuse_if_too_large(grams=normalize)
+        by_letters = size.by_letters()
+        return _written_out(
+            target, activation, a, loss, begin, reuse=reuse, normalize=normalize, by_letters=by_letters
+        )
 
 
 def _written_out(
@@ -424,11 +428,15 @@ def _written_out(
     *,
     reuse: bool,
     normalize: bool,
+    by_letters: bool,
 ) -> TwoStepOverlap:
     """Return the formula of a problem that was checked."""
     problem = StepRing(target, activation, a, loss, begin, normalize)
     step = problem.first_step()
-    M1, M2 = problem.overlaps(step[0]), problem.overlaps(problem.second_step(reuse=reuse))
+    M1, M2 = (
+        problem.overlaps(step[0]),
+        problem.overlaps(problem.second_step(reuse=reuse, by_letters=by_letters)),
+    )
     N1, C, Q1 = map(problem.matrix, (*step[1:], problem.first_gram()))
     scales: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
     if normalize:
