@@ -257,15 +257,17 @@ def roots_of(piece: Piece, y: Array) -> Array:
     share = np.clip((wanted - table[index - 1]) / rise, 0.0, 1.0)
     t = low + share * (high - low)
     value, slope = piece.branch.value, piece.branch.slope
+    left = np.arange(len(t))
     for _ in range(_STEPS):
-        excess = up * np.broadcast_to(value(t), t.shape) - wanted
-        low, high = np.where(excess < 0, t, low), np.where(excess < 0, high, t)
-        step = excess / np.maximum(up * np.broadcast_to(slope(t), t.shape), _TINY)
-        new = t - step
-        new = np.where((new > low) & (new < high), new, (low + high) / 2)
-        done = np.abs(new - t).max(initial=0.0) < _CONVERGED
-        t = new
-        if done:
+        at = t[left]
+        excess = up * np.broadcast_to(value(at), at.shape) - wanted[left]
+        low[left], high[left] = np.where(excess < 0, at, low[left]), np.where(excess < 0, high[left], at)
+        with np.errstate(all="ignore"):
+            # A slope that is infinite, or no number, at an end is followed by bisection.
+            new = at - excess / np.maximum(up * np.broadcast_to(slope(at), at.shape), _TINY)
+        t[left] = np.where((new > low[left]) & (new < high[left]), new, (low[left] + high[left]) / 2)
+        left = left[np.abs(t[left] - at) >= _CONVERGED]
+        if not left.size:
             break
     t[wanted <= table[0]], t[wanted >= table[-1]] = (piece.a, piece.b)
     return t

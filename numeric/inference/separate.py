@@ -31,8 +31,10 @@ from .latent import Latent, breaks, slope_of
 from .line import REACH, Atom, Branch, Piece, TooManyPiecesError, roots_of, split
 
 Array = NDArray[np.float64]
-# The logarithm of a factor below exp of this counts as this: a factor is so small once in 10^9 samples.
-_SMALLEST_LOG = -20.0
+# A factor that is smaller than all but so large a share counts as the smallest of the others.
+_RARE = 1e-9
+# Logarithms of sizes at which that share is sought, down to what floating point holds.
+_LEAST_LOG, _SIZES = -700.0, 4096
 _BITS = range(15, 20)
 _ENOUGH = 5e-7
 _MOST_DIRECTIONS = 8
@@ -136,13 +138,14 @@ def second_moments(parts: Parts) -> tuple[Array, float] | None:
     """
     try:
         lines = [_Line.of(f) for f in parts.functions]
+        lowest = [_least_log(line) for line in lines] if parts.multiplied else []
     except (TooManyPiecesError, FloatingPointError):
         return None
     most = _MOST_NUMBERS // (1 + parts.r * (parts.r + 3) // 2)
     widths: list[Array] = []
     for bits in _BITS:
         spend(int(_PER_NUMBER * (2**bits) * (1 + parts.r * (parts.r + 3) // 2)))
-        widths.append(_on_bins(parts, lines, 2**bits))
+        widths.append(_on_bins(parts, lines, lowest, 2**bits))
         if len(widths) >= 3:
             worse, better = (fine + (fine - coarse) / 3 for coarse, fine in pairwise(widths[-3:]))
             error = float(np.abs(better - worse).max())
@@ -175,6 +178,10 @@ class _Line:
         values = [x for p in self.pieces for x in (p.low, p.high)] + [a.value for a in self.atoms]
         return min(values), max(values)
 
+    def highest_log(self) -> float:
+        """Return the logarithm of the largest size of a value."""
+        return float(np.log(max(map(abs, self.range()))))
+
     def laid(self, edges: Array) -> Array:
         """Return mass, E[t] and E[t^2 - 1] in the bins between rising values, shape (3, bins)."""
         N = np.zeros((3, len(edges) - 1))
@@ -191,12 +198,12 @@ def _between(a: Array, b: Array) -> Array:
     return np.array([mass, phi_a - phi_b, a * phi_a - b * phi_b])
 
 
-def _on_bins(parts: Parts, lines: Sequence[_Line], bins: int) -> Array:
-    """Return E[m m^T] from about so many bins of the label."""
+def _on_bins(parts: Parts, lines: Sequence[_Line], lowest: Sequence[float], bins: int) -> Array:
+    """Return E[m m^T] from about so many bins of the label; lowest: the least log|y_b| of factors."""
     if not parts.multiplied:
         N = _convolved(_added(lines, bins, parts.noise_std), parts.r)
         return _total(N)
-    both, difference = (_convolved(x, parts.r) for x in _factors(lines, bins))
+    both, difference = (_convolved(x, parts.r) for x in _factors(lines, lowest, bins))
     positive, negative = (both + difference) / 2, (both - difference) / 2
     rest = np.zeros((len(both), 1))
     rest[0] = 1.0
@@ -235,10 +242,9 @@ def _put(N: Array, atom: Atom, place: float) -> None:
     N[:, left + 1] += atom.moments() * share
 
 
-def _factors(lines: Sequence[_Line], bins: int) -> tuple[list[Array], list[Array]]:
+def _factors(lines: Sequence[_Line], lowest: Sequence[float], bins: int) -> tuple[list[Array], list[Array]]:
     """Return mass and moments of log|y_b|: those of both signs together, and positive less negative ones."""
-    lowest = [max(_SMALLEST_LOG, np.log(max(_closest(line), 1e-300))) for line in lines]
-    highest = [float(np.log(max(map(abs, line.range())))) for line in lines]
+    highest = [line.highest_log() for line in lines]
     # Factors of one size each have a width of their own.
     width = max(1.0, sum(h - low for low, h in zip(lowest, highest, strict=True))) / bins
     both, difference = [], []
@@ -256,10 +262,24 @@ def _factors(lines: Sequence[_Line], bins: int) -> tuple[list[Array], list[Array
     return both, difference
 
 
-def _closest(line: _Line) -> float:
-    """Return the least size of a value."""
-    crossing = [0.0 if p.low <= 0 <= p.high else min(abs(p.low), abs(p.high)) for p in line.pieces]
-    return min([*crossing, *(abs(a.value) for a in line.atoms if a.value)])
+def _least_log(line: _Line) -> float:
+    """Return a lower bound of log|y|, but for what is as rare as `_RARE`.
+
+    Raises
+    ------
+    FloatingPointError
+        If more than that is too small for floating point.
+    """
+    logs = np.linspace(_LEAST_LOG, line.highest_log(), _SIZES)
+    edges = np.exp(logs)
+    mass = line.laid(edges)[0] + line.laid(-edges[::-1])[0, ::-1]
+    below = np.cumsum([line.laid(np.array([-edges[0], edges[0]]))[0, 0], *mass])
+    for atom in line.atoms:
+        if atom.value:
+            below[logs > np.log(abs(atom.value))] += atom.moments()[0]
+    if below[0] > _RARE:
+        raise FloatingPointError
+    return float(logs[below <= _RARE][-1])
 
 
 def _convolved(laid: Sequence[Array], r: int) -> Array:

@@ -42,13 +42,14 @@ def side_by_side(
     with thread_pool(threads) as pool:
         try:
             for item in items:
-                beside = cores > 1 and _FEWEST <= samples(item) <= _MOST
-                while len(ahead) > (cores if beside else 0):
-                    yield _said(ahead.popleft())
-                if beside:
+                if cores > 1 and _FEWEST <= samples(item) <= _MOST:
                     ahead.append(pool.submit(copy_context().run, _held, task, item))
-                else:
-                    yield task(item, threads)
+                    if len(ahead) > cores:
+                        yield _said(ahead.popleft())
+                    continue
+                while ahead:
+                    yield _said(ahead.popleft())
+                yield task(item, threads)
             while ahead:
                 yield _said(ahead.popleft())
         finally:

@@ -43,12 +43,13 @@ def require_defined(expr: sp.Expr) -> None:
             _require(part, part.args[0], "positive")
         elif isinstance(part, sp.tan):
             _require(part, sp.cos(part.args[0]), "nonzero")
-        elif part.is_Pow and part.base is not sp.E and part.exp.is_Rational:
-            if part.exp.is_Integer:
+        elif part.is_Pow and part.base.free_symbols:
+            fixed = part.exp.is_number and part.exp.is_real
+            if fixed and (part.exp - sp.floor(part.exp)).is_zero:
                 if part.exp < 0:
                     _require(part, part.base, "nonzero")
             else:
-                _require(part, part.base, "nonnegative" if part.exp > 0 else "positive")
+                _require(part, part.base, "nonnegative" if fixed and part.exp > 0 else "positive")
 
 
 @lru_cache(maxsize=1024)

@@ -258,12 +258,11 @@ def averaged_over(
     """
     result: dict[tuple[int, ...], fmpq] = {}
     for exponents, coefficient in polynomial.to_dict().items():
+        # A factor of mean 0 makes the product 0 only if the others exist: all are asked for.
         for exponent, moment_of in zip(exponents, moments, strict=False):
             if exponent:
                 coefficient *= moment_of(int(exponent))  # noqa: PLW2901
-                if coefficient == 0:
-                    break
-        else:
+        if coefficient:
             rest = exponents[len(moments) :]
             result[rest] = result[rest] + coefficient if rest in result else coefficient
     return {rest: value for rest, value in result.items() if value != 0}

@@ -47,6 +47,7 @@ def noisy_terms(m: int, noise: Noise | None) -> Iterator[tuple[int, sp.Expr]]:
     elif noise.family == "flip":
         yield m, noise_moment(noise, m)
     else:
+        noise_moment(noise, m)  # where there is none, no average of y^m exists
         for j in range(0, m + 1, 2):
             yield m - j, sp.binomial(m, j) * exact(noise.size) ** j * noise_moment(noise, j)
 
@@ -61,19 +62,18 @@ def noise_moment(noise: Noise, m: int) -> sp.Rational:
     """
     if noise.family == "flip":
         return sp.Integer(1) if m % 2 == 0 else 1 - 2 * exact(noise.size)
+    if noise.freedom is not None and m >= exact(noise.freedom):
+        raise NoMomentError(
+            f"label noise {noise} has no moment of order {m}; allowed are those below {exact(noise.freedom)}"
+        )
     if m % 2:
         return sp.Integer(0)
     if noise.family == "laplace":
         return sp.factorial(m) / sp.Integer(2) ** (m // 2)
     if noise.family == "uniform":
         return sp.Rational(3 ** (m // 2), m + 1)
-    if noise.family == "student":
-        assert noise.freedom is not None
+    if noise.freedom is not None:
         nu = exact(noise.freedom)
-        if m >= nu:
-            raise NoMomentError(
-                f"label noise {noise} has no moment of order {m}; allowed are those below {nu}"
-            )
         return sp.prod((nu - 2) * (j - 1) / (nu - j) for j in range(2, m + 1, 2))
     return sp.factorial2(m - 1)
 

@@ -65,6 +65,28 @@ def test_noise_is_one_more_summand():
     assert abs(found - 1 / inverse) < 1e-5  # y in steps of 0.02, against noise of 0.5
 
 
+def test_a_factor_of_high_power_is_small_in_many_samples():
+    # log y = 10 log|z1| + 14 log|z2|, its density by trapezoidal sums over v = log|z2|.
+    v = np.arange(-22.0, 2.2, 0.02)
+    w = np.exp(v - np.exp(2 * v) / 2)
+    w /= w.sum()
+    inverse = 0.0
+    for log_y in np.array_split(np.arange(-340.0, 45.0, 0.05), 20):
+        x = np.exp((log_y[:, None] - 14 * v) / 10)
+        density = 2 * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi) * x / 10
+        p = density @ w
+        inverse += 0.05 * np.sum((density @ (w * (np.exp(2 * v) - 1))) ** 2 / np.maximum(p, 1e-200))
+    found, error, _ = threshold("z1^10*z2^14")
+    assert abs(found - 1 / inverse) < 2 * error + 1e-5  # v in steps of 0.02
+
+
+@pytest.mark.parametrize("power", ["(1/2)", "1", "4"])
+def test_thresholds_of_products_are_those_of_their_powers(power):
+    found, error, _ = threshold(f"abs(z1)^{power}*(1 + abs(z2))^{power}")
+    expected, other, _ = threshold("abs(z1)*(1 + abs(z2))")
+    assert abs(found - expected) < 2 * (error + other) + 1e-7
+
+
 @pytest.mark.parametrize("text", ["z1*z2 + z1^2*z2^2", "Max(z1, z2)", "z1*z2*z3 + z1", "sin(z1*z2)"])
 def test_what_does_not_fall_apart_has_no_parts(text):
     target = Target(text)

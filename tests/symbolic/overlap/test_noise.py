@@ -1,5 +1,7 @@
 """Label noise of any law: its moments against SciPy, formulas against the limit, exponents that do not change."""
 
+from functools import partial
+
 import pytest
 from scipy import stats
 
@@ -85,6 +87,24 @@ def test_noise_without_the_moment_is_refused_in_a_line_that_names_it():
         RebatchError, match=r"student\(4.0, 0.5\) has no moment of order 4; allowed .* below 4"
     ):
         two_step_overlap(target, "h + h^2/2 + h^4/9")
+
+
+@pytest.mark.parametrize(
+    ("text", "activation"),
+    [("z^2", "h + h^2/2 + h^3"), ("He(3, z)", "h + h^2/2 + h^3/6"), ("He(3, z)", "erf(h)")],
+)
+def test_a_moment_that_does_not_exist_is_refused_although_its_order_is_odd_or_its_factor_has_mean_zero(
+    text, activation
+):
+    # The label enters M^2 to the third power, and E|xi|^3 is infinite.
+    target = Target(text, noise="student(3, 0.5)")
+    ask = (
+        partial(overlap_series, order=3)
+        if activation == "erf(h)"
+        else partial(two_step_overlap, loss="correlation")
+    )
+    with pytest.raises(RebatchError, match="no moment of order 3"):
+        ask(target, activation)
 
 
 @pytest.mark.parametrize(("name", "how"), [("flip(0.1)", "exact"), ("laplace(0.3)", "undecided")])
