@@ -30,8 +30,10 @@ Array = NDArray[np.float64]
 
 _NANOSECONDS = 1000
 _MOST_NODES = 4_000_000
-_CHUNK = 1 << 18
-# Numbers of an array that is swept over several times.
+# Values of an expression are computed so many at a time: what stands between stays near the processor.
+_CHUNK = 1 << 16
+# Neighbours are looked at in arrays of so many, in sweeps over a part of it.
+_TOGETHER = 1 << 18
 _NEAR = 1 << 14
 # Nanoseconds of a node: to weigh and add it; for each sum or product, and each function, of all coordinates.
 _PER_NODE, _PER_PRODUCT, _PER_FUNCTION = 8, 5, 30
@@ -241,13 +243,17 @@ def _grid_sum(
     h = 2 * reach / points
     axis = -reach + h * (np.arange(points) + (_SHIFT * points) % 1)
     total = size = unresolved = 0.0
+    layers: list[Array] = []
     for z in _grid(axis, r):
         values = _weighted(g, z)
-        sizes = np.abs(values)
         total += float(np.sum(values))
-        size += float(np.sum(sizes))
+        size += float(np.sum(np.abs(values)))
         if resolve:
-            unresolved += _unresolved(values, sizes)
+            layers.append(values)
+            if sum(len(layer) for layer in layers) * values[0].size >= _TOGETHER or z[0].flat[-1] == axis[-1]:
+                together = np.concatenate(layers)
+                unresolved += _unresolved(together, np.abs(together))
+                layers = []
     return total * h**r, size * h**r, unresolved * h**r
 
 

@@ -29,10 +29,13 @@ _ONE_SIDED = 0.5
 _SAFETY = 2.0
 _MOST_PARTS = 12
 _BISECTIONS = 50
+# Of a step of the grid: where the chord's zero is looked for.
+_BESIDE = 2.0**-42
 _MOST_ZEROS = 24
 _CROWDING = 2.0 ** -np.arange(1, 40)
 # Nodes of one array cost less than a unit each.
 _NODES_PER_UNIT = 16
+_NEAR = 1 << 15
 _SEED = 11
 
 
@@ -115,25 +118,43 @@ def _differences(
     step = 2 * reach / points
     grid = -reach + step * (np.arange(points) + shift[:, None])
     found = [_zeros(lines, u, grid) for u in parts]
-    number, zero = (np.concatenate(both) for both in zip(*found, strict=True))
-    nodes, weights = np.polynomial.legendre.leggauss(4)
+    line, zero = _fewest_of_each(*(np.concatenate(both) for both in zip(*found, strict=True)))
     total = np.zeros(len(grid))
-
-    def weighted(line: NDArray[np.intp], x: Array) -> Array:
-        return np.asarray(lines.values(g, line, x) * np.exp(-x * x / 2) / np.sqrt(2 * np.pi))
-
-    for i in np.unique(number):
-        crowded = zero[number == i][:_MOST_ZEROS, None] + step * np.concatenate(
-            [-_CROWDING, [0.0], _CROWDING]
-        )
-        ends = np.unique(np.concatenate([grid[i], crowded.ravel()]))
-        half = np.diff(ends) / 2
-        x = (ends[:-1, None] + half[:, None] * (1 + nodes)).ravel()
-        spend(x.size // _NODES_PER_UNIT)
-        fine = weighted(np.full(x.shape, i), x).reshape(-1, len(nodes)) @ weights @ half
-        coarse = weighted(np.full(points, i), grid[i])
-        total[i] = fine - step * (float(np.sum(coarse)) - (coarse[0] + coarse[-1]) / 2)
+    if not len(line):
+        return total
+    here = np.unique(line)
+    crowded = zero[:, None] + step * np.concatenate([-_CROWDING, [0.0], _CROWDING])
+    at = np.concatenate([np.repeat(here, points), np.repeat(line, crowded.shape[1])])
+    ends = np.concatenate([grid[here].ravel(), crowded.ravel()])
+    order = np.lexsort((ends, at))
+    at, ends = at[order], ends[order]
+    # Between the ends of one line; where two fall together there is nothing between them.
+    low, high, number = ends[:-1], ends[1:], at[:-1]
+    inside = (at[1:] == number) & (high > low)
+    low, half, number = low[inside], (high - low)[inside] / 2, number[inside]
+    nodes, weights = np.polynomial.legendre.leggauss(4)
+    spend(low.size * len(nodes) // _NODES_PER_UNIT)
+    for node, weight in zip(nodes, weights, strict=True):
+        fine = weight * half * _weighted(lines, g, number, low + half * (1 + node))
+        total += np.bincount(number, fine, len(total))
+    coarse = _weighted(lines, g, np.repeat(here, points), grid[here].ravel()).reshape(-1, points)
+    total[here] -= step * (coarse.sum(axis=1) - (coarse[:, 0] + coarse[:, -1]) / 2)
     return total
+
+
+def _fewest_of_each(line: NDArray[np.intp], zero: Array) -> tuple[NDArray[np.intp], Array]:
+    """Return at most so many zeros of a line, the first found; one line after the other."""
+    order = np.argsort(line, kind="stable")
+    line, zero = line[order], zero[order]
+    rank = np.arange(len(line)) - np.searchsorted(line, line)
+    return line[rank < _MOST_ZEROS], zero[rank < _MOST_ZEROS]
+
+
+def _weighted(lines: _Lines, g: Callable[..., Array], line: NDArray[np.intp], x: Array) -> Array:
+    """Return g times the density along the line; a few values at a time stay near the processor."""
+    pieces = [slice(first, first + _NEAR) for first in range(0, len(x), _NEAR)]
+    values = np.concatenate([lines.values(g, line[piece], x[piece]) for piece in pieces])
+    return np.asarray(values * np.exp(-x * x / 2) / np.sqrt(2 * np.pi))
 
 
 def _zeros(lines: _Lines, u: Callable[..., Array], grid: Array) -> tuple[NDArray[np.intp], Array]:
@@ -143,8 +164,31 @@ def _zeros(lines: _Lines, u: Callable[..., Array], grid: Array) -> tuple[NDArray
     values = lines.values(u, every, grid.ravel()).reshape(grid.shape)
     line, place = np.nonzero(np.sign(values[:, :-1]) * np.sign(values[:, 1:]) < 0)
     low, high, start = grid[line, place], grid[line, place + 1], np.sign(values[line, place])
-    for _ in range(_BISECTIONS if len(line) else 0):
-        middle = (low + high) / 2
-        left = np.sign(lines.values(u, line, middle)) == start
-        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    # A part that is linear has its zero where the chord has it: the places beside it show that.
+    with np.errstate(all="ignore"):
+        share = values[line, place] / (values[line, place] - values[line, place + 1])
+    chord, beside = low + share * (high - low), _BESIDE * (high - low)
+    for middle in (chord - beside, chord + beside):
+        low, high = _halved(lines, u, line, middle, (low, high), start)
+    for _ in range(_BISECTIONS):
+        wide = high - low > 4 * beside
+        if not wide.any():
+            break
+        ends = low[wide], high[wide]
+        low[wide], high[wide] = _halved(lines, u, line[wide], (ends[0] + ends[1]) / 2, ends, start[wide])
     return line, np.asarray((low + high) / 2)
+
+
+def _halved(
+    lines: _Lines,
+    u: Callable[..., Array],
+    line: NDArray[np.intp],
+    middle: Array,
+    ends: tuple[Array, Array],
+    start: Array,
+) -> tuple[Array, Array]:
+    """Return ends between which the sign still changes: one of each pair is moved to a place between them."""
+    low, high = ends
+    place = np.clip(np.where(np.isfinite(middle), middle, (low + high) / 2), low, high)
+    left = np.sign(lines.values(u, line, place)) == start
+    return np.where(left, place, low), np.where(left, high, place)

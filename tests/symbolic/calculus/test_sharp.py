@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit, gamma, k0
 
 from rebatch import RebatchError, Target, expectation
+from rebatch.symbolic.calculus import sharp
 from rebatch.symbolic.calculus.cubature import _tail_index
 from rebatch.symbolic.calculus.sharp import left_out, parts_of
 from rebatch.symbolic.exact.known import How
@@ -224,3 +225,31 @@ def test_the_index_of_a_tail_is_read_off_its_largest_values(index):
 def test_a_mean_that_rests_on_values_that_no_point_meets_is_not_known():
     answer = expectation("1/(1+1000000000000*((z1-1/3)^2+(z2+1/2)^2))")
     assert answer.error == np.inf
+
+
+@pytest.mark.parametrize(
+    ("u", "zero"),
+    [
+        (lambda x, y: 2 * x - y, lambda y: y / 2),
+        (lambda x, y: x**3 - y, np.cbrt),
+        (lambda x, y: np.arctan(1e6 * (x - y)), lambda y: y),
+        (lambda x, y: np.where(x < y, -np.inf, np.inf), lambda y: y),
+        (lambda x, y: np.sign(x - y) * 1e-300, lambda y: y),
+    ],
+    ids=["linear", "cubic", "steep", "infinite", "jump"],
+)
+def test_zeros_along_lines_are_found_to_rounding(u, zero):
+    y = np.random.default_rng(0).uniform(-3, 3, 40)
+    lines = sharp._Lines(np.stack([np.zeros(40), y], axis=1), 0)
+    grid = np.linspace(-8, 8, 65) + np.linspace(0, 0.2, 40)[:, None]
+    line, place = sharp._zeros(lines, u, grid)
+    assert sorted(line) == list(range(40))
+    # Of a step of 1/4, closer than the nearest crowded points, 2^-40 of it.
+    np.testing.assert_allclose(place, zero(y[line]), atol=0.25 * 2.0**-40)
+
+
+def test_no_more_zeros_of_a_line_are_crowded_than_are_allowed():
+    line, zero = np.array([2, 0, 2, 1, 0] * 20), np.arange(100.0)
+    number, kept = sharp._fewest_of_each(line, zero)
+    assert np.bincount(number).tolist() == [24, 20, 24]
+    assert kept[number == 2].tolist() == zero[line == 2][:24].tolist()
