@@ -22,6 +22,8 @@ _INFINITE = arb(inf)
 _BITS = 128
 # Longer sums are bounded term by term.
 _MAX_TERMS, _MAX_OPERATIONS, _MAX_DEGREE = 30, 200, 24
+# The last digits of bounds of quotients of several variables.
+_HALVINGS = 8
 # Units of work.
 _PER_FACTORING = 2000
 # Increasing functions of the whole line: the method of balls, and the limits.
@@ -195,14 +197,16 @@ def _of_product(u: sp.Mul) -> Range:
 
 
 def _of_quotient(u: sp.Mul) -> Range:
-    """Return the range of P(x)/Q(x), Q > 0 on the line: its limits, and its values where the slope is 0."""
+    """Return the range of P/Q, Q without a zero: on the line its limits, and its values where the slope is 0."""
     over, under = u.as_numer_denom()
-    if under.is_number or len(u.free_symbols) != 1 or u.count_ops() > _MAX_OPERATIONS:
+    if under.is_number or not u.free_symbols or u.count_ops() > _MAX_OPERATIONS:
         return Range()
-    (x,) = u.free_symbols
-    if not (over.is_polynomial(x) and under.is_polynomial(x) and range_of(under).sign):
+    z = tuple(u.free_symbols)
+    if not (over.is_polynomial(*z) and under.is_polynomial(*z) and (sign := range_of(under).sign)):
         return Range()
-    P, Q = sp.Poly(over, x), sp.Poly(under, x)
+    P, Q = sp.Poly(over, *z), sp.Poly(under, *z)
+    if len(z) > 1:
+        return Range(_of_multiple(sign * P, sign * Q), _of_multiple(-sign * P, sign * Q))
     if P.degree() > Q.degree() or Q.degree() > _MAX_DEGREE or not {P.domain, Q.domain} <= {sp.ZZ, sp.QQ}:
         return Range()
     spend(_PER_FACTORING)
@@ -216,6 +220,26 @@ def _of_quotient(u: sp.Mul) -> Range:
         _largest(_bound(value, is_open) for value, is_open in found),
         _largest(_bound(-value, is_open) for value, is_open in found),
     )
+
+
+def _of_multiple(P: sp.Poly, Q: sp.Poly) -> Bound:
+    """Return a bound c of P/Q from above, Q > 0: c Q - P >= 0, by bisection."""
+    rational = {P.domain, Q.domain} <= {sp.ZZ, sp.QQ}
+    if not rational or P.total_degree() > Q.total_degree() or Q.total_degree() > _MAX_DEGREE:
+        return Bound()
+
+    def holds(c: sp.Rational) -> bool:
+        spend(_PER_FACTORING)
+        p = Q * c - P
+        return bool(_above(p).value <= 0 or _by_young(p.as_expr()).value <= 0)
+
+    low, high = sp.Integer(0), next((c for c in (sp.Integer(4) ** j for j in range(-1, 4)) if holds(c)), None)
+    if high is None:
+        return Bound()
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return Bound(arb(fmpq(int(high.p), int(high.q))), False)
 
 
 def _of_bump(u: sp.Mul) -> Range:
@@ -241,9 +265,14 @@ def _of_sum(u: sp.Add, parts: list[Range]) -> Range:
     """Return the range of a sum: term by term, or of the polynomial that it is in its functions."""
     known = reduce(add, parts).and_also(_of_waves(u, parts))
     away = known.lower.value < 0 or known.upper.value < 0
-    polynomial = None if away else as_polynomial(u)
+    if away or len(u.args) > _MAX_TERMS or u.count_ops() > _MAX_OPERATIONS:
+        return known
+    known = known.and_also(Range(_by_young(-u), _by_young(u)))
+    polynomial = as_polynomial(u)
     if polynomial is None:
         return known
+    if (reduced := _without_squares_of_roots(polynomial)) is not None:
+        known = known.and_also(Range(_above(-reduced), _above(reduced)))
     if polynomial.is_univariate:
         return known.and_also(_of_polynomial(polynomial, range_of(polynomial.gen)))
     for constant in {polynomial.nth(*(0,) * len(polynomial.gens)), sp.Integer(0)}:
@@ -267,6 +296,24 @@ def _of_waves(u: sp.Add, parts: list[Range]) -> Range:
     return reduce(add, rest.values(), total)
 
 
+def _without_squares_of_roots(polynomial: sp.Poly) -> sp.Poly | None:
+    """Return a polynomial in functions among which is s = sqrt(v) with v as s^2: z^2 is s^2 - 1 for v = 1 + z^2."""
+    for s in (f for f in polynomial.gens if f.is_Pow and f.exp == sp.Rational(1, 2)):
+        gens = (*(f for f in polynomial.gens if f != s), s)
+        v = s.base.as_poly(*gens)
+        if v is None or v.is_ground or not (v.domain.is_ZZ or v.domain.is_QQ):
+            continue
+        names = [sp.Dummy() for _ in gens]
+        relation = sp.Poly.from_dict(v.as_dict(), *names).as_expr() - names[-1] ** 2
+        p = sp.Poly.from_dict(polynomial.reorder(*gens).as_dict(), *names).as_expr()
+        spend(_PER_FACTORING)
+        _, rest = sp.reduced(p, [relation], *names, order="lex")
+        if not rest.is_number:
+            found: sp.Poly = sp.Poly.from_dict(sp.Poly(rest, *names).as_dict(), *gens, domain="QQ").exclude()
+            return found
+    return None
+
+
 def _above(polynomial: sp.Poly) -> Bound:
     """Return a bound of -p from above: a x^2 + B x + C >= C - B^2 / (4 a), one function after the other."""
     functions = {sp.Dummy(): f for f in polynomial.gens}
@@ -281,6 +328,39 @@ def _above(polynomial: sp.Poly) -> Bound:
         if p.is_ground:
             return Bound(-constant_ball(p.as_expr(), _BITS), False)
     return _of_polynomial(p, range_of(functions[p.gen])).lower
+
+
+def _by_young(u: sp.Add) -> Bound:
+    """Return a bound of -u from above, for a polynomial u in functions f_i, its real coefficients known by balls.
+
+    A product of several functions is at least -|c| sum_i (n_i / n) |f_i|^n, n = sum_i n_i, or 0 if it is a square
+    with c > 0: what is left is a sum of polynomials of one |f_i| each.
+    """
+    polynomial = u.as_poly()
+    functions = [] if polynomial is None else [f for f in polynomial.gens if f.free_symbols]
+    polynomial = u.as_poly(*functions) if functions else None
+    if polynomial is None or polynomial.total_degree() > _MAX_DEGREE:
+        return Bound()
+    constant = arb(0)
+    alone: list[dict[int, arb]] = [{} for _ in polynomial.gens]
+    for powers, coefficient in polynomial.terms():
+        if coefficient.free_symbols or not coefficient.is_real:
+            return Bound()
+        c, n = constant_ball(coefficient, _BITS), sum(powers)
+        held = [i for i, power in enumerate(powers) if power]
+        if not held:
+            constant += c
+        elif len(held) == 1 and n % 2 == 0:
+            alone[held[0]][n] = alone[held[0]].get(n, arb(0)) + c
+        elif not (c > 0 and all(power % 2 == 0 for power in powers)):
+            for i in held:
+                alone[i][n] = alone[i].get(n, arb(0)) - abs(c) * powers[i] / n
+    for f, terms in zip(polynomial.gens, alone, strict=True):
+        if terms:
+            size = range_of(f).absolute()
+            p = fmpq_poly([terms[n].lower().fmpq() if n in terms else 0 for n in range(max(terms) + 1)])
+            constant -= _of_coefficients(p, size).lower.value
+    return _bound(-constant, False)
 
 
 def _is_positive(a: sp.Poly) -> bool:
@@ -308,9 +388,16 @@ def factored(polynomial: sp.Poly) -> sp.Expr | None:
 
 def _of_polynomial(polynomial: sp.Poly, x: Range) -> Range:
     """Return the range of a polynomial of one function: its values at the ends and where its slope is 0."""
-    P = _flint(polynomial)
+    return _of_coefficients(_flint(polynomial), x)
+
+
+def _of_coefficients(P: fmpq_poly, x: Range) -> Range:
+    """Return the range of a polynomial of what has the range x."""
+    if P.degree() < 1:
+        return _between(arb(P[0]), arb(P[0]))
     flat = [root.real for root, _ in P.derivative().complex_roots() if root.imag.contains(0)]
-    found = [Bound(_value(P, point), False) for point in flat]
+    inside = [t for t in flat if not (t > x.upper.value or t < -x.lower.value)]
+    found = [Bound(_value(P, t), False) for t in inside]
     for end, side in ((x.upper, 1), (x.lower, -1)):
         limit = _INFINITE * (1 if P[P.degree()] > 0 else -1) * (side if P.degree() % 2 else 1)
         found.append(_bound(_value(P, end.value * side) if end.value.is_finite() else limit, end.open))

@@ -6,7 +6,7 @@ form from below, a minorant, so that exp(t^2) / (2 + exp(t^2)) is seen to be bou
 h = n log t + sum_j a_j t^j - t^2/2 and h' <= -delta beyond R, the tail is at most c exp(h(R)) / (delta sqrt(2 pi)).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -267,16 +267,23 @@ def _below_cosh(v: sp.Expr) -> Majorant:
     return Majorant(arb(1))
 
 
-def _below_polynomial(u: sp.Expr) -> Majorant:
-    """Return half of the leading coefficient: beyond 3 max_j |c_(n-j) / lead|^(1/j) the rest is at most half of it.
+def _below_polynomial(u: sp.Expr, less: Sequence[tuple[arb, arb]] = ()) -> Majorant:
+    """Return a minorant of a polynomial less functions that are bounded by c_i from start_i on.
 
-    There sum_j |c_(n-j) / lead| t^-j <= sum_j 3^-j <= 1/2.
+    Beyond 3 max_j |c_(n-j) / lead|^(1/j) the terms below t^n are at most half of it, as
+    sum_j |c_(n-j) / lead| t^-j <= sum_j 3^-j <= 1/2; beyond (4 c / |lead|)^(1/n), c = sum_i c_i, a quarter is c.
     """
     lead, *lower = (constant_ball(c) for c in sp.Poly(u, T).all_coeffs())
     if not abs(lead) > 0:
         raise UnboundedError(f"no lower bound is known for {u}")
     roots = (abs(c / lead).upper() ** (arb(1) / j) for j, c in enumerate(lower, 1))
-    return Majorant(abs(lead) / 2, start=reduce(arb.max, (3 * root for root in roots), arb(1)))
+    start = reduce(arb.max, (3 * root for root in roots), arb(1))
+    if not less:
+        return Majorant(abs(lead) / 2, start=start)
+    c = sum((c for c, _ in less), arb(0))
+    start = reduce(arb.max, (s for _, s in less), start)
+    start = start.max((4 * c / abs(lead)).upper() ** (arb(1) / len(lower)))
+    return Majorant(abs(lead) / 4, start=start)
 
 
 def _below_sum(u: sp.Add) -> Majorant | None:
@@ -291,6 +298,8 @@ def _below_sum(u: sp.Add) -> Majorant | None:
     bounds = [(a, _constant_bound(a)) for a in u.args]
     bounded = [bound for _, bound in bounds if bound is not None]
     rest = [a for a, bound in bounds if bound is None]
+    if bounded and (polynomial := sp.Add(*rest)).free_symbols == {T} and polynomial.is_polynomial(T):
+        return _below_polynomial(polynomial, less=bounded)
     if (
         bounded
         and rest
@@ -303,7 +312,41 @@ def _below_sum(u: sp.Add) -> Majorant | None:
         size = bottom.c * sum((a * start.upper() ** j for j, a in bottom.a.items()), arb(0)).exp()
         if size > less:
             return Majorant(bottom.c * (1 - less / size), a=bottom.a, start=start)
-    return _dominated(u)
+    return _dominated(u) or _next_to_bounds(u)
+
+
+def _next_to_bounds(u: sp.Add) -> Majorant | None:
+    """Return a minorant of c + sum f_i, |f_i| <= B_i, sum B_i <= c, from how far an f_i stays below B_i."""
+    for terms in (u.args, tuple(-a for a in u.args)):
+        constant = sum((constant_ball(a) for a in terms if a.is_number), arb(0))
+        others = (_short_of_bound(a) for a in terms if not a.is_number and not range_of(a).nonnegative)
+        bounds = list(others)
+        gaps = [Majorant(B) * gap for B, gap in bounds if gap is not None]
+        if gaps and constant >= sum((B for B, _ in bounds), arb(0)):
+            return reduce(larger_of, gaps)
+    return None
+
+
+def _short_of_bound(f: sp.Expr) -> tuple[arb, Majorant | None]:
+    """Return B >= |f|, perhaps infinite, and a minorant of 1 - |f| / B; None where none is known.
+
+    1 - tanh(|v|) >= exp(-2 |v|), 1 - erf(|v|) = erfc(|v|), a product of numbers in [0, 1] is at most each of them.
+    """
+    if isinstance(f, sp.Abs):
+        return _short_of_bound(f.args[0])
+    if f.is_Pow and f.exp.is_Integer and f.exp > 0:
+        B, gap = _short_of_bound(f.base)
+        return B ** int(f.exp), gap
+    if f.is_Mul:
+        factors = [_short_of_bound(a) for a in f.args]
+        gaps = [gap for _, gap in factors if gap is not None]
+        return reduce(arb.__mul__, (B for B, _ in factors)), reduce(larger_of, gaps) if gaps else None
+    if isinstance(f, sp.tanh):
+        grown = _or_none(_of_exponential, 2 * sp.Abs(f.args[0]))
+        return arb(1), None if grown is None else grown.inverse()
+    if isinstance(f, sp.erf):
+        return arb(1), _or_none(minorant, sp.erfc(sp.Abs(f.args[0]), evaluate=False))
+    return range_of(f).size, None
 
 
 def without_cancellation(u: sp.Add) -> sp.Expr | None:
