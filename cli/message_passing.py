@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..numeric.inference.amp import MessagePassing, amp
-from ..numeric.inference.drawing import draw_cosines
 from ..numeric.inference.state_evolution import StateEvolution, state_evolution
 from ..symbolic.errors import RebatchError
 from ..symbolic.language.target import Target
-from .figures import figure_of, save
 from .terminal import console
+
+if TYPE_CHECKING:
+    from ..numeric.inference.amp import MessagePassing
 
 # Of a long evolution the first steps are shown, then so many of the rest.
 _FIRST, _LATER = 8, 8
@@ -39,8 +40,10 @@ def evolutions(
     return [state_evolution(target, alpha, steps=steps, start=start, damping=damping) for alpha in alphas]
 
 
-def run_beside(evolution: StateEvolution, target: Target, *, d: int, seed: int) -> MessagePassing:
+def run_beside(evolution: StateEvolution, target: Target, *, d: int, seed: int) -> "MessagePassing":
     """Return a run of as many steps, from the same start."""
+    from ..numeric.inference.amp import amp  # noqa: PLC0415 - loads the engines
+
     if len(evolution.basis) > 1:
         raise RebatchError(
             f"{target} has {len(evolution.basis)} directions; --d allows targets of one direction"
@@ -51,6 +54,9 @@ def run_beside(evolution: StateEvolution, target: Target, *, d: int, seed: int) 
 
 def draw(found: Sequence[StateEvolution], target: Target, path: Path) -> None:
     """Draw the cosines against the step, or where they come to rest against alpha."""
+    from ..numeric.inference.drawing import draw_cosines  # noqa: PLC0415 - as below
+    from .figures import figure_of, save  # noqa: PLC0415 - loads Matplotlib
+
     if len(found) == 1:
         said = f"y = {target.text}: state evolution, alpha = {found[0].alpha:g}, d infinite"
         save(figure_of(draw_cosines, found[0].cosine, said, "state evolution"), path)
@@ -60,7 +66,7 @@ def draw(found: Sequence[StateEvolution], target: Target, path: Path) -> None:
     save(figure_of(draw_cosines, rest, said, "state evolution", alphas=alphas), path)
 
 
-def print_evolution(evolution: StateEvolution, target: Target, run: MessagePassing | None) -> None:
+def print_evolution(evolution: StateEvolution, target: Target, run: "MessagePassing | None") -> None:
     """Print the cosines after some of the steps, those of the run beside them, and how it ended."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("step", "products with X", *_names(evolution), *(["run"] if run else [])):

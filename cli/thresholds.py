@@ -1,14 +1,18 @@
 """Thresholds as tables."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..numeric.inference.ceiling import Ceiling
-from ..numeric.inference.staircase import GrandStaircase
 from ..symbolic.exact.subspace import in_words
 from ..symbolic.thresholds.threshold import Threshold
+
+if TYPE_CHECKING:
+    from ..numeric.inference.ceiling import Ceiling
+    from ..numeric.inference.staircase import GrandStaircase
 
 # A bound with more digits is shown as a decimal number: the fraction is in the JSON.
 _LONGEST = 24
@@ -39,7 +43,7 @@ def certificates_table(answer: Threshold) -> Table:
     return table
 
 
-def staircase_table(answer: GrandStaircase) -> Table:
+def staircase_table(answer: "GrandStaircase") -> Table:
     """Return the stages of the grand staircase, the trivial one first."""
     (sheet,) = answer.sheets()
     table = _table("stage", *sheet.head)
@@ -48,7 +52,7 @@ def staircase_table(answer: GrandStaircase) -> Table:
     return table
 
 
-def ceiling_table(answer: Ceiling) -> Table:
+def ceiling_table(answer: "Ceiling") -> Table:
     """Return the cosines at every number of products, with the step sizes that were best."""
     table = _table("products with X", "best possible", "one batch, reused", "eta", "fresh batches", "eta")
     rows = zip(

@@ -26,7 +26,6 @@ from ..options import (
 from ..terminal import console, print_json, progress_bar
 
 if TYPE_CHECKING:  # what only one command of these needs
-    from matplotlib.figure import Figure
     from rich.table import Table
 
     from ...symbolic.language.target import Target
@@ -194,11 +193,11 @@ def _verify_inputs(
     target: str, inputs: str | None, data: Path | None, figure: Path | None, *, as_json: bool, **options: Any
 ) -> None:
     """Print whether runs on other inputs agree with the Gaussian limit; exit code 1 if they do not."""
-    from ...verify.drawing import draw_universality
-    from ..figures import figure_of, require_drawable, save
     from ..universality import hold, show
 
     if figure is not None:
+        from ..figures import require_drawable
+
         require_drawable(figure)
     result = hold(
         target,
@@ -207,7 +206,7 @@ def _verify_inputs(
         progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
         **options,
     )
-    written = None if figure is None else save(figure_of(draw_universality, result), figure)
+    written = None if figure is None else _drawn("draw_universality", result, figure)
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})
     else:
@@ -224,8 +223,7 @@ def _verify_verdicts(target: "Target", figure: Path | None, *, as_json: bool, **
     from ..tables import learnability_table
 
     if figure is not None:
-        from ...verify.drawing import draw_learnability
-        from ..figures import figure_of, require_drawable, save
+        from ..figures import require_drawable
 
         require_drawable(figure)
     result = learnability(
@@ -233,8 +231,7 @@ def _verify_verdicts(target: "Target", figure: Path | None, *, as_json: bool, **
         progress=lambda jobs: progress_bar(jobs, "simulating", show=not as_json),
         **options,
     )
-    drawn = figure is not None and result.checks
-    written = save(figure_of(draw_learnability, result), figure) if drawn and figure is not None else None
+    written = _drawn("draw_learnability", result, figure) if result.checks and figure is not None else None
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})
     else:
@@ -313,14 +310,14 @@ def scaling(
 
     Example: rebatch scaling "He(3, z1)" --figure scaling.png
     """
-    from ...verify.drawing import draw_full_batch, draw_reuse, draw_scaling
     from ...verify.full_batch import full_batch_scaling
     from ...verify.reuse_samples import reuse_scaling
     from ...verify.scaling import scaling as measure
-    from ..figures import figure_of, require_drawable, save
     from ..tables import full_batch_table, reuse_table, scaling_table
 
     if figure is not None:
+        from ..figures import require_drawable
+
         require_drawable(figure)
     _require_one_study(
         reuse=reuse,
@@ -335,15 +332,14 @@ def scaling(
         "dimensions": None if dimensions is None else integers_from("--dimensions", dimensions),
     }
     result: ReuseScaling | Scaling | FullBatchScaling
-    drawn: Figure | None = None
     if full_batch:
         own = _given(alpha=alpha, eta=eta, steps=steps, activation=activation, runs=replicas)
         result = full = full_batch_scaling(learned, **own, **options)
-        table, drawn = full_batch_table(full), figure_of(draw_full_batch, full) if figure else None
+        table, draw = full_batch_table(full), "draw_full_batch"
     elif reuse:
         own = _given(alpha=alpha, eta=eta, steps=steps, runs=32 if replicas is None else replicas)
         result = samples = reuse_scaling(learned, activation or "tanh", **own, **options)
-        table, drawn = reuse_table(samples), figure_of(draw_reuse, samples) if figure else None
+        table, draw = reuse_table(samples), "draw_reuse"
     else:
         result = times = measure(
             learned,
@@ -354,14 +350,22 @@ def scaling(
             look_ahead_power=look_ahead_power,
             **options,
         )
-        table, drawn = scaling_table(times), figure_of(draw_scaling, times) if figure else None
-    written = save(drawn, figure) if drawn is not None and figure is not None else None
+        table, draw = scaling_table(times), "draw_scaling"
+    written = None if figure is None else _drawn(draw, result, figure)
     if as_json:
         print_json({**result.to_json(), "figure": None if written is None else str(written)})
     else:
         _show_scaling(result, table, written)
     if result.outcome == "inconsistent":
         raise typer.Exit(1)
+
+
+def _drawn(draw: str, result: Any, figure: Path) -> Path:
+    """Write the figure that a function of verify/drawing.py draws of a result; only now is Matplotlib loaded."""
+    from ...verify import drawing
+    from ..figures import figure_of, save
+
+    return save(figure_of(getattr(drawing, draw), result), figure)
 
 
 def _given(**options: Any) -> dict[str, Any]:
