@@ -54,7 +54,7 @@ from .parity import Parity, compositions
 CAP = 12
 # Coefficients of one stage after which it is given up; integrals in floating point weigh more.
 _BUDGET = 600
-_NUMERIC_WEIGHT = 25
+_NUMERIC_WEIGHT = 5
 _MAX_FLIPPED = 6
 
 
@@ -200,7 +200,13 @@ class Search:
         return degree if degree <= CAP else None
 
     def basis(self, learned: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
-        """Return orthogonal bases of U and of what is left, the latter adapted to forms and symmetries."""
+        """Return orthogonal bases of U and of what is left, the latter adapted to forms and symmetries.
+
+        Raises
+        ------
+        UndecidedError
+            If numbers with errors do not tell one from the other.
+        """
         forms = self.averages.forms
         known = _adapted(learned, forms)
         rest: list[Vector] = []
@@ -208,6 +214,10 @@ class Search:
             new = orthogonalised(v, (*known, *rest))
             if any(new):
                 rest.append(primitive(new))
+        if len(known) + len(rest) != self.relevant.dimension:
+            raise UndecidedError(
+                "what is left cannot be told from what was found, in numbers of that accuracy"
+            )
         return known, tuple(rest)
 
     def axes(self, covered: Subspace) -> tuple[tuple[Vector, ...], tuple[Vector, ...]]:
@@ -369,15 +379,24 @@ class Search:
                 stages.append(self.grow(learned, powers, isotropic=isotropic))
             except UndecidedError as error:
                 return stages, str(error)
-            before, learned = learned, learned + stages[-1].added
+            before, learned = learned, joined(learned, stages[-1].added, total)
             if learned.dimension == before.dimension:
                 return stages[:-1], "what is found next cannot be told from what was found before"
         return stages, ""
 
 
+def joined(learned: Subspace, added: Subspace, total: Subspace) -> Subspace:
+    """Return learned + added: all of `total`, which holds both, where their dimensions make up its own.
+
+    What is added is orthogonal to what was learned, even where numbers with errors do not show that they differ.
+    """
+    whole = learned.dimension + added.dimension == total.dimension
+    return total if whole else learned + added
+
+
 def _adapted(space: Subspace, forms: Sequence[Vector]) -> tuple[Vector, ...]:
-    """Return an orthogonal basis of a space, with the forms that lie in it."""
-    within = tuple(f for f in forms if f in space)
+    """Return an orthogonal basis of a space, with the forms that are known to lie in it."""
+    within = tuple(f for f in forms if f in space) if all(map(is_exact, space.rows)) else ()
     rest = space if not within else Subspace.span(within, space.ambient).within(space)
     return (*within, *rest.orthogonal_basis())
 

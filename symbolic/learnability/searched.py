@@ -25,7 +25,7 @@ from .growth import Stage, direction_of
 from .known_exponents import MAX_POWER, NO_DIRECTION, Exponent, GenerativeLeap, IsotropicLeap, ReuseStaircase
 from .leap_of_sum import with_sum
 from .polynomial import PolynomialReading
-from .search import CAP, EndedEarlyError, Search, UndecidedError
+from .search import CAP, EndedEarlyError, Search, UndecidedError, joined
 
 _PIECEWISE = "continuous and piecewise linear, so at most 2 [DLB25]"
 _ONE_SIGN = "odd, and its Hermite coefficients have one sign, so that E[y^3 z] is not 0 [D24]"
@@ -196,9 +196,9 @@ class SearchedReading:
                 break
             except UndecidedError:
                 break
-            if (learned + stage.added).dimension == learned.dimension:
+            before, learned = learned, joined(learned, stage.added, self.search.fixed)
+            if learned.dimension == before.dimension:
                 break
-            learned = learned + stage.added
             spaces.append(learned)
             hows.append(stage.how)
             witnesses.append("; ".join(stage.witnesses))
