@@ -151,15 +151,8 @@ def convergence(
             f"d = {list(dimensions)} with {list(runs or [])} runs; allowed are at least 3 dimensions, 3 runs at each"
         )
     own = seeds(seed, sum(runs))
-    with silent_stops():
-        limit = simulate(setting, "limit", seed=seed)
-        if limit.data.attrs["rule"] == "sobol" and not limit.stopped:
-            limit = simulate(setting, "limit", seed=seed, points=2**17)
-    limit.require_all_steps()
-    M, error = limit.M.values[-1], float(np.linalg.norm(limit.data["M_error"].values[-1]))
-    size = float(np.linalg.norm(M))
-    if size <= 10 * error:
-        raise RebatchError(f"the limit has no overlap to speak of, |M| = {size:.2g} ± {error:.1g}")
+    limit, size, error = _limit_with_overlap(setting, seed)
+    M = limit.M.values[-1]
     values: dict[int, list[float]] = {d: [] for d in dimensions}
     first: dict[int, list[Array]] = {d: [] for d in dimensions}
     drawn: dict[int, list[Array]] = {d: [] for d in dimensions}
@@ -200,6 +193,26 @@ def convergence(
         _fit(x, deviation, deviation_error, -1.0),
         _fit(x, spread, spread / np.sqrt(2 * (count - 1)), -0.5),
     )
+
+
+def _limit_with_overlap(setting: Setting, seed: int) -> tuple[Trajectory, float, float]:
+    """Return the limit, |M| at its end, and the error of that.
+
+    Raises
+    ------
+    RebatchError
+        If |M| is no larger than ten of its errors.
+    """
+    with silent_stops():
+        limit = simulate(setting, "limit", seed=seed)
+        if limit.data.attrs["rule"] == "sobol" and not limit.stopped:
+            limit = simulate(setting, "limit", seed=seed, points=2**17)
+    limit.require_all_steps()
+    size = float(np.linalg.norm(limit.M.values[-1]))
+    error = float(np.linalg.norm(limit.data["M_error"].values[-1]))
+    if size <= 10 * error:
+        raise RebatchError(f"the limit has no overlap to speak of, |M| = {size:.2g} ± {error:.1g}")
+    return limit, size, error
 
 
 def _enough_runs(setting: Setting, dimensions: Sequence[int], seed: int) -> list[int]:

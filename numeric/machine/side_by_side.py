@@ -42,14 +42,13 @@ def side_by_side(
     with thread_pool(threads) as pool:
         try:
             for item in items:
-                if cores > 1 and _FEWEST <= samples(item) <= _MOST:
-                    ahead.append(pool.submit(copy_context().run, _held, task, item))
-                    if len(ahead) > cores:
-                        yield _said(ahead.popleft())
-                    continue
-                while ahead:
+                beside = cores > 1 and _FEWEST <= samples(item) <= _MOST
+                while len(ahead) > (cores if beside else 0):
                     yield _said(ahead.popleft())
-                yield task(item, threads)
+                if beside:
+                    ahead.append(pool.submit(copy_context().run, _held, task, item))
+                else:
+                    yield task(item, threads)
             while ahead:
                 yield _said(ahead.popleft())
         finally:

@@ -127,7 +127,8 @@ def cubature(
         return f if law is None else _moved(f, law)
 
     evaluated, r = expr if written is None else written, len(coordinates)
-    operations = [part for part in sp.preorder_traversal(evaluated) if part.args]
+    # What is common to several parts is computed once.
+    operations = {part for part in sp.preorder_traversal(evaluated) if part.args}
     spend(_PER_OPERATION * len(operations))
     # On a grid a part of fewer coordinates costs nothing beside the others; turned, each holds all of them.
     full = [part for part in operations if law is not None or len(part.free_symbols) == r]
@@ -151,12 +152,12 @@ def _cost(part: sp.Expr) -> int:
 
 def _moved(g: Callable[..., Array], law: Gaussian) -> Callable[..., Array]:
     """Return g in standard normal coordinates."""
-    root = np.linalg.cholesky(law.covariance)
+    root, r = np.linalg.cholesky(law.covariance), len(law.mean)
 
     def moved(*z: Array) -> Array:
-        z = tuple(np.broadcast_arrays(*map(np.atleast_1d, z)))
-        flat = law.mean[:, None] + root @ np.stack([x.ravel() for x in z])
-        return g(*(x.reshape(z[0].shape) for x in flat))
+        # z_i holds the first i only: what a grid holds on fewer points stays so.
+        rows = ([root[i, j] * z[j] for j in range(i + 1) if root[i, j]] for i in range(r))
+        return g(*(reduce(np.add, row, m) for row, m in zip(rows, law.mean, strict=True)))
 
     return moved
 

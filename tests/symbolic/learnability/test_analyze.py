@@ -51,7 +51,7 @@ def test_the_same_effort_gives_the_same_answer_again(start_anew):
 def test_what_was_decided_before_the_effort_was_spent_stands():
     forget()
     target = "tanh(z1+z2)*tanh(z2+z3)*tanh(z1-z3) + z1"
-    analysis = analyze(target, effort=1_000_000)
+    analysis = analyze(target, effort=400_000)
     assert [v.verdict for v in analysis.two_step] == ["learned", "undecided", "undecided"]
     assert "m <= 2; effort spent" in analysis.two_step[1].reason()
     assert analysis.information_exponent.value == 1
