@@ -13,7 +13,7 @@ not, or where the two rules disagree, nothing is known: the error is infinite.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from itertools import product
 from math import inf, isfinite, pi, sqrt, ulp
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ..errors import RebatchError
 from ..exact.effort import spend
 from ..language.compiled import compiled
+from .ranges import range_of
 from .sharp import left_out
 
 Array = NDArray[np.float64]
@@ -62,6 +63,8 @@ _SEED = 20_240_201
 # 1 / (e + |z|^2) in the plane, the mean rests on values that were not met.
 _TAIL = 200
 _LIGHT = 1.3
+# What n samples do not meet is rarer than this / n, but for once in a thousand cases: e^-7.
+_NONE_SEEN = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,16 +137,57 @@ def cubature(
     full = [part for part in operations if law is not None or len(part.free_symbols) == r]
     g = Function(moved(compiled(evaluated, coordinates)), _PER_NODE + sum(map(_cost, full)))
     with np.errstate(all="ignore"):
-        if r > 4:
-            return _sobol(g, r) if tame else (_sobol(g, r)[0], inf)
-        value, error, size, grid = _trapezoid(g, r)
-        # With a share that a grid leaves out, the points at random decide, if they agree.
-        missed = left_out(expr, coordinates, moved, *grid)
-        error += missed if missed > _TOLERANCE * size else 0.0
-        if error > _COARSE * size:
-            value, error = _agreed((value, error), _sobol(g, r), tame, erratic=error > _ERRATIC * size)
+        try:
+            value, error = _estimate(g, expr, coordinates, moved, tame)
+        except _NotFiniteError:
+            # Of what is bounded little is left out: sin(exp(exp(z))) is no number beyond z = 6.6.
+            largest = float(range_of(expr).size)
+            if not isfinite(largest):
+                raise
+            left = largest * _share_not_finite(g, r)
+            value, error = _estimate(Function(partial(_finite, g), g.cost), expr, coordinates, moved, tame)
+            error += left
     # No float is known better than to its own spacing.
     return value, max(error, ulp(value))
+
+
+def _estimate(
+    g: Function,
+    expr: sp.Expr,
+    coordinates: tuple[sp.Symbol, ...],
+    moved: Callable[[Callable[..., Array]], Callable[..., Array]],
+    tame: bool,
+) -> tuple[float, float]:
+    """Return the estimate of the rule that serves, and its error."""
+    r = len(coordinates)
+    if r > 4:
+        return _sobol(g, r) if tame else (_sobol(g, r)[0], inf)
+    value, error, size, grid = _trapezoid(g, r)
+    # With a share that a grid leaves out, the points at random decide, if they agree.
+    missed = left_out(expr, coordinates, moved, *grid)
+    error += missed if missed > _TOLERANCE * size else 0.0
+    if error > _COARSE * size:
+        value, error = _agreed((value, error), _sobol(g, r), tame, erratic=error > _ERRATIC * size)
+    return value, error
+
+
+class _NotFiniteError(RebatchError):
+    """An integrand that is not finite in floating point somewhere."""
+
+    def __init__(self) -> None:
+        super().__init__("the integrand is not finite in floating point")
+
+
+def _share_not_finite(g: Function, r: int) -> float:
+    """Return an upper bound of the share of samples at which g is not finite, from so many as a scramble has."""
+    bad = np.count_nonzero(~np.isfinite(np.broadcast_to(g(*_normals(r, 0)), _SOBOL_POINTS)))
+    return float((2 * bad + _NONE_SEEN) / _SOBOL_POINTS)
+
+
+def _finite(g: Function, *z: NDArray[np.floating]) -> Array:
+    """Return g, and 0 where it is not finite."""
+    values = np.asarray(g(*z))
+    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _cost(part: sp.Expr) -> int:
@@ -212,7 +256,7 @@ def _reach(g: Function, r: int) -> float:
     for reach in _REACHES:
         _, size, _ = _grid_sum(g, r, 17, reach)
         if not np.isfinite(size):
-            raise RebatchError("the integrand is not finite in floating point")
+            raise _NotFiniteError
         if _largest_on_faces(g, r, reach) * (2 * reach) ** r <= 1e-16 * size:
             return reach
     raise RebatchError(
@@ -304,7 +348,7 @@ def _sobol(g: Function, r: int) -> tuple[float, float]:
         means.append(float(np.mean(values)))
         largest.append(np.partition(np.abs(values), -_TAIL)[-_TAIL:])
     if not all(map(isfinite, means)):
-        raise RebatchError("the integrand is not finite in floating point")
+        raise _NotFiniteError
     if _tail_index(np.sort(np.concatenate(largest))[-_TAIL:]) < _LIGHT:
         return float(np.mean(means)), inf
     return float(np.mean(means)), _STANDARD_ERRORS * float(np.std(means, ddof=1)) / sqrt(_SCRAMBLES)

@@ -178,7 +178,8 @@ class SearchedReading:
         c = self.search.averages.coefficient(1, ((self.search.relevant.rows[0], order),))
         if c.zero:
             return 0 if c.proved else None
-        return (1 if float(c.value) > 0 else -1) if c.how.is_proof else None
+        ball = c.value.sharp()
+        return (1 if ball > 0 else -1 if ball < 0 else None) if c.how.is_proof else None
 
     def reuse_staircase(self, max_order: int) -> ReuseStaircase:
         """Return the subspaces of the growths of order 1, all powers of the label together."""

@@ -7,6 +7,7 @@ import sympy as sp
 from rebatch import RebatchError, expectation
 from rebatch.symbolic.calculus.cubature import _unresolved, cubature
 from rebatch.symbolic.exact.known import How
+from rebatch.symbolic.language.parse import parse
 from rebatch.symbolic.language.symbols import coordinate
 
 Z = [coordinate(i) for i in range(1, 7)]
@@ -125,3 +126,24 @@ def test_values_that_alternate_on_a_grid_are_unresolved_and_smooth_ones_are_not(
     assert _unresolved(smooth, np.abs(smooth)) < 1e-6 * smooth.sum()
     noise = smooth * np.cos(1e4 * np.outer(x, x))
     assert _unresolved(noise, np.abs(noise)) > 0.3 * np.abs(noise).sum()
+
+
+def test_a_bounded_function_exists_where_floating_point_has_no_number_for_it():
+    # u = exp(exp(z)) on z > 0: the rest of the oscillating integral is an end term of size 1 / (u log u).
+    def density(z):
+        return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+
+    z = np.linspace(-12, 0, 20_001)
+    u = np.linspace(np.e, 2000, 2_000_001)
+    expected = np.trapezoid(density(z) * np.sin(np.exp(np.exp(z))), z)
+    expected += np.trapezoid(np.sin(u) * density(np.log(np.log(u))) / (u * np.log(u)), u)
+    text = "sin(exp(exp(z)))"
+    value, error = cubature(parse(text), (coordinate(1),))
+    assert abs(value - expected) < error + 1e-5
+    assert error < 0.01
+    value, error = cubature(parse(f"{text}*tanh(z2)^2"), (coordinate(1), coordinate(2)))
+    assert abs(value - expected * float(expectation("tanh(z)^2"))) < error + 1e-5
+    # Beyond z = 0.33, a share of 0.37, there is no number at all.
+    assert cubature(parse("cos(exp(exp(20*z)))"), (coordinate(1),))[1] > 0.37
+    with pytest.raises(RebatchError, match="not finite"):
+        cubature(parse(f"{text}*z2^2"), (coordinate(1), coordinate(2)))

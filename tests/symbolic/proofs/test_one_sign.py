@@ -48,3 +48,9 @@ def test_one_power_of_the_label_is_enough_for_an_odd_function_of_one_sign():
     assert (leap.value, leap.how) == (1, How.THEOREM)
     assert "one sign" in leap.witness
     assert generative_leap("sinh(z1) - exp(1/2)*z1").how is How.EXACT
+
+
+@pytest.mark.parametrize(("cubic", "certified"), [(50, False), (-50, True)])
+def test_the_sign_of_a_number_below_floating_point_is_its_own(cubic, certified):
+    g = f"1e-200*1e-200*({cubic}*He(3, z1) - sinh(z1) + exp(1/2)*z1)"
+    assert (generative_leap(g, max_order=1).how is How.THEOREM) == certified
