@@ -1,17 +1,18 @@
-"""Conditional second moments of a label of one or two directions and signs, on cells (theory, 9).
+"""Conditional second moments of a label of up to three directions and signs, on cells (theory, 9).
 
-On a small cell the label is linear, so it is distributed like the sum of two independent uniform numbers, as wide
-as the label changes along the two sides; the cell lays its exact Gaussian moments on bins of the label in these
-shares. A cell with a jump lays them on the labels of both sides in the shares in which the jump divides it, and a
-flat cell on an atom. Then
+On a small cell the label is linear, so it is distributed like the sum of independent uniform numbers, as wide as
+the label changes along each side; the cell lays its exact Gaussian moments on bins of the label in these shares. A
+cell with a jump lays them on the labels of both sides in the shares in which the jump divides it, and a flat cell on
+an atom. Then
 
     E[m m^T] = sum over bins of N N^T / N_1,
 
 extrapolated in the widths of the bins and of the cells, on three grids that also tell the error.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import pairwise, product
+from math import factorial
 
 import numpy as np
 import sympy as sp
@@ -24,16 +25,18 @@ from .latent import Latent, step_arguments
 
 Array = NDArray[np.float64]
 _REACH = 7.0
-_CELLS, _BINS = (256, 512, 1024), 3072
-# On one direction there may be so many times more.
-_LINE_FACTOR = 256
+# Cells along an axis, on three grids, and bins, for so many axes: five to ten seconds.
+_CELLS = {0: (256, 512, 1024), 1: (1 << 16, 1 << 17, 1 << 18), 2: (256, 512, 1024), 3: (24, 48, 96)}
+_BINS = {0: 3072, 1: 3072, 2: 3072, 3: 1024}
 _CHUNK = 1 << 19
 # Bins under cells, together: half a minute.
 _MOST_LAID = 1 << 27
 _PER_BIN = 0.15
+# A cell of less is left out: a million of them together hold 1e-6 of z^4.
+_LEAST_MASS = 1e-16
 # A value that flat cells share counts as an atom above this probability; below, it is a maximum on the grid.
 _LEAST_ATOM = 1e-5
-# The narrower of the two uniform numbers is at least this share of the wider: it does not show, and nothing cancels.
+# The narrower uniform numbers are at least this share of the widest: it does not show, and nothing cancels.
 _NARROW = 1e-2
 
 
@@ -45,8 +48,9 @@ def second_moments(latent: Latent) -> tuple[Array, float]:
     RebatchError
         If g is not finite within reach.
     """
-    edges = quantiles(latent, _BINS)
-    values, spread = zip(*(_in_bins(latent, cells, edges) for cells in _CELLS), strict=True)
+    axes = len(latent.continuous)
+    edges = quantiles(latent, _BINS[axes])
+    values, spread = zip(*(_in_bins(latent, cells, edges) for cells in _CELLS[axes]), strict=True)
     # The error falls with the square of the width of a cell; where it does not, the two extrapolations differ.
     worse, better = (fine + (fine - coarse) / 3 for coarse, fine in pairwise(values))
     return better, float(np.abs(better - worse).max()) + spread[-1]
@@ -90,9 +94,9 @@ def label_moments(latent: Latent, cells: int, edges: Array) -> tuple[Array, Arra
     Parameters
     ----------
     latent : Latent
-        Of at most two continuous coordinates.
+        Of at most three continuous coordinates.
     cells : int
-        Along each of two coordinates.
+        Along each of them.
     edges : ndarray, shape (bins + 1,)
 
     Returns
@@ -104,19 +108,22 @@ def label_moments(latent: Latent, cells: int, edges: Array) -> tuple[Array, Arra
     """
     if not latent.continuous:
         return _of_signs(latent, edges)
-    two = len(latent.continuous) == 2
-    side = np.linspace(-_REACH, _REACH, (cells if two else _LINE_FACTOR * cells) + 1)
+    side = sides(cells)
     store = _Store(latent, edges)
-    step = max(1, _CHUNK // len(side))
+    *rest, last = [side] * len(latent.continuous)
+    step = max(1, _CHUNK // len(side) ** len(rest))
     for choice, expr in latent.states:
         g = latent.compiled(expr)
         jumps = [latent.compiled(u) for u in step_arguments(expr)]
-        if not two:
-            store.add(choice, g, jumps, np.zeros(0), side)
-            continue
         for start in range(0, len(side) - 1, step):
-            store.add(choice, g, jumps, side[start : start + step + 1], side)
+            store.add(choice, g, jumps, [last[start : start + step + 1], *rest])
     return store.result()
+
+
+def sides(cells: int) -> Array:
+    """Return the ends of cells along an axis: half as wide at 0, where the mass is, and twice as wide far out."""
+    s = np.linspace(-1.0, 1.0, cells + 1)
+    return np.asarray(_REACH * (s + s**3) / 2)
 
 
 def _of_signs(latent: Latent, edges: Array) -> tuple[Array, Array, Array]:
@@ -152,16 +159,15 @@ class _Store:
         choice: tuple[int, ...],
         g: Callable[..., Array],
         jumps: list[Callable[..., Array]],
-        rows: Array,
-        columns: Array,
+        axes: Sequence[Array],
     ) -> None:
-        """Lay the cells between the ends of `rows` (empty: one direction) and of `columns` into the bins."""
-        point = (rows[:, None], columns[None, :]) if len(rows) else (columns[None, :],)
-        shape = (max(1, len(rows)), len(columns))
+        """Lay the cells between the ends along every axis into the bins."""
+        point = np.meshgrid(*axes, indexing="ij", sparse=True)
+        shape = tuple(map(len, axes))
         values = np.array(np.broadcast_to(g(*point), shape))
         if not np.isfinite(values).all():
             raise RebatchError(f"the target {self.latent.target} is not finite within |z| <= {_REACH}")
-        moments = self._moments(choice, rows, columns)
+        moments = self._moments(choice, axes)
         corners = _corners(values)
         flat = (corners == corners[0]).all(axis=0)
         jumping = np.zeros(len(flat), dtype=bool)
@@ -173,19 +179,17 @@ class _Store:
         flat &= ~jumping
         if flat.any():
             self._keep_flat(corners[0, flat], moments[:, flat])
-        smooth = ~flat & ~jumping
+        smooth = ~flat & ~jumping & (moments[0] > _LEAST_MASS)
         self._spread(corners[:, smooth], moments[:, smooth])
 
-    def _moments(self, choice: tuple[int, ...], rows: Array, columns: Array) -> Array:
+    def _moments(self, choice: tuple[int, ...], axes: Sequence[Array]) -> Array:
         """Return mass and features of every cell, shape (1 + features, cells)."""
-        mass, t, t2 = (x[None, None, :] for x in _inside(columns))
-        if len(rows):
-            outer = [x[None, :, None] for x in _inside(rows)]
-            mass = mass * outer[0]
-            t, t2 = (np.concatenate(np.broadcast_arrays(a, b)) for a, b in ((outer[1], t), (outer[2], t2)))
-        features = self.latent.features(choice, t, t2) * mass / len(self.latent.states)
-        mass = mass / len(self.latent.states)
-        return np.concatenate([mass, features]).reshape(self.size, -1)
+        mass, t, t2 = (
+            np.array(np.meshgrid(*rows, indexing="ij")) for rows in zip(*map(_inside, axes), strict=True)
+        )
+        weight = mass.prod(axis=0)[None] / len(self.latent.states)
+        features = self.latent.features(choice, t, t2) * weight
+        return np.concatenate([weight, features]).reshape(self.size, -1)
 
     def _divide(self, u: Array, corners: Array, moments: Array) -> None:
         """Lay cells that a jump at u = 0 divides on the mean labels of both sides."""
@@ -260,54 +264,55 @@ class _Store:
 
 
 def _corners(values: Array) -> Array:
-    """Return the values at the corners of the cells, shape (4 or 2, cells)."""
-    if len(values) == 1:
-        return np.stack([values[0, :-1], values[0, 1:]])
-    return np.stack(
-        [values[i : len(values) - 1 + i, j : values.shape[1] - 1 + j].ravel() for i in (0, 1) for j in (0, 1)]
-    )
+    """Return the values at the corners of the cells, shape (2^axes, cells), those of the last axis side by side."""
+    ends = (slice(None, -1), slice(1, None))
+    return np.stack([values[corner].ravel() for corner in product(ends, repeat=values.ndim)])
 
 
 class _Linear:
-    """A linear function on cells: its value at the centre, and how far it changes along each side."""
+    """A linear function on cells: its value at the centre, and how far it changes along each side, widest first."""
 
-    def __init__(self, center: Array, wide: Array, narrow: Array) -> None:
-        self.center, self.wide, self.narrow = center, wide, narrow
+    def __init__(self, center: Array, widths: Array) -> None:
+        self.center, self.widths = center, widths
 
     @classmethod
     def of(cls, corners: Array) -> "_Linear":
         """Return it from the corners."""
-        if len(corners) == 2:
-            wide = np.abs(corners[1] - corners[0])
-            narrow = np.zeros_like(wide)
-        else:
-            a, b, c, d = corners
-            along, across = np.abs(b - a + d - c) / 2, np.abs(c - a + d - b) / 2
-            wide, narrow = np.maximum(along, across), np.minimum(along, across)
+        axes = len(corners).bit_length() - 1
+        cube = corners.reshape(*(2,) * axes, -1)
+        along = [np.abs(np.diff(cube, axis=a).reshape(2 ** (axes - 1), -1).mean(axis=0)) for a in range(axes)]
+        widths = np.sort(along, axis=0)[::-1]
         # A saddle or an extremum within the cell: as wide as the corners lie apart.
-        wide = np.maximum(wide, np.ptp(corners, axis=0) - narrow)
-        wide = np.maximum(wide, 1e-280)
-        return cls(corners.mean(axis=0), wide, np.maximum(narrow, _NARROW * wide))
+        widths[0] = np.maximum(widths[0], np.ptp(corners, axis=0) - widths[1:].sum(axis=0))
+        widths[0] = np.maximum(widths[0], 1e-280)
+        widths[1:] = np.maximum(widths[1:], _NARROW * widths[0])
+        return cls(corners.mean(axis=0), widths)
 
     @property
     def reach(self) -> Array:
         """Half of the whole change."""
-        return (self.wide + self.narrow) / 2
+        return np.asarray(self.widths.sum(axis=0) / 2)
 
     def at(self, index: NDArray[np.intp]) -> "_Linear":
         """Return it for some cells."""
-        return _Linear(self.center[index], self.wide[index], self.narrow[index])
+        return _Linear(self.center[index], self.widths[:, index])
 
 
 def _below(cell: _Linear, y: Array) -> Array:
-    """Return the share of each cell in which the function is below y: a trapezoid of two uniform numbers."""
-    x = (y - cell.center) / cell.wide
-    narrow = cell.narrow / cell.wide
+    """Return the share of each cell in which the function is below y: the law of a sum of uniform numbers.
 
-    def ramp(s: Array) -> Array:
-        return np.square(np.maximum(s, 0.0))
-
-    inside = ramp(x + (1 + narrow) / 2) - ramp(x + (1 - narrow) / 2)
-    inside = inside - ramp(x - (1 - narrow) / 2) + ramp(x - (1 + narrow) / 2)
-    # Far to the right the ramps would cancel.
-    return np.where(x >= (1 + narrow) / 2, 1.0, np.where(x <= -(1 + narrow) / 2, 0.0, inside / (2 * narrow)))
+    P(sum_i w_i U_i <= x) = sum over signs s of (prod s) (x + s.w / 2)_+^n / (n! prod w), U_i uniform on [-1/2, 1/2].
+    """
+    x = (y - cell.center) / cell.widths[0]
+    widths = cell.widths / cell.widths[0]
+    n, half = len(widths), widths.sum(axis=0) / 2
+    inside = np.zeros_like(x)
+    for signs in product((1, -1), repeat=n):
+        base = np.maximum(x + sum(s * w for s, w in zip(signs, widths / 2, strict=True)), 0.0)
+        power = base
+        for _ in range(n - 1):
+            power = power * base
+        inside += power if signs.count(-1) % 2 == 0 else -power
+    # Far to the right the powers would cancel.
+    inside /= factorial(n) * widths.prod(axis=0)
+    return np.where(x >= half, 1.0, np.where(x <= -half, 0.0, inside))

@@ -1,4 +1,4 @@
-"""Conditional second moments of a label with Gaussian noise of variance D, of one or two directions (theory, 9).
+"""Conditional second moments of a label with Gaussian noise of variance D, of up to three directions (theory, 9).
 
 p(y | z) = N(g(z), D): mass and moments of the noiseless label, in bins much narrower than the noise, are convolved
 with it before the means are taken. A bin of width w adds w^2/12 to the variance, which the kernel leaves out.
@@ -16,13 +16,14 @@ from .cloud import spread
 from .latent import Latent
 
 Array = NDArray[np.float64]
-_CELLS = 768
-_PER_SIGMA = 16
+# Along an axis, for so many axes.
+_CELLS = {0: 768, 1: 196_608, 2: 768, 3: 96}
+_PER_SIGMA = {0: 8, 1: 8, 2: 8, 3: 4}
 _MAX_BINS = 1 << 21
 _REACH = 9.0
 # Noise says nothing of labels that are so many times farther apart.
 _FAR = 100.0
-_PER_RANGE = 8192
+_PER_RANGE = {0: 2048, 1: 2048, 2: 2048, 3: 512}
 _MOST_PER_SIGMA = 4096
 # The outermost of so many bins lie beyond |z| = 5.6.
 _QUANTILES = 4096
@@ -34,12 +35,14 @@ _ATOM_WIDTH = 1e-6
 
 def second_moments(latent: Latent) -> tuple[Array, float]:
     """Return E[m m^T], m = E[f | y], and an estimated error, of a target with label noise."""
+    axes = len(latent.continuous)
+    cells, per_sigma = _CELLS[axes], _PER_SIGMA[axes]
     try:
-        fine = _smoothed(latent, _CELLS, _PER_SIGMA)
-        coarse = _smoothed(latent, _CELLS // 2, _PER_SIGMA // 2)
+        fine = _smoothed(latent, cells, per_sigma)
+        coarse = _smoothed(latent, cells // 2, per_sigma // 2)
     except TooLargeError:
-        fine = _spread_out(latent, _CELLS, _OF_EQUAL_MASS)
-        coarse = _spread_out(latent, _CELLS // 2, _OF_EQUAL_MASS // 2)
+        fine = _spread_out(latent, cells, _OF_EQUAL_MASS)
+        coarse = _spread_out(latent, cells // 2, _OF_EQUAL_MASS // 2)
         return fine + (fine - coarse) / 3, float(np.abs(fine - coarse).max())
     # Both widths halve: the error of the finer grid is a third of the change.
     better = fine + (fine - coarse) / 3
@@ -61,12 +64,12 @@ def _spread_out(latent: Latent, cells: int, bins: int) -> Array:
 
 def _smoothed(latent: Latent, cells: int, per_sigma: int) -> Array:
     """Return E[G G] of the label with noise: moments in narrow bins, convolved with the noise."""
-    sigma = latent.target.noise_std
+    sigma, per_range = latent.target.noise_std, _PER_RANGE[len(latent.continuous)]
     wide = quantiles(latent, _QUANTILES)
     far = wide[1] - wide[0] > _FAR * sigma, wide[-1] - wide[-2] > _FAR * sigma
     low, high = wide[1] if far[0] else wide[0], wide[-2] if far[1] else wide[-1]
     # Narrow against the range of the label too, unless the noise is so wide that it no longer matters.
-    width = min(sigma, max((high - low) / _PER_RANGE, sigma / _MOST_PER_SIGMA)) / per_sigma
+    width = min(sigma, max((high - low) / per_range, sigma / _MOST_PER_SIGMA)) / per_sigma
     reach = _REACH * sigma
     count = int(np.ceil((high - low) / width)) + 1
     if count > _MAX_BINS:

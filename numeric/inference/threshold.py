@@ -3,10 +3,11 @@
 The trivial directions are those that any finite number of steps on a reused batch reaches. On the rest the
 threshold closes exactly (`symbolic/thresholds/closures.py`), or E[G G] is integrated: by roots on level sets for
 one continuous direction, by convolution where the label is a sum or a product of parts of one direction each, else on
-cells for two, from samples for more. A stage after the first one depends on what is
-known by then: it lies between the threshold at full knowledge of the earlier directions and that of the labels
-alone.
+cells for two and three, from samples for more. A stage after the first one depends on what is known by then: it lies
+between the threshold at full knowledge of the earlier directions and that of the labels alone.
 """
+
+from operator import itemgetter
 
 import numpy as np
 import sympy as sp
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...symbolic import checks
 from ...symbolic.calculus.gaussian import expectation
-from ...symbolic.errors import DivergentError, RebatchError
+from ...symbolic.errors import DivergentError, RebatchError, TooLargeError
 from ...symbolic.exact.known import How
 from ...symbolic.exact.shown import Drawn, Tabulated
 from ...symbolic.exact.subspace import Subspace, as_floats
@@ -35,6 +36,10 @@ Array = NDArray[np.float64]
 # A threshold is finite beyond doubt where 1/alpha_c exceeds its error so many times.
 _CERTAIN = 4.0
 _LARGEST_SEARCH = 6
+# Cells of three directions are laid for so many choices of the signs.
+_MOST_STATES = 2
+# Samples leave an error of about this.
+_ROUGH = 1e-2
 # Where independent parts give 1/alpha_c so well, nothing else is tried.
 _FINE = 1e-5
 _SECONDS = "the number takes seconds: rebatch threshold TARGET"
@@ -172,12 +177,26 @@ def label_moments_of(target: Target, space: Subspace) -> tuple[Latent | Parts, A
     apart = _apart(target, space, expr)
     if apart is not None and (noise or count > 2 or apart[2] < _FINE):
         return apart
+    if count == 3 and latent.r <= _LARGEST_SEARCH and len(latent.states) <= _MOST_STATES:
+        try:
+            on_cells = _on_cells(latent, "surfaces")
+        except TooLargeError:
+            return _from_samples(latent)
+        return on_cells if on_cells[2] < _ROUGH else min(on_cells, _from_samples(latent), key=itemgetter(2))
     if count > 2 or latent.r > _LARGEST_SEARCH:
-        return latent, *sampled.second_moments(latent), "samples sorted by label"
-    if noise:
+        return _from_samples(latent)
+    on_cells = _on_cells(latent, "curves")
+    return on_cells if noise or apart is None or on_cells[2] < apart[2] else apart
+
+
+def _from_samples(latent: Latent) -> tuple[Latent, Array, float, str]:
+    return latent, *sampled.second_moments(latent), "samples sorted by label"
+
+
+def _on_cells(latent: Latent, between: str) -> tuple[Latent, Array, float, str]:
+    if latent.target.noise_std:
         return latent, *noisy.second_moments(latent), "quadrature, smoothed by the noise"
-    on_cells = latent, *cells.second_moments(latent), "quadrature on cells between level curves"
-    return on_cells if apart is None or on_cells[2] < apart[2] else apart
+    return latent, *cells.second_moments(latent), f"quadrature on cells between level {between}"
 
 
 def _apart(target: Target, space: Subspace, expr: sp.Expr) -> tuple[Parts, Array, float, str] | None:

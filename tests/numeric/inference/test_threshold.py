@@ -11,8 +11,9 @@ from scipy.integrate import quad
 from scipy.special import k0, k1
 
 from rebatch import RebatchError, Target, alpha_curve, catalog, weak_recovery_threshold
-from rebatch.numeric.inference import cells, line, noisy, sampled
+from rebatch.numeric.inference import cells, line, noisy, sampled, separate
 from rebatch.numeric.inference.latent import Latent
+from rebatch.numeric.inference.stability import instability, pair_tensor
 from rebatch.symbolic.exact.known import How
 from rebatch.symbolic.learnability.reading import read
 
@@ -80,6 +81,41 @@ def test_two_directions_agree_with_a_bessel_integral():
     assert error < 1e-4
 
 
+@pytest.mark.parametrize("noise_std", [0.0, 1.0])
+def test_cells_of_three_directions_meet_the_convolution_of_a_quadratic_form(noise_std, monkeypatch):
+    monkeypatch.setitem(cells._CELLS, 3, (12, 24, 48))
+    monkeypatch.setitem(cells._BINS, 3, 512)
+    monkeypatch.setitem(noisy._CELLS, 3, 48)
+    form = latent("z1*z2 + z2*z3 + z1*z3", noise_std=noise_std)
+    S, error = (noisy if noise_std else cells).second_moments(form)
+    # The trace of E[G G] over pairs a <= b is no invariant of rotations: the largest eigenvalue of F is.
+    top = instability(pair_tensor(S[3:, 3:], 3, np.eye(3))).eigenvalue
+    parts = separate.parts_of(form.target, read(form.target).relevant, form.target.expr)
+    T, sharp = separate.second_moments(parts)
+    truth = instability(pair_tensor(T[3:, 3:], 3, np.eye(3))).eigenvalue
+    assert sharp < 1e-5
+    assert 0 < error < 5e-3
+    assert abs(top - truth) < 3 * error
+
+
+def test_the_law_of_a_sum_of_uniform_numbers_is_that_of_samples():
+    rng = np.random.default_rng(5)
+    widths = np.array([[1.0], [0.7], [0.2]])
+    total = (widths * (rng.random((3, 400_000)) - 0.5)).sum(axis=0)
+    for count in (1, 2, 3):
+        part = total if count == 3 else (widths[:count] * (rng.random((count, 400_000)) - 0.5)).sum(axis=0)
+        cell = cells._Linear(np.zeros(1), widths[:count])
+        for y in (-0.6, -0.3, 0.0, 0.2, 0.45):
+            assert cells._below(cell, np.array([y]))[0] == pytest.approx((part <= y).mean(), abs=4e-3)
+
+
+def test_three_directions_that_do_not_fall_apart_have_a_number_of_three_digits():
+    stage = weak_recovery_threshold("Max(z1, z2, z3)", max_degree=1).stages[1]
+    assert stage.how is How.NUMERIC
+    assert "level surfaces" in stage.proof
+    assert stage.error < 3e-3 * stage.alpha
+
+
 def test_label_noise_agrees_with_plain_quadrature():
     D = 0.3
     t = np.linspace(-9, 9, 4001)
@@ -101,6 +137,18 @@ def test_large_noise_has_its_price(text, D):
     alphas, _ = alpha_curve(text, np.array([D]))
     # The next order is smaller by the fourth moment of the label over D.
     assert alphas[0] == pytest.approx(law.price * D**law.exponent, rel=0.02)
+
+
+@settings(max_examples=8)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=2).filter(any), st.integers(3, 6))
+def test_the_threshold_tends_to_its_law_of_noise(weights, power):
+    text = " + ".join(f"({c})*z1^{2 * (i + 1)}" for i, c in enumerate(weights))
+    law = weak_recovery_threshold(text, max_degree=1).noise
+    D = 10.0 ** (2 * power)
+    alphas, errors = alpha_curve(text, np.array([D]))
+    if law.exponent == 1:
+        # E[g^4] / D is what the next order is of.
+        assert alphas[0] == pytest.approx(law.price * D, rel=3e3 / D + 1e-2, abs=3 * errors[0])
 
 
 def test_noise_raises_the_threshold():
