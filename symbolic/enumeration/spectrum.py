@@ -39,6 +39,8 @@ _MAX_WORK = 2**33
 _ROUNDINGS = 64
 # Bits of the balls that tell such a coefficient from 0.
 _BITS = 256
+# Sets of fewer coordinates are the bits of a machine's word.
+_WORD = 63
 
 
 class Spectrum:
@@ -298,7 +300,9 @@ class Spectrum:
     @cached_property
     def _flips(self) -> list[int]:
         """Sets of relevant coordinates, as bits, that meet every character of the target in an even number."""
-        rows = (sum(1 << int(j) for j in np.flatnonzero(S)) for S in self.degrees[self.nonzero])
+        word = np.int64 if self.k < _WORD else np.object_
+        bits = np.array([1 << j for j in range(self.k)], dtype=word)
+        rows = map(int, np.where(self.degrees[self.nonzero] > 0, bits, 0).sum(axis=1))
         return perpendicular(generators(rows), sum(1 << i for i in self.relevant))
 
     def exchanges(self, i: int, j: int, sign: int) -> bool:
