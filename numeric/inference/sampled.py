@@ -1,4 +1,4 @@
-"""Conditional second moments of any label from samples: for three directions and more (theory, 9).
+"""Conditional second moments of any label from samples: for more directions than cells are laid on (theory, 9).
 
 Sorted by label, B samples in a row have nearly the same one, and the mean of f_i f_j^T over different samples i, j
 of such a group is an unbiased estimate of E[m m^T], m = E[f | y], but for the width of the group; samples of
