@@ -51,7 +51,9 @@ def first_order_on_level_sets(g: sp.Expr, highest: int) -> int | None:
     """
     z = coordinate(1)
     with np.errstate(all="ignore"):
-        value, slope = compiled(g, (z,)), compiled(sp.diff(g, z), (z,))
+        # Between jumps, which no label that is looked at lies on.
+        between = sp.diff(g, z).replace(lambda f: isinstance(f, sp.DiracDelta), lambda _: sp.Integer(0))
+        value, slope = compiled(g, (z,)), compiled(between, (z,))
         averages = [
             mean for y in _levels(value, slope) if (mean := _conditional(g, slope, y, highest)) is not None
         ]

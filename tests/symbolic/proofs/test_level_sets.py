@@ -43,3 +43,7 @@ def test_no_root_of_a_level_is_missed():
 def test_a_level_at_an_extremum_is_left_out():
     assert _roots(Target("z1^2*(z1 - 1)^2").expr) is None
     assert _roots(Target("abs(z1) - 1").expr) is None
+
+
+def test_a_jump_within_a_root_has_no_slope_between_jumps():
+    assert first_order_on_level_sets(Target("sign(abs(z1)^(1/3))").expr, 4) is None
