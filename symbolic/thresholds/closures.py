@@ -107,10 +107,11 @@ def _finite(target: Target, left: Subspace) -> Closure | None:
     values = ", ".join(map(str, law.values))
     if F.is_zero_matrix:
         return Closure(sp.oo, How.EXACT, f"y takes the values {values}, and E[z z^T | y] = I at each", left)
-    candidates = [x for x in F.eigenvals() if abs(sp.im(sp.N(x))) < _SAME]
-    top = max(candidates, key=lambda x: float(sp.re(sp.N(x))))
-    if top.has(sp.I):
-        return None  # a root of three real ones, which radicals write with complex numbers only
+    # Three real roots of a cubic are written with complex numbers only, and long: they are left to numbers.
+    plain = F.eigenvals(error_when_incomplete=False, cubics=False, quartics=False)
+    if not plain:
+        return None
+    top = max(plain, key=lambda x: float(sp.re(sp.N(x))))
     directions = _directions(F, top, left)
     if directions is None:
         return None

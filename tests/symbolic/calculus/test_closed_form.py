@@ -18,7 +18,7 @@ from rebatch.symbolic.exact.known import How
     st.integers(0, 4),
     st.sampled_from([(1, 0), (2, 1), (-1, 2)]),
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_moments_of_powers_of_smooth_steps(m, n, power, line):
     # E[N(a z - b)^m N(z)^n z^power], N = (1 + erf)/2.
     a, b = line

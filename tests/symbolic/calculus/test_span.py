@@ -26,7 +26,7 @@ def on_grid(text, points=56, reach=8.0):
 
 
 @given(rows, rows, st.tuples(*[st.integers(0, 3)] * 3))
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_two_directions_in_three_coordinates(a, b, powers):
     monomial = "".join(f"*z{i}^{n}" for i, n in enumerate(powers, start=1))
     text = f"cos(sqrt(1+({form(a)})^2/8))*tanh(({form(a)})*({form(b)})/8){monomial}"
