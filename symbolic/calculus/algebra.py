@@ -384,10 +384,12 @@ class Algebra:
         degrees = P.degrees() if len(P) else ()
         if not any(degrees[self.k :]) or not self._reducible(degrees):
             return P
-        spend(_PER_MONOMIAL * len(P))
+        rules = [j for j in self._rules if degrees[j] >= self.slots[j].order]
+        groups = [group for group in self._steps.values() if sum(degrees[j] for j in group) > 1]
+        spend((_PER_MONOMIAL + len(groups)) * len(P))
         total: dict[tuple[int, ...], fmpq] = {}
         for monomial, coefficient in P.to_dict().items():
-            exponents, c = self._reduced_monomial(list(map(int, monomial)), coefficient)
+            exponents, c = self._reduced_monomial(list(map(int, monomial)), coefficient, rules, groups)
             total[exponents] = total[exponents] + c if exponents in total else c
         return self.ring.from_dict({e: c for e, c in total.items() if c != 0})
 
@@ -398,12 +400,17 @@ class Algebra:
             return True
         return any(sum(degrees[j] for j in group) > 1 for group in self._steps.values())
 
-    def _reduced_monomial(self, exponents: list[int], c: fmpq) -> tuple[tuple[int, ...], fmpq]:
-        """Return a monomial with i^2 = -1, roots below their order, pi/pi = 1 and steps multiplied out."""
+    def _reduced_monomial(
+        self, exponents: list[int], c: fmpq, rules: Sequence[int], groups: Sequence[Sequence[int]]
+    ) -> tuple[tuple[int, ...], fmpq]:
+        """Return a monomial with i^2 = -1, roots below their order, pi/pi = 1 and steps multiplied out.
+
+        Only of the rules, and of the groups of parallel steps, that may apply to it.
+        """
         turns, exponents[self.k] = divmod(exponents[self.k], 2)
         if turns % 2:
             c = -c
-        for j in self._rules:
+        for j in rules:
             slot = self.slots[j]
             whole, exponents[j] = divmod(exponents[j], slot.order)
             if whole:
@@ -413,7 +420,7 @@ class Algebra:
             common = min(exponents[up], exponents[down])
             exponents[up] -= common
             exponents[down] -= common
-        for group in self._steps.values():
+        for group in groups:
             present = [j for j in group if exponents[j]]
             for j in present:
                 exponents[j] = 0
