@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # what only one command of these needs
     from ..overlap import Answer
 
 _SEVEN_COLUMNS = 90
+# Closed thresholds beside an analysis may take one part in so many of its effort.
+_BESIDE = 4
 
 
 def analyze(
@@ -102,7 +104,8 @@ def _compared(analysis: "Analysis", effort: int, *, integrate: bool) -> "Algorit
     from ...numeric.inference.algorithms import sharp_thresholds
     from ...symbolic.thresholds.algorithms import AlgorithmComparison
 
-    return AlgorithmComparison(analysis, sharp_thresholds(analysis, effort=effort, integrate=integrate))
+    share = effort if integrate else effort // _BESIDE
+    return AlgorithmComparison(analysis, sharp_thresholds(analysis, effort=share, integrate=integrate))
 
 
 def _show_analysis(analysis: "Analysis", compared: "AlgorithmComparison | None") -> None:
